@@ -1,0 +1,78 @@
+"""Intertwine: measure, penalise and project away the non-equivariant part of a PyTorch model, exactly, at its weights.
+
+``import intertwine as iw``: groups make representations, ``iw.projector(rep_in, rep_out)`` splits a weight into its
+equivariant part and the rest, ``iw.bind`` does so for a whole model.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from intertwine import errors, nn, testing
+from intertwine.binding import Binding, bind, penalty
+from intertwine.decay import EquivarianceDecay
+from intertwine.diagnostics import EquivarianceError, Report, equivariance_error, report
+from intertwine.errors import IntertwineError, RankZeroWarning
+from intertwine.groups import (
+    SO,
+    Cyclic,
+    Dihedral,
+    DirectProduct,
+    FiniteGroup,
+    Icosahedral,
+    MatrixGroup,
+    O,
+    Octahedral,
+    Symmetric,
+    Tetrahedral,
+    Trivial,
+)
+from intertwine.groups.adapters import as_representation
+from intertwine.projectors import Projector, projector
+from intertwine.projectors.chains import chain_split, subgroup_chain
+from intertwine.projectors.splits import residual_by_irreps
+from intertwine.representations import Field, Group, Representation, Segment
+from intertwine.representations.decomposition import Decomposition, decompose
+
+try:
+    __version__ = version("intertwine")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "SO",
+    "Binding",
+    "Cyclic",
+    "Decomposition",
+    "Dihedral",
+    "DirectProduct",
+    "EquivarianceDecay",
+    "EquivarianceError",
+    "Field",
+    "FiniteGroup",
+    "Group",
+    "Icosahedral",
+    "IntertwineError",
+    "MatrixGroup",
+    "O",
+    "Octahedral",
+    "Projector",
+    "RankZeroWarning",
+    "Report",
+    "Representation",
+    "Segment",
+    "Symmetric",
+    "Tetrahedral",
+    "Trivial",
+    "as_representation",
+    "bind",
+    "chain_split",
+    "decompose",
+    "equivariance_error",
+    "errors",
+    "nn",
+    "penalty",
+    "projector",
+    "report",
+    "residual_by_irreps",
+    "subgroup_chain",
+    "testing",
+]

@@ -1,0 +1,8 @@
+"""Which parameter of which module carries which projector, and what follows: penalty, projection, initialisation."""
+
+from intertwine.binding.bind import bind
+from intertwine.binding.binding import Binding, Residual
+from intertwine.binding.entry import Entry
+from intertwine.binding.penalty import penalty
+
+__all__ = ["Binding", "Entry", "Residual", "bind", "penalty"]

@@ -1,0 +1,281 @@
+"""A model whose parameters carry projectors: what can be measured of it and done to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from intertwine._numerics import accumulation_dtype
+from intertwine.binding.entry import Entry, parametrizations
+from intertwine.binding.forms import Form, penalty_of
+from intertwine.binding.names import nearest
+from intertwine.binding.output_fields import project_keeping_norms
+from intertwine.binding.seeded import seeded
+from intertwine.binding.strengths import Strength
+from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
+from intertwine.representations import Group
+
+
+@dataclass(frozen=True)
+class Residual:
+    """How far one tensor is from its equivariant part.
+
+    Attributes:
+        name: full name of the tensor.
+        kind: ``"weight"``, ``"bias"``, ``"parameter"`` or ``"buffer"``.
+        shape: its shape.
+        rank: dimension of its equivariant subspace.
+        norm: ``|W|``.
+        squared_residual: ``|W - PW|^2``.
+        relative_residual: ``|W - PW| / |W|``, 0 for W = 0.
+        chance: the relative residual to expect of random weights, ``sqrt(1 - rank / numel)``.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    rank: int
+    norm: float
+    squared_residual: float
+    relative_residual: float
+    chance: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Binding:
+    """Typed parameters of a model; made by ``intertwine.bind``.
+
+    It refers to the model and to its parameters by name, and registers nothing: state dicts, ``model.to()`` and
+    optimisers do not see it. Copying both together, ``copy.deepcopy((model, binding))``, keeps them together;
+    ``dataclasses.replace(binding, model=other)`` types another model of the same structure.
+
+    Attributes:
+        model: the model.
+        entries: one ``Entry`` a typed tensor.
+    """
+
+    model: nn.Module
+    entries: tuple[Entry, ...]
+
+    @property
+    def group(self) -> Group:
+        """The group that acts."""
+        return self.entries[0].projector.group
+
+    @property
+    def unaccounted(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the parameters, and of the floating-point buffers, that are not typed.
+
+        Nothing is known of their equivariance; of a parametrised tensor that is typed the underlying parameters count
+        as typed. Lazy parameters have no shape yet: ().
+        """
+        typed: set[int] = set()
+        for entry in self.entries:
+            if entry.is_parametrized(self.model):
+                source = parametrizations(entry.owner(self.model))[entry.attribute]
+                typed |= {id(tensor) for tensor in (*source.parameters(), *source.buffers())}
+            else:
+                typed.add(id(entry.tensor(self.model)))
+        tensors = [*self.model.named_parameters(), *self.model.named_buffers()]
+        return {
+            name: () if is_lazy(tensor) else tuple(tensor.shape)
+            for name, tensor in tensors
+            if id(tensor) not in typed and (tensor.is_floating_point() or tensor.is_complex())
+        }
+
+    def tensors(self) -> Iterator[tuple[Entry, torch.Tensor]]:
+        """Each entry with its tensor, read from the model now."""
+        for entry in self.entries:
+            yield entry, entry.tensor(self.model)
+
+    # -- measuring --------------------------------------------------------------------------------
+
+    def penalty(
+        self, strength: Strength = 1.0, equivariant_strength: Strength = 0.0, form: Form = "squared"
+    ) -> torch.Tensor:
+        """How far the typed parameters are from equivariant, as a loss term; sums over parameters (buffers have no part).
+
+        With ``s`` the strength and ``s_G`` the equivariant strength:
+
+        * ``"squared"``: ``s/2 |W-PW|^2 + s_G/2 |PW|^2``. Strengths mean what torch's ``weight_decay`` means, and
+          s = s_G is weight decay. The gradient of the first term is ``s (W - PW)``.
+        * ``"norm"``: ``s |W-PW| + s_G |PW|``, gradient 0 at W = PW.
+        * ``"relative"``: ``s/2 |W-PW|^2 / |W|^2``, 0 for W = 0: a norm layer behind W cannot game it by shrinking W.
+
+        Args:
+            strength: a number >= 0, or a mapping from names of parameters or modules to numbers (see below).
+            equivariant_strength: likewise; 0 for the relative form.
+            form: ``"squared"``, ``"norm"`` or ``"relative"``.
+
+        In a mapping the longest name that fits a parameter counts, ``""`` fits all, and what no name fits has
+        strength 0. Several groups: add the penalties of their bindings, or use ``intertwine.penalty``.
+
+        Returns:
+            A scalar on the parameters' device, differentiable twice; float32 for half precision. Tensors under a
+            parametrisation enter as the effective ones, computed once more by this call (``parametrize.cached()``
+            avoids that).
+
+        Raises:
+            ArgumentError: a strength that is NaN, negative or infinite, an unknown form, an equivariant strength in the
+                relative form.
+            UnknownNameError: a name in a mapping that fits no typed parameter.
+
+        Source:
+            Berndt and Stuehmer, arXiv 2601.05028: their squared form with weight lambda is ours with s = 2 lambda,
+            their norm form is ours with s = lambda.
+
+        Example:
+            >>> import intertwine as iw, torch
+            >>> G = iw.Cyclic(4)
+            >>> layer = torch.nn.Linear(4, 4, bias=False)
+            >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
+            >>> binding.penalty(strength=0.1).backward()
+            >>> P = binding.entries[0].projector
+            >>> torch.allclose(layer.weight.grad, 0.1 * P.residual(layer.weight))
+            True
+        """
+        return penalty_of(self.model, self.entries, strength, equivariant_strength, form)
+
+    def residuals(self) -> dict[str, Residual]:
+        """A ``Residual`` by name for every typed tensor, without gradients: what reports are made of.
+
+        Raises:
+            NonFiniteError: a tensor holds NaN or infinity.
+
+        Example:
+            >>> import intertwine as iw, torch
+            >>> G = iw.Cyclic(4)
+            >>> layer = torch.nn.Linear(4, 4, bias=False)
+            >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
+            >>> _ = torch.nn.init.eye_(layer.weight)
+            >>> binding.residuals()["weight"].relative_residual
+            0.0
+        """
+        found = {}
+        with torch.no_grad():
+            for entry, tensor in self.tensors():
+                found[entry.name] = _residual(entry, tensor)
+        return found
+
+    # -- changing ---------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def project_(self, *, preserve_norm: bool = False) -> "Binding":
+        """``W <- P W`` in place, for every typed parameter and buffer.
+
+        Args:
+            preserve_norm: rescale the rows of each copy of each output field (axis 0) of a matrix to their former
+            norm: P
+                alone takes a factor ``sqrt(rank / numel)`` off a random weight. Copies without any equivariant part
+                stay zero; biases, other vectors and buffers are projected, never rescaled.
+
+        Returns:
+            The binding itself.
+
+        Raises:
+            ArgumentError: a typed tensor is computed by a parametrisation. Nothing has been changed then.
+
+        Example:
+            >>> import intertwine as iw, torch
+            >>> G = iw.Cyclic(4)
+            >>> layer = torch.nn.Linear(4, 4)
+            >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())}).project_()
+            >>> bool(binding.penalty() < 1e-12)
+            True
+        """
+        self._check_writable("project_")
+        for entry, tensor in self.tensors():
+            keep = preserve_norm and entry.has_output_fields
+            tensor.copy_(project_keeping_norms(entry.projector, tensor) if keep else entry.projector.project(tensor))
+        return self
+
+    def initialize_(self, *, generator: torch.Generator | None = None) -> "Binding":
+        """The modules' own initialisation, then ``project_(preserve_norm=True)``.
+
+        Every module typed with a pair draws anew (its ``reset_parameters``); parameters typed by name keep the values
+        that they have. All are then projected, each output field rescaled to the norm that it was initialised with.
+
+        Args:
+            generator: seeds the draws; torch's default one if None. The global generators end up as they were, but
+            for one
+                draw if ``generator`` is None.
+
+        Returns:
+            The binding itself.
+
+        Raises:
+            ArgumentError: as ``project_``, or a typed module has no ``reset_parameters``.
+        """
+        self._check_writable("initialize_")
+        modules = {
+            id(m): (e.module, m) for e in self.entries if e.kind in ("weight", "bias") for m in [e.owner(self.model)]
+        }
+        for name, module in modules.values():
+            if not callable(getattr(module, "reset_parameters", None)):
+                raise ArgumentError(
+                    "model",
+                    expected=f"{name!r} to have reset_parameters()",
+                    got=type(module).__name__,
+                    advice="Initialise it, then project_(preserve_norm=True).",
+                )
+        with seeded(generator, [tensor.device for _, tensor in self.tensors()]):
+            for _, module in modules.values():
+                cast(Any, module).reset_parameters()
+        return self.project_(preserve_norm=True)
+
+    def _check_writable(self, argument: str) -> None:
+        computed = [entry.name for entry in self.entries if entry.is_parametrized(self.model)]
+        if computed:
+            raise ArgumentError(
+                argument,
+                expected="typed tensors that can be written to",
+                got=f"{listing(computed)}, computed by a parametrisation",
+                advice="Use penalty(), which sees the effective tensor, or parametrize.remove_parametrizations first.",
+            )
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise UnknownNameError(
+            "name", expected=f"a typed tensor: {nearest(str(name), (e.name for e in self.entries))}", got=repr(name)
+        )
+
+    def __repr__(self) -> str:
+        lines = [f"Binding({self.group}, {len(self.entries)} typed, {len(self.unaccounted)} unaccounted)"]
+        for entry, tensor in self.tensors():
+            axes = ", ".join("None" if rep is None else str(rep) for rep in entry.projector.axes)
+            lines.append(
+                f"  {entry.name} {tuple(tensor.shape)}  {axes}  rank {_rank(entry, tensor)} of {tensor.numel()}"
+            )
+        return "\n".join(lines)
+
+
+def _rank(entry: Entry, tensor: torch.Tensor) -> int:
+    """Rank of P on the tensor, axes without action counted by their length."""
+    free = [n for n, rep in zip(tensor.shape, entry.projector.axes, strict=True) if rep is None]
+    return entry.projector.rank * int(np.prod(free, dtype=np.int64))
+
+
+def _residual(entry: Entry, tensor: torch.Tensor) -> Residual:
+    P, W = entry.projector, tensor.detach()
+    norm = float(torch.linalg.vector_norm(W.to(accumulation_dtype(W.dtype))))
+    squared = float(P.squared_residual(W))
+    if not (np.isfinite(norm) and np.isfinite(squared)) and not bool(torch.isfinite(W).all()):
+        raise NonFiniteError(
+            entry.name, expected="finite numbers", got="NaN or infinity", advice="The training has diverged before."
+        )
+    relative = min(1.0, squared**0.5 / norm) if norm else 0.0
+    return Residual(entry.name, entry.kind, tuple(W.shape), _rank(entry, W), norm, squared, relative, P.chance)

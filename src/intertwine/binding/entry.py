@@ -1,0 +1,95 @@
+"""One typed tensor of a model: where it lives and the projector that it carries."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from intertwine.errors import UnknownNameError
+from intertwine.projectors import Projector
+
+Kind = Literal["weight", "bias", "parameter", "buffer"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A parameter (or buffer) of a model by name, and the projector on its equivariant values.
+
+    An entry holds names, never the tensor: the tensor is read from the model at each use, so that ``model.to()``,
+    ``model.half()`` and ``load_state_dict`` need not know of it.
+
+    Attributes:
+        name: full name, such as ``"encoder.0.weight"``.
+        module: name of the module that owns it, such as ``"encoder.0"``; ``""`` for the model itself.
+        attribute: its name inside that module, such as ``"weight"``.
+        projector: the projector P on the equivariant values.
+        kind: ``"weight"`` and ``"bias"`` of a module typed with a pair, ``"parameter"`` or ``"buffer"`` typed by name.
+
+    Example:
+        >>> import intertwine as iw, torch
+        >>> G = iw.Cyclic(4)
+        >>> binding = iw.bind(torch.nn.Linear(4, 8), {"": (G.regular(), 2 * G.regular())})
+        >>> [(entry.name, entry.kind, entry.projector.rank) for entry in binding]
+        [('weight', 'weight', 8), ('bias', 'bias', 2)]
+    """
+
+    name: str
+    module: str
+    attribute: str
+    projector: Projector
+    kind: Kind
+
+    def owner(self, model: nn.Module) -> nn.Module:
+        """The module of ``model`` that owns the tensor.
+
+        Raises:
+            UnknownNameError: the model no longer has that module.
+        """
+        try:
+            return model.get_submodule(self.module)
+        except AttributeError:
+            raise self._gone() from None
+
+    def tensor(self, model: nn.Module) -> torch.Tensor:
+        """The tensor itself; under a parametrisation the effective one, computed by this call.
+
+        Raises:
+            UnknownNameError: the model no longer has it.
+        """
+        value = getattr(self.owner(model), self.attribute, None)
+        if not isinstance(value, torch.Tensor):
+            raise self._gone()
+        return value
+
+    def is_parametrized(self, model: nn.Module) -> bool:
+        """Whether the tensor is computed by ``torch.nn.utils.parametrize``, hence cannot be written to."""
+        return self.attribute in parametrized_names(self.owner(model))
+
+    @property
+    def has_output_fields(self) -> bool:
+        """Whether axis 0 carries output fields whose norms an initialisation keeps: matrices and more, never a bias."""
+        return self.kind != "buffer" and len(self.projector.axes) > 1
+
+    def _gone(self) -> UnknownNameError:
+        return UnknownNameError(
+            "model",
+            expected=f"a tensor {self.name!r}, as when it was bound",
+            got="none",
+            advice="Bind the changed model anew.",
+        )
+
+    def __deepcopy__(self, memo: object) -> "Entry":
+        # Names and constants only, so that a copied binding shares them.
+        return self
+
+
+def parametrized_names(module: nn.Module) -> tuple[str, ...]:
+    """The attributes of ``module`` that ``torch.nn.utils.parametrize`` computes."""
+    return tuple(parametrizations(module).keys())
+
+
+def parametrizations(module: nn.Module) -> nn.ModuleDict:
+    """The parametrisations of the module's attributes, by attribute."""
+    found = getattr(module, "parametrizations", None)
+    return found if isinstance(found, nn.ModuleDict) else nn.ModuleDict()

@@ -1,0 +1,68 @@
+"""The forms of the penalty: how far parameters are from their equivariant part, as a loss term."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from intertwine._numerics import accumulation_dtype
+from intertwine.binding.entry import Entry
+from intertwine.binding.strengths import Strength, entry_strengths
+from intertwine.errors import ArgumentError
+
+Form = Literal["squared", "norm", "relative"]
+FORMS = ("squared", "norm", "relative")
+
+
+def penalty_of(
+    model: nn.Module, entries: Sequence[Entry], strength: Strength, equivariant_strength: Strength, form: Form
+) -> torch.Tensor:
+    """The sum behind ``Binding.penalty``, where it is documented."""
+    if form not in FORMS:
+        raise ArgumentError("form", expected=f"one of {', '.join(map(repr, FORMS))}", got=repr(form))
+    strengths = entry_strengths(strength, entries)
+    equivariant = entry_strengths(equivariant_strength, entries, "equivariant_strength")
+    if form == "relative" and any(equivariant):
+        raise ArgumentError(
+            "equivariant_strength",
+            expected="0 for form='relative'",
+            got=equivariant_strength,
+            advice="A relative residual does not depend on the scale of W, so there is no equivariant part to shrink.",
+        )
+    values = []
+    for entry, s, s_equivariant in zip(entries, strengths, equivariant, strict=True):
+        if entry.kind == "buffer" or not (s or s_equivariant):
+            continue
+        W, P = entry.tensor(model), entry.projector
+        if s:
+            values.append(s * _residual_term(P.squared_residual(W), W, form))
+        if s_equivariant:
+            values.append(s_equivariant * _residual_term(P.squared_projection(W), W, form))
+    if not values:
+        first = entries[0].tensor(model)
+        return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())
+    return total(values)
+
+
+def _residual_term(squared: torch.Tensor, W: torch.Tensor, form: Form) -> torch.Tensor:
+    """``squared / 2``, its root, or half its ratio to ``|W|^2``; derivatives are zero where the root or ratio has none."""
+    if form == "squared":
+        return squared / 2
+    if form == "norm":
+        return _guarded(squared).sqrt() * (squared > 0)
+    norm = torch.linalg.vector_norm(W.to(accumulation_dtype(W.dtype))).square()
+    return squared / (2 * _guarded(norm))
+
+
+def _guarded(value: torch.Tensor) -> torch.Tensor:
+    """``value``, and a constant one in place of zero."""
+    return torch.where(value > 0, value, torch.ones_like(value))
+
+
+def total(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The sum of scalars, on the device of the first."""
+    result = values[0]
+    for value in values[1:]:
+        result = result + value.to(result.device)
+    return result

@@ -1,0 +1,18 @@
+"""Names in error messages: what there is, the nearest first."""
+
+import difflib
+from collections.abc import Iterable
+
+from intertwine.errors import listing
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known names as a text, those close to ``name`` first, cut after a dozen.
+
+    Example:
+        >>> nearest("1.wieght", ["0.weight", "0.bias", "1.weight", "1.bias"])
+        "'1.weight', '0.weight', '0.bias', '1.bias'"
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    return listing(repr(word) for word in [*close, *(word for word in names if word not in close)])

@@ -1,0 +1,108 @@
+"""What users give to groups, checked and turned into arrays of one kind."""
+
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
+
+
+def integer(argument: str, value: object, minimum: int) -> int:
+    """``value`` as an int of at least ``minimum``; booleans, floats and strings are refused.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    try:
+        number = None if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, RuntimeError):
+        number = None
+    if number is None or number < minimum:
+        raise ArgumentError(argument, expected=f"an integer >= {minimum}", got=repr(value))
+    return number
+
+
+def flag(argument: str, value: object) -> bool:
+    """``value`` if it is True or False.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ArgumentError(argument, expected="True or False", got=repr(value))
+    return value
+
+
+def real_array(argument: str, value: object, expected: str, *, allow_complex: bool = False) -> Array:
+    """Numbers given as a tensor, an array or nested lists of either, as a float64 (complex128) array.
+
+    Args:
+        argument: its name in an error.
+        value: what the user gave.
+        expected: what it should have been, for an error.
+        allow_complex: whether complex numbers may pass.
+
+    Raises:
+        ArgumentError: not numbers.
+        ShapeError: ragged lists.
+        NonFiniteError: NaN or infinity.
+    """
+    try:
+        array = np.asarray(_plain(value))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ShapeError(argument, expected=expected, got="arrays of different shapes") from error
+    kinds = "bifuc" if allow_complex else "bifu"
+    if array.size and array.dtype.kind not in kinds:
+        got = "complex numbers" if array.dtype.kind == "c" else type(value).__name__
+        raise ArgumentError(argument, expected=expected, got=got)
+    array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    if not np.isfinite(array).all():
+        raise NonFiniteError(argument, expected=expected, got="NaN or infinity")
+    return array
+
+
+def square_matrices(argument: str, value: object, *, allow_complex: bool = False) -> Array:
+    """Matrices given as a tensor or array (m, d, d), or as a list of m square ones.
+
+    Raises:
+        ShapeError: not square, or of different sizes.
+        ArgumentError, NonFiniteError: as ``real_array``.
+    """
+    expected = "matrices of one size, shape (m, d, d)"
+    array = real_array(argument, value, expected, allow_complex=allow_complex)
+    if array.ndim != 3 or array.shape[1] != array.shape[2] or array.shape[1] == 0:
+        raise ShapeError(
+            argument, expected=expected, got=f"shape {array.shape}", advice="Wrap a single matrix in a list."
+        )
+    return array
+
+
+def permutation_table(argument: str, value: object, count: int | None = None) -> Array:
+    """Permutations given as a list of sequences or an array (m, n), each the images of 0 .. n-1, as int64 (m, n).
+
+    Raises:
+        ArgumentError: not ``count`` permutations.
+        ShapeError, NonFiniteError: as ``real_array``.
+    """
+    expected = f"{'' if count is None else f'{count} '}permutations of 0, ..., n-1, one a generator"
+    array = real_array(argument, value, expected)
+    if array.ndim == 1 and count == 1:
+        array = array[None]
+    if array.ndim != 2 or (count is not None and len(array) != count):
+        raise ShapeError(argument, expected=expected, got=f"shape {array.shape}")
+    if (array != np.rint(array)).any() or (np.sort(array, axis=1) != np.arange(array.shape[1])).any():
+        bad = next(row for row in array.tolist() if sorted(row) != list(range(len(row))))
+        raise ArgumentError(argument, expected=expected, got=str([int(x) if x == int(x) else x for x in bad]))
+    return array.astype(np.int64)
+
+
+def _plain(value: object) -> object:
+    """Tensors inside lists as numpy arrays, since numpy cannot stack tensors by itself."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().resolve_conj().numpy()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,280 @@
+"""What every concrete group can build: its representations."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError, ShapeError
+from intertwine.groups.arguments import integer, permutation_table, square_matrices
+from intertwine.groups.irrep_strings import parse_irreps
+from intertwine.groups.permutations import (
+    check_permutations,
+    grid_field,
+    quotient_field,
+    regular_field,
+)
+from intertwine.representations.field import Field, permutation_matrices
+from intertwine.representations.group import Group
+from intertwine.representations.image_field import image_field
+from intertwine.representations.irrep_field import IrrepField
+from intertwine.representations.permutation_field import DefiningField, PermutationField
+from intertwine.representations.representation import Representation, Segment, named_irrep
+
+Images = torch.Tensor | Array | Sequence[object]
+
+
+class BaseGroup(Group):
+    """A group with the constructors of its representations.
+
+    Example:
+        >>> import intertwine as iw
+        >>> G = iw.Dihedral(4)
+        >>> 2 * G.regular() + G.standard() + G.irreps("3x0+ + 0-")
+        Representation(D4: 2xregular + 1 + 3x0+ + 0-)
+    """
+
+    def trivial(self) -> Representation:
+        """The trivial representation ``rho(g) = 1``, of dimension 1.
+
+        Example:
+            >>> import intertwine as iw
+            >>> 3 * iw.SO(3).trivial()
+            Representation(SO(3): 3x0)
+        """
+        return single(IrrepField(self, self.trivial_label))
+
+    def defining(self) -> Representation:
+        """``rho(g) = g``: the group's own matrices, of dimension ``matrix_dim``, under the name ``defining``.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.Symmetric(5).defining().dim
+            5
+        """
+        return single(DefiningField(self))
+
+    def standard(self) -> Representation:
+        """The representation that the group is known by: the defining matrices, by the name of the irrep that equals them.
+
+        Positions and vectors carry it: it acts on (x, y) in two dimensions and on (x, y, z) in three.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.SO(3).standard(), iw.O(3).standard(), iw.Octahedral().standard()
+            (Representation(SO(3): 1), Representation(O(3): 1o), Representation(O: T1))
+        """
+        field = DefiningField(self)
+        return single(named_irrep(field) or field)
+
+    def irrep(self, label: object) -> Representation:
+        """One irreducible real representation, by name.
+
+        Args:
+            label: the name, such as ``"1o"``; an integer where names are numbers.
+
+        Raises:
+            UnknownNameError: the group has no irrep of that name; the message lists those that it has.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.SO(3).irrep(2).dim
+            5
+        """
+        return single(IrrepField(self, self.irrep_label(label)))
+
+    def irreps(self, text: str) -> Representation:
+        """A sum of irreps, as e3nn writes it: ``"16x0 + 8x1"``.
+
+        ``G.irreps(str(rep))`` is ``rep`` again for every sum of named irreps.
+
+        Args:
+            text: terms ``N x label`` or ``label``, joined by ``+``; spaces do not matter.
+
+        Raises:
+            UnknownNameError: a label that the group does not have.
+            ArgumentError: not a sum of irreps.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.O(3).irreps("8x0e+4x1o").dim
+            20
+        """
+        if not isinstance(text, str):
+            raise ArgumentError("text", expected="a string such as '16x0 + 8x1'", got=repr(text))
+        terms = parse_irreps(text, self.irrep_label)
+        return Representation(self, tuple(Segment(mul, IrrepField(self, label)) for mul, label in terms))
+
+    def regular(self) -> Representation:
+        """``rho(g) e_h = e_gh``: one basis vector an element, in the order of ``elements()``; finite groups only.
+
+        Raises:
+            ArgumentError: the group is infinite.
+            SizeLimitError: it is too large to list.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.Octahedral().regular().dim
+            24
+        """
+        return single(regular_field(self))
+
+    def quotient(self, subgroup: Group, *, axis: str | None = None) -> Representation:
+        """``rho(g) e_xH = e_gxH``: one basis vector a coset of ``subgroup``, the subgroup's own first; finite groups only.
+
+        Args:
+            subgroup: a finite group H whose elements lie in this one.
+            axis: ``"x"``, ``"y"`` or ``"z"`` for plane turns inside a group of 3 x 3 matrices.
+
+        Raises:
+            ArgumentError: a group is infinite, or ``axis`` is missing or out of place.
+            GroupMismatchError: not a subgroup.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.Octahedral().quotient(iw.Cyclic(4), axis="z").dim
+            6
+        """
+        return single(quotient_field(self, subgroup, axis))
+
+    def permutation(self, images: Images, *, signs: Images | None = None) -> Representation:
+        """A permutation of a basis, with signs if wanted: ``rho(g) e_i = signs[i] e_images[i]`` for each generator.
+
+        The Lie algebra of an infinite group acts by zero.
+
+        Args:
+            images: one permutation of 0, ..., n-1 a discrete generator, in the order of ``G.generators``, shape (m, n).
+            signs: likewise, of +1 and -1.
+
+        Raises:
+            ShapeError, ArgumentError: not m permutations of one length.
+            NotARepresentationError: they do not multiply as the generators do.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.Cyclic(2).permutation([[1, 0, 2]]).dim
+            3
+        """
+        count = len(self.generator_matrices())
+        if count == 0:
+            raise ArgumentError(
+                "images",
+                expected=f"nothing, as {self} has no discrete generators to permute by",
+                got=repr(images),
+                advice="Use n * G.trivial().",
+            )
+        table = permutation_table("images", images, count)
+        sign_table = np.ones_like(table)
+        if signs is not None:
+            sign_array = np.asarray(signs)
+            if sign_array.shape != table.shape and sign_array.shape != table.shape[1:]:
+                raise ShapeError("signs", expected=f"signs of shape {table.shape}", got=f"shape {sign_array.shape}")
+            if not np.isin(sign_array, (-1, 1)).all():
+                raise ArgumentError("signs", expected="+1 and -1", got=repr(signs))
+            sign_table = np.broadcast_to(sign_array, table.shape).astype(np.int64)
+        if not self.is_finite:
+            lie = np.zeros((len(self.algebra_matrices()), table.shape[1], table.shape[1]))
+            return single(image_field(self, permutation_matrices(table, sign_table), lie, "permutation"))
+        field = PermutationField(
+            self,
+            f"permutation[{table.shape[1]}]",
+            _tuples(table),
+            None if signs is None else _tuples(sign_table),
+            table.shape[1],
+        )
+        check_permutations(field)
+        return single(field)
+
+    def representation(self, images: Images | None = None, lie_images: Images | None = None) -> Representation:
+        """The representation with the given images of the generators, after checking that it is one.
+
+        Args:
+            images: matrices of the discrete generators, in the order of ``G.generators``, shape (m, D, D), real
+                or complex.
+            lie_images: matrices of the Lie algebra basis, in the order of ``G.lie_algebra``, shape (k, D, D).
+
+        Raises:
+            ArgumentError: images of some generators are missing.
+            ShapeError, NonFiniteError: not that many square matrices of one size.
+            NotARepresentationError: they do not multiply as the generators do.
+            NotOrthogonalError: they are not orthogonal (unitary), and the group is compact.
+
+        Example:
+            >>> import intertwine as iw
+            >>> turn = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
+            >>> iw.Cyclic(4).representation([turn])
+            Representation(C4: images[3])
+        """
+        discrete = self._images("images", images, len(self.generator_matrices()), "discrete generators")
+        lie = self._images("lie_images", lie_images, len(self.algebra_matrices()), "Lie algebra elements")
+        dim = max(discrete.shape[-1], lie.shape[-1])
+        discrete, lie = (a if len(a) else np.zeros((0, dim, dim)) for a in (discrete, lie))
+        if discrete.shape[-1] != lie.shape[-1]:
+            raise ShapeError(
+                "lie_images",
+                expected=f"matrices of size {discrete.shape[-1]}, as images has",
+                got=f"size {lie.shape[-1]}",
+            )
+        if dim == 0:
+            raise ArgumentError(
+                "images",
+                expected="a group with generators",
+                got=f"{self}, which has none",
+                advice="Use n * G.trivial().",
+            )
+        return single(image_field(self, discrete, lie))
+
+    def _images(self, argument: str, value: Images | None, count: int, what: str) -> Array:
+        if value is None or (not isinstance(value, str) and len(value) == 0):
+            if count:
+                raise ArgumentError(
+                    argument,
+                    expected=f"images of the {count} {what} of {self}",
+                    got=repr(value),
+                    advice="Pass zeros for Lie algebra elements that act trivially.",
+                )
+            return np.zeros((0, 0, 0))
+        if count == 0:
+            raise ArgumentError(argument, expected=f"None, as {self} has no {what}", got=f"{len(value)} matrices")
+        matrices = square_matrices(argument, value, allow_complex=True)
+        if len(matrices) != count:
+            raise ShapeError(
+                argument, expected=f"{count} matrices, one for each of the {what} of {self}", got=f"{len(matrices)}"
+            )
+        return matrices
+
+    def grid(self, *shape: int) -> Representation:
+        """The pixels of a grid, flattened: ``(rho(g) f)(x) = f(g^-1 x)``, for finite groups that map the grid onto itself.
+
+        In two dimensions (x, y) = (column, -row) about the centre, in three (x, y, z) = (last, -middle, first) index,
+        so that the quarter turn, and the turn about z, is ``torch.rot90(image, 1, (-2, -1))``. Sides may be even.
+
+        Args:
+            shape: the sides, as many as the group's matrices are wide.
+
+        Raises:
+            ArgumentError: a side is no positive integer, or the group is infinite.
+            GroupMismatchError: the group does not map the grid onto itself; the message says which generator.
+
+        Example:
+            >>> import intertwine as iw
+            >>> import torch
+            >>> G, image = iw.Cyclic(4), torch.arange(9.0).reshape(3, 3)
+            >>> G.grid(3, 3).act(G.generators[0], image.flatten()).reshape(3, 3).equal(torch.rot90(image, 1, (-2, -1)))
+            True
+        """
+        if len(shape) == 1 and isinstance(shape[0], tuple | list):
+            shape = tuple(shape[0])
+        if not shape:
+            raise ArgumentError("shape", expected="the sides of a grid, as in G.grid(5, 5)", got="nothing")
+        return single(grid_field(self, tuple(integer("shape", side, 1) for side in shape)))
+
+
+def single(field: Field) -> Representation:
+    """One copy of ``field`` as a representation."""
+    return Representation(field.group, (Segment(1, field),))
+
+
+def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in table.tolist())

@@ -1,0 +1,49 @@
+"""SO(n) and O(n) by their usual names."""
+
+from intertwine.errors import ArgumentError
+from intertwine.groups.o2 import O2
+from intertwine.groups.o3 import O3
+from intertwine.groups.so2 import SO2
+from intertwine.groups.so3 import SO3
+
+
+def SO(n: int) -> SO2 | SO3:
+    """The rotations of n dimensions, n = 2 or 3.
+
+    Raises:
+        ArgumentError: another ``n``.
+
+    Example:
+        >>> import intertwine as iw
+        >>> iw.SO(3), iw.SO(3) == iw.SO(3)
+        (SO(3), True)
+    """
+    if isinstance(n, int) and n == 2:
+        return SO2()
+    if isinstance(n, int) and n == 3:
+        return SO3()
+    raise _unsupported(n)
+
+
+def O(n: int) -> O2 | O3:
+    """The rotations and reflections of n dimensions, n = 2 or 3.
+
+    Raises:
+        ArgumentError: another ``n``.
+
+    Example:
+        >>> import intertwine as iw
+        >>> iw.O(3).standard()
+        Representation(O(3): 1o)
+    """
+    if isinstance(n, int) and n == 2:
+        return O2()
+    if isinstance(n, int) and n == 3:
+        return O3()
+    raise _unsupported(n)
+
+
+def _unsupported(n: object) -> ArgumentError:
+    return ArgumentError(
+        "n", expected="2 or 3", got=repr(n), advice="Use MatrixGroup(lie_algebra=...) in other dimensions."
+    )

@@ -1,0 +1,141 @@
+"""How a finite group permutes its elements, the cosets of a subgroup, and the pixels of a grid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError, GroupMismatchError, NotARepresentationError
+from intertwine.representations.embedding import embed
+from intertwine.representations.field import block_permutation
+from intertwine.representations.group import Group
+from intertwine.representations.permutation_field import PermutationField
+
+
+def require_finite(group: Group, argument: str, what: str) -> None:
+    """Refuse an infinite group.
+
+    Raises:
+        ArgumentError: ``group`` is infinite.
+    """
+    if not group.is_finite:
+        raise ArgumentError(
+            argument,
+            expected=f"a finite group, to have {what}",
+            got=str(group),
+            advice="Restrict to a finite subgroup, such as Cyclic(n) or Octahedral().",
+        )
+
+
+def regular_field(group: Group) -> PermutationField:
+    """``rho(g) e_h = e_gh`` on one basis vector an element, in the order of ``elements()``."""
+    require_finite(group, "group", "a regular representation")
+    elements = group.element_matrices()
+    images = [group.element_indices(generator @ elements) for generator in group.generator_matrices()]
+    return _field(group, "regular", images, len(elements))
+
+
+def quotient_field(group: Group, subgroup: Group, axis: str | None) -> PermutationField:
+    """``rho(g) e_xH = e_gxH`` on one basis vector a coset xH, that of the identity first."""
+    for argument, value in (("group", group), ("subgroup", subgroup)):
+        if not isinstance(value, Group):
+            raise ArgumentError(argument, expected="a group", got=repr(value))
+        require_finite(value, argument, "a quotient representation")
+    embedding = embed(subgroup, group, axis)
+    elements, members = group.element_matrices(), embedding.elements(subgroup.element_matrices())
+    size = group.matrix_dim
+    indices = group.element_indices((elements[:, None] @ members[None]).reshape(-1, size, size)).reshape(
+        len(elements), -1
+    )
+    # A coset is named by its earliest element; np.unique then numbers the names in that order.
+    firsts, cosets = np.unique(indices.min(axis=1), return_inverse=True)
+    images = [cosets[group.element_indices(generator @ elements[firsts])] for generator in group.generator_matrices()]
+    label = f"{group}/{subgroup}" if axis is None else f"{group}/{subgroup}({axis})"
+    return _field(group, label, images, len(firsts))
+
+
+def grid_field(group: Group, shape: Sequence[int]) -> PermutationField:
+    """``(rho(g) f)(x) = f(g^-1 x)`` on the pixels of a grid, flattened in C order; the grid's centre stays.
+
+    (x) = (index), (x, y) = (column, -row), (x, y, z) = (last, -middle, first), all about the centre.
+    """
+    require_finite(group, "group", "an exact action on pixels")
+    generators = group.generator_matrices()
+    label = f"grid[{'x'.join(map(str, shape))}]"
+    count = int(np.prod(shape))
+    if not len(generators):
+        return _field(group, label, [], count)
+    dim = len(shape)
+    if group.matrix_dim != dim:
+        raise GroupMismatchError(
+            "shape",
+            expected=f"{group.matrix_dim} sides, as {group} acts on a space of {group.matrix_dim} dimensions",
+            got=str(tuple(shape)),
+            advice="A group of plane turns acts on a volume through restrict(H, axis='z') of a polyhedral group's grid.",
+        )
+    if block_permutation(generators) is None:
+        raise GroupMismatchError(
+            "shape",
+            expected="a group that maps pixels onto pixels (turns by 90 degrees, mirrors along the axes and diagonals)",
+            got=f"{group}, whose generators do not",
+            advice="Take the subgroup that the grid allows, such as Cyclic(4), Dihedral(4) or Octahedral().",
+        )
+    sides = np.array(shape)
+    indices = np.stack(np.meshgrid(*(np.arange(side) for side in shape), indexing="ij"), -1).reshape(-1, dim)
+    # Twice the distance from the centre, so that even sides have integer positions too.
+    positions = _to_space(2 * indices - (sides - 1))
+    images = []
+    for generator in np.rint(generators).astype(np.int64):
+        moved = _to_offsets(positions @ generator.T)
+        targets = (moved + (sides - 1)) // 2
+        if ((moved + (sides - 1)) % 2).any() or (targets < 0).any() or (targets >= sides).any():
+            raise GroupMismatchError(
+                "shape",
+                expected=f"a grid that {group} maps onto itself",
+                got=f"{' x '.join(map(str, shape))}, which the generator {generator.tolist()} turns into another shape",
+                advice="Use equal sides, or the subgroup that keeps this grid (Cyclic(2) keeps every rectangle).",
+            )
+        images.append(np.ravel_multi_index(tuple(targets.T), tuple(shape)))
+    return _field(group, label, images, count)
+
+
+def check_permutations(field: PermutationField) -> None:
+    """Check every product generator x element.
+
+    Raises:
+        NotARepresentationError: the permutations do not multiply as the group's generators do.
+    """
+    group = field.group
+    elements = group.element_matrices()
+    table, table_signs = field.signed_permutations(elements)
+    images, signs = field.generator_permutations()
+    for letter, generator in enumerate(group.generator_matrices()):
+        index = group.element_indices(generator @ elements)
+        same = (images[letter][table] == table[index]).all() and (
+            signs[letter][table] * table_signs == table_signs[index]
+        ).all()
+        if not same:
+            raise NotARepresentationError(
+                "images",
+                expected=f"permutations that multiply as the generators of {group} do, in the order of G.generators",
+                got=f"permutation {letter} = {images[letter].tolist()}, whose products differ from the group's",
+                advice="Print G.generators to see what each permutation must represent.",
+            )
+
+
+def _to_space(offsets: Array) -> Array:
+    """Coordinates (x,), (x, y) or (x, y, z) of index offsets from the centre, shape (n, dim)."""
+    vectors = offsets[:, ::-1].copy()
+    vectors[:, 1:2] *= -1  # rows, and the middle axis of a volume, count downwards
+    return vectors
+
+
+def _to_offsets(vectors: Array) -> Array:
+    """The inverse of ``_to_space``."""
+    offsets = vectors.copy()
+    offsets[:, 1:2] *= -1
+    return offsets[:, ::-1]
+
+
+def _field(group: Group, label: str, images: Sequence[Array], size: int) -> PermutationField:
+    return PermutationField(group, label, tuple(tuple(image.tolist()) for image in images), size=size)

@@ -1,0 +1,111 @@
+"""Turns of space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from intertwine._numerics import Array
+from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
+from intertwine.groups.product import FactorGroup
+from intertwine.groups.wigner import rotation_algebra, wigner_matrices
+from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.representation import Representation
+
+
+@dataclass(frozen=True, repr=False)
+class SO3(FactorGroup):
+    """SO(3): all turns of space; the Lie algebra basis is the right-handed turns about x, y and z.
+
+    Irreps are degrees ``"0"``, ``"1"``, ... of dimension 2l+1 (real type), in e3nn's real basis: ``"1"`` is (x, y, z),
+    and the polar axis is y.
+
+    Example:
+        >>> import intertwine as iw
+        >>> G = iw.SO(3)
+        >>> g = G.sample(1)[0]
+        >>> G.irrep(1).matrix(g).equal(g)
+        True
+    """
+
+    @property
+    def name(self) -> str:
+        return "SO(3)"
+
+    @property
+    def is_finite(self) -> bool:
+        return False
+
+    @property
+    def is_compact(self) -> bool:
+        return True
+
+    def generator_matrices(self) -> Array:
+        return np.zeros((0, 3, 3))
+
+    def algebra_matrices(self) -> Array:
+        return rotation_algebra(1).copy()
+
+    def membership(self, elements: Array) -> tuple[bool, str]:
+        return orthogonal_membership(elements, 1.0, self.name)
+
+    def sample_matrices(self, n: int, generator: torch.Generator | None) -> Array:
+        return random_rotations(n, generator)
+
+    def coordinates(self, elements: Array) -> tuple[Array, list[tuple[int, ...]]]:
+        return rotation_vectors(elements), [()] * len(elements)
+
+    def standard(self) -> Representation:
+        """(x, y, z): the irrep ``"1"``."""
+        return self.irrep(1)
+
+    @property
+    def trivial_label(self) -> str:
+        return "0"
+
+    def irrep_labels(self, max_dim: int) -> tuple[str, ...]:
+        return tuple(str(l) for l in range((max_dim + 1) // 2))
+
+    def irrep_candidates(self, max_dim: int, algebra: Array) -> tuple[str, ...]:
+        return tuple(str(l) for l in degrees(algebra) if 2 * l + 1 <= max_dim)
+
+    def irrep_label(self, name: object) -> str:
+        l = frequency(name)
+        if l is None:
+            raise unknown_irrep(self, name, "the degrees '0', '1', '2', ...")
+        return str(l)
+
+    def irrep_dim(self, label: str) -> int:
+        return 2 * int(label) + 1
+
+    def commutant_dim(self, label: str) -> int:
+        return 1
+
+    def irrep_matrices(self, label: str, elements: Array) -> Array:
+        return wigner_matrices(int(label), elements)
+
+    def irrep_algebra(self, label: str) -> Array:
+        return rotation_algebra(int(label)).copy()
+
+
+def random_rotations(n: int, generator: torch.Generator | None) -> Array:
+    """``n`` rotations from the Haar measure, shape (n, 3, 3): uniform unit quaternions (Shoemake 1992)."""
+    if n == 0:
+        return np.zeros((0, 3, 3))
+    quaternions = torch.randn(n, 4, generator=generator, dtype=torch.float64).numpy()
+    return np.asarray(Rotation.from_quat(quaternions).as_matrix())
+
+
+def rotation_vectors(rotations: Array) -> Array:
+    """Axis times angle of rotations (n, 3, 3), shape (n, 3); through quaternions, hence stable at angle pi."""
+    return np.asarray(Rotation.from_matrix(rotations).as_rotvec()) if len(rotations) else np.zeros((0, 3))
+
+
+def degrees(algebra: Array) -> list[int]:
+    """The degrees l that occur in a representation with these images (3, dim, dim) of the turns about x, y, z.
+
+    Weight m occurs once in every degree l >= m, so degree l occurs as often as weight l exceeds weight l + 1.
+    """
+    counts = spectrum(algebra[1])
+    return [l for l, count in counts.items() if count > counts.get(l + 1, 0)]

@@ -1,0 +1,84 @@
+"""Features as copies of fields: views, norms, and the checks that all layers share."""
+
+from collections.abc import Callable
+
+import torch
+
+from intertwine._numerics import accumulation_dtype
+from intertwine.errors import ArgumentError, DtypeError, NotOrthogonalError, ShapeError
+from intertwine.groups.adapters import as_representation
+from intertwine.representations import Field, Representation, Segment
+
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+
+def real_representation(rep: object, *, orthogonal: bool) -> Representation:
+    """``rep`` as a representation by real, and on request orthogonal, matrices.
+
+    Raises:
+        ArgumentError: not a representation, or a complex one.
+        NotOrthogonalError: norms were to be taken, and the group does not keep them.
+    """
+    checked = as_representation(rep, "rep")
+    if checked.is_complex:
+        raise ArgumentError(
+            "rep",
+            expected="a real representation",
+            got=f"the complex {checked}",
+            advice="Use real and imaginary parts as features.",
+        )
+    bad = [segment.field.name for segment in checked.segments if orthogonal and not segment.field.is_orthogonal]
+    if bad:
+        raise NotOrthogonalError(
+            "rep",
+            expected=f"fields whose norm {checked.group} keeps",
+            got=", ".join(bad),
+            advice="Use iw.nn.Gate instead.",
+        )
+    return checked
+
+
+def check_features(x: torch.Tensor, rep: Representation) -> None:
+    """Whether ``x`` has shape (..., rep.dim) and holds real floating-point numbers.
+
+    Raises:
+        ShapeError: it has another shape.
+        DtypeError: it holds integers or complex numbers.
+    """
+    if x.ndim == 0 or x.shape[-1] != rep.dim:
+        raise ShapeError("x", expected=f"shape (..., {rep.dim}), from {rep}", got=f"shape {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise DtypeError("x", expected="real floating-point features", got=str(x.dtype))
+
+
+def is_trivial(field: Field) -> bool:
+    """Whether the group leaves every vector of the field fixed."""
+    images = field.generator_images()
+    unit = torch.eye(field.dim, dtype=torch.float64).numpy()
+    return bool(abs(images - unit).max(initial=0.0) < 1e-12 and abs(field.algebra()).max(initial=0.0) < 1e-12)
+
+
+def split(x: torch.Tensor, rep: Representation) -> list[torch.Tensor]:
+    """One view (..., mul, dim) a segment of ``rep``, whatever its layout."""
+    parts = []
+    for segment, part in zip(rep.segments, x.split([segment.dim for segment in rep.segments], dim=-1), strict=True):
+        if segment.layout == "mul_ir":
+            parts.append(part.unflatten(-1, (segment.mul, segment.field.dim)))
+        else:
+            parts.append(part.unflatten(-1, (segment.field.dim, segment.mul)).transpose(-1, -2))
+    return parts
+
+
+def join(parts: list[torch.Tensor], rep: Representation) -> torch.Tensor:
+    """Inverse of ``split``."""
+    flat = [_flat(part, segment) for part, segment in zip(parts, rep.segments, strict=True)]
+    return torch.cat(flat, dim=-1)
+
+
+def _flat(part: torch.Tensor, segment: Segment) -> torch.Tensor:
+    return (part if segment.layout == "mul_ir" else part.transpose(-1, -2)).flatten(-2)
+
+
+def widened(x: torch.Tensor) -> torch.Tensor:
+    """``x``, in float32 if it comes in half precision: squares of float16 overflow at 256."""
+    return x.to(accumulation_dtype(x.dtype))

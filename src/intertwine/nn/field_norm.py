@@ -1,0 +1,75 @@
+"""FieldNorm: a normalisation layer for every kind of field."""
+
+import torch
+from torch import nn
+
+from intertwine.errors import ArgumentError
+from intertwine.nn.copies import check_features, join, real_representation, split, widened
+from intertwine.representations import Representation
+
+
+class FieldNorm(nn.Module):
+    """Divides each kind of field by its root mean square over copies, then scales every copy.
+
+    ``y_c = w_c x_c / sqrt(mean_c' |x_c'|^2 / d + eps)``, the mean over the copies c' of one segment of ``rep`` (a run
+    of copies of one field of dimension d), so that every feature has mean square about 1. Norms are invariant and one
+    number scales a whole copy, so the layer is equivariant for any value of its weight; to say so to a binding, type
+    it with ``len(weight) * G.trivial()``. No mean is taken off and no bias added.
+
+    Shapes:
+        (..., rep.dim) -> (..., rep.dim); half precision is normalised in float32. ``weight``: one entry a copy.
+
+    Args:
+        rep: an orthogonal representation.
+        eps: added to the mean square, >= 0.
+        affine: whether the copies have learnable scales ``w_c``, which begin at 1.
+
+    Attributes:
+        rep_in, rep_out: ``rep``.
+        weight: the scales, or None.
+
+    Raises:
+        ArgumentError: not a real representation, or ``eps`` negative.
+        NotOrthogonalError: the group does not keep norms.
+        ShapeError: (forward) features of another width.
+
+    Source:
+        Zhang and Sennrich 2019, arXiv 1910.07467 (RMSNorm), per field as in ``e3nn.nn.BatchNorm`` and Equiformer's
+        layer norm.
+
+    Example:
+        >>> import intertwine as iw, torch
+        >>> norm = iw.nn.FieldNorm(iw.SO(3).irreps("16x0 + 8x1"))
+        >>> y = norm(5 * torch.randn(10, 40))
+        >>> bool((y[:, 16:].square().mean(-1) - 1).abs().max() < 1e-3), norm.weight.shape
+        (True, torch.Size([24]))
+    """
+
+    def __init__(self, rep: Representation, *, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__()
+        self.rep_in = self.rep_out = real_representation(rep, orthogonal=True)
+        if not eps >= 0:
+            raise ArgumentError("eps", expected="a number >= 0", got=eps)
+        self.eps = eps
+        self._copies = [segment.mul for segment in self.rep_in.segments]
+        self.weight = nn.Parameter(torch.ones(sum(self._copies))) if affine else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        check_features(x, self.rep_in)
+        if not self._copies:
+            return x
+        parts = []
+        for part in split(widened(x), self.rep_in):
+            parts.append(part * (part.square().mean((-2, -1), keepdim=True) + self.eps).rsqrt())
+        if self.weight is not None:
+            scales = self.weight.split(self._copies)
+            parts = [part * scale.to(part.dtype).unsqueeze(-1) for part, scale in zip(parts, scales, strict=True)]
+        return join(parts, self.rep_in).to(x.dtype)
+
+    def reset_parameters(self) -> None:
+        """All scales 1."""
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.rep_in}, eps={self.eps}, affine={self.weight is not None}"

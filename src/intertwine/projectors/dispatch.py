@@ -1,0 +1,199 @@
+"""Which way of computing P applies: the cheapest exact one, per tuple of fields."""
+
+import itertools
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
+from intertwine.groups.adapters import as_representation
+from intertwine.projectors.average import AverageProjector, character_rank
+from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, is_transitive, plan_axis, plan_orbits
+from intertwine.projectors.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
+from intertwine.projectors.orbit import OrbitProjector
+from intertwine.projectors.projector import Part, Projector
+from intertwine.projectors.schur import schur_projector
+from intertwine.projectors.tuple_projector import TupleProjector
+from intertwine.representations import Field, Group, Representation
+from intertwine.representations.irrep_field import IrrepField
+
+METHODS = ("orbit", "schur", "block", "nullspace")
+# A basis below this many numbers is small whatever the weights; above, it may not outweigh them.
+SMALL_BASIS = 2**16
+
+
+def projector(
+    rep_in: object = None,
+    rep_out: object = None,
+    *,
+    axes: Sequence[object] | None = None,
+    method: str | None = None,
+) -> Projector:
+    """The orthogonal projector on the equivariant weights, biases or tensors.
+
+    * ``projector(rep_in, rep_out)``: weights (rep_out.dim, rep_in.dim) with ``rho_out(g) W = W rho_in(g)``;
+    * ``projector(rep)``: biases (rep.dim,) with ``rho(g) b = b``;
+    * ``projector(axes=(rep_0, rep_1, ...))``: tensors with one representation an axis, in the tensor's own order, None
+      where the
+      group does not act. ``projector(a, b)`` is ``projector(axes=(b, a.dual()))``.
+
+    Args:
+        rep_in: representation of the inputs. Also an e3nn or cuEquivariance ``Irreps`` or an escnn ``FieldType``.
+        rep_out: representation of the outputs; None for a bias.
+        axes: instead of both.
+        method: None for the cheapest exact method, or one of ``"orbit"`` (permutations), ``"schur"`` (irreps),
+            ``"block"``
+            (a basis of one tuple of fields, or a group average), ``"nullspace"`` (generators alone).
+
+    Raises:
+        GroupMismatchError: the representations are of different groups.
+        ArgumentError: no representation, an unknown method, or one that does not apply.
+        SizeLimitError: a null space above dimension 2000.
+
+    Warns:
+        RankZeroWarning: no non-zero equivariant tensor exists.
+
+    Example:
+        >>> import intertwine as iw, torch
+        >>> G = iw.Cyclic(4)
+        >>> P = iw.projector(16 * G.regular(), 8 * G.regular())
+        >>> P.method, P.rank, P.shape
+        ('orbit', 512, (32, 64))
+        >>> W = torch.randn(32, 64, generator=torch.Generator().manual_seed(0))
+        >>> bool(P.relative_residual(P.project(W)) < 1e-6)
+        True
+    """
+    reps = _axes(rep_in, rep_out, axes)
+    if method is not None and method not in METHODS:
+        raise ArgumentError("method", expected=f"one of {', '.join(METHODS)}, or None", got=repr(method))
+    group = next(rep.group for rep in reps if rep is not None)
+    chosen, plans = _plans(group, reps, method)
+    parts = []
+    for blocks in itertools.product(*(plan.blocks for plan in plans)):
+        part = _tuple_projector(group, blocks, chosen)
+        if part is not None and part.rank:
+            parts.append(Part(tuple(blocks), part))
+    result = Projector(group, reps, plans, tuple(parts), chosen)
+    if result.rank == 0 and result.numel:
+        names = " and ".join(str(rep) for rep in reps if rep is not None)
+        warnings.warn(
+            f"There is no non-zero tensor on ({names}) that {group} leaves fixed: P is zero. Give the axes a "
+            "common irrep, or use G.regular(), which contains all of them.",
+            RankZeroWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _axes(rep_in: object, rep_out: object, axes: Sequence[object] | None) -> tuple[Representation | None, ...]:
+    """The axes as representations of one group, duals taken."""
+    if axes is not None:
+        if rep_in is not None or rep_out is not None:
+            raise ArgumentError("axes", expected="either axes or rep_in and rep_out", got="both")
+        if isinstance(axes, Representation | str) or not isinstance(axes, Sequence):
+            raise ArgumentError(
+                "axes",
+                expected="a tuple with a representation (or None) per axis of the tensor",
+                got=type(axes).__name__,
+            )
+        reps = tuple(None if axis is None else as_representation(axis, f"axes[{i}]") for i, axis in enumerate(axes))
+        named = [(f"axes[{i}]", rep) for i, rep in enumerate(reps) if rep is not None]
+    else:
+        if rep_in is None:
+            raise ArgumentError(
+                "rep_in", expected="a representation", got="None", advice="For a bias give its own: projector(rep_out)."
+            )
+        first = as_representation(rep_in, "rep_in")
+        named = [("rep_in", first)]
+        if rep_out is None:
+            reps = (first,)
+        else:
+            second = as_representation(rep_out, "rep_out")
+            named.append(("rep_out", second))
+            reps = (second, first.dual()) if second.group == first.group else (second, first)
+    if not named:
+        raise ArgumentError(
+            "axes",
+            expected="at least one representation",
+            got=f"{len(reps)} axes without",
+            advice="Use n * G.trivial() where the group acts trivially.",
+        )
+    for name, rep in named[1:]:
+        if rep.group != named[0][1].group:
+            raise GroupMismatchError(
+                name,
+                expected=f"a representation of {named[0][1].group}, as {named[0][0]} is",
+                got=f"one of {rep.group}",
+                advice="Use rep.restrict(H) with a common subgroup.",
+            )
+    return reps
+
+
+def _plans(
+    group: Group, reps: tuple[Representation | None, ...], method: str | None
+) -> tuple[str, tuple[AxisPlan, ...]]:
+    """The method, and how each axis is cut for it."""
+    plain = tuple(free_axis() if rep is None else plan_axis(rep) for rep in reps)
+    fields = [block.field for plan in plain for block in plan.blocks if block.field is not None]
+    irreps = len(reps) <= 2 and all(field.irrep is not None for field in fields)
+    permuted = all(field.generator_permutations() is not None for field in fields)
+    possible = {"orbit": permuted, "schur": irreps, "block": group.is_compact, "nullspace": True}
+    if method is None:
+        method = next(name for name in ("schur", "orbit", "block", "nullspace") if possible[name])
+    elif not possible[method]:
+        needs = {
+            "orbit": "axes that permute a basis",
+            "schur": "one or two axes of named irreps",
+            "block": "a compact group",
+        }
+        raise ArgumentError(
+            "method",
+            expected=f"a method that applies; {method!r} needs {needs[method]}",
+            got=", ".join(str(rep) for rep in reps),
+        )
+    if method in ("schur", "nullspace"):
+        return method, plain
+    # Permutations with several orbits (grids) are cut: like orbits are copies of one small field. Under the orbit
+    # method one axis that is whole already is enough to carry the rows, and the others stay as they lie in memory.
+    if method == "orbit" and any(_is_whole(plan) for plan, rep in zip(plain, reps, strict=True) if rep is not None):
+        return method, plain
+    cut = tuple(free_axis() if rep is None else plan_orbits(rep) for rep in reps)
+    return method, tuple(b if any(_is_cut(block) for block in a.blocks) else a for a, b in zip(plain, cut, strict=True))
+
+
+def _is_whole(plan: AxisPlan) -> bool:
+    return all(block.field is not None and is_transitive(block.field) for block in plan.blocks)
+
+
+def _is_cut(block: AxisBlock) -> bool:
+    return (
+        block.field is not None and block.field.generator_permutations() is not None and not is_transitive(block.field)
+    )
+
+
+def _tuple_projector(group: Group, blocks: Sequence[AxisBlock], method: str) -> TupleProjector | None:
+    """The projector of one tuple of blocks; None where Schur's lemma gives zero."""
+    trivial = IrrepField(group, group.trivial_label)
+    fields = tuple(trivial if block.field is None else block.field for block in blocks)
+    if method == "nullspace":
+        return BasisProjector(fixed_basis(fields), [field.dim for field in fields])
+    if method in ("schur", "block") and len(fields) <= 2 and all(field.irrep is not None for field in fields):
+        like = fields[0] == (fields[1] if len(fields) == 2 else trivial)
+        return schur_projector(fields[0], len(fields)) if like else None
+    rows = [axis for axis, field in enumerate(fields) if is_transitive(field)]
+    if rows and all(field.generator_permutations() is not None for field in fields):
+        # The largest transitive field as rows leaves the fewest columns to sort.
+        return OrbitProjector(fields, max(rows, key=lambda axis: fields[axis].dim))
+    return _basis_or_average(group, fields, blocks)
+
+
+def _basis_or_average(group: Group, fields: tuple[Field, ...], blocks: Sequence[AxisBlock]) -> TupleProjector:
+    """A basis of one tuple, unless it would outweigh the weights and the group is finite: then the group average."""
+    dims = [field.dim for field in fields]
+    size = int(np.prod(dims))
+    if group.is_finite and group.order <= 20_000:
+        weights = size * int(np.prod([block.mul or 1 for block in blocks]))
+        if size > NULLSPACE_LIMIT or size * character_rank(fields) > max(SMALL_BASIS, weights):
+            return AverageProjector(fields)
+    return BasisProjector(fixed_basis(fields), dims)

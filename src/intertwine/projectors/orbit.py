@@ -1,0 +1,151 @@
+"""Permutations: the projection is the mean over orbits of index tuples."""
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError
+from intertwine.projectors.axis_plan import permutation_table
+from intertwine.projectors.tuple_projector import Constants, TupleProjector
+from intertwine.representations.field import Field
+
+
+class OrbitProjector(TupleProjector):
+    """The group permutes, up to signs, the index tuples of ``F_1 (x) ... (x) F_k``; P averages over each orbit.
+
+    One of the fields, the *row* field, must be transitive. Then every row meets every orbit equally often, so sorting
+    each row's entries by orbit lines the orbits up as columns: one gather with a d_row x d_columns index, a mean over
+    rows and over the few equal columns, one gather back. A signed orbit that contains an entry and its negative
+    projects to zero.
+
+    Args:
+        fields: permutation fields of one group.
+        row: position of the transitive field.
+    """
+
+    def __init__(self, fields: tuple[Field, ...], row: int) -> None:
+        self.row, self.dims = row, tuple(field.dim for field in fields)
+        order = (row, *(axis for axis in range(len(fields)) if axis != row))
+        labels, signs = _signed_orbits([fields[axis] for axis in order])
+        rows = self.dims[row]
+        self.labels, self.signs = labels.reshape(rows, -1), signs.reshape(rows, -1)
+        self.order = order
+        count = int(labels.max(initial=-1)) + 1
+        gather = np.argsort(self.labels, axis=1, kind="stable")
+        runs = np.bincount(self.labels[0], minlength=count)
+        sorted_labels = np.take_along_axis(self.labels, gather, axis=1)
+        if (sorted_labels != sorted_labels[:1]).any():
+            raise ArgumentError("row", expected="a transitive field", got=fields[row].name)
+        self._run = int(runs[0]) if count and (runs == runs[0]).all() else 0
+        self._signed = bool((self.signs != 1).any())
+        alive = np.zeros(count, dtype=bool)
+        alive[self.labels[self.signs != 0]] = True
+        self._alive = alive
+        arrays: dict[str, Array] = {"gather": gather, "back": np.argsort(gather, axis=1)}
+        if not self._run:
+            arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
+        if self._signed:
+            flips = np.where(self.signs == 0, 1, self.signs).astype(np.float64)
+            arrays |= {
+                "flips": flips,
+                "sorted_flips": np.take_along_axis(flips, gather, 1),
+                "alive": alive.astype(np.float64),
+            }
+        self.constants = Constants(**arrays)
+
+    @property
+    def rank(self) -> int:
+        return int(self._alive.sum())
+
+    def project(self, block: torch.Tensor) -> torch.Tensor:
+        entries = self._lined_up(self._rows(block))
+        return self._restored(self._put_back(self._means(entries).expand_as(entries)), block)
+
+    def residual(self, block: torch.Tensor) -> torch.Tensor:
+        entries = self._lined_up(self._rows(block))
+        return self._restored(self._put_back(entries.sub_(self._means(entries))), block)
+
+    def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
+        """Each row's entries sorted by orbit, signs taken out; a new tensor."""
+        index = self.constants.get("gather", rows)[None, :, None, :].expand(rows.shape)
+        entries = rows.gather(3, index)
+        return entries * self.constants.get("sorted_flips", rows)[:, None, :] if self._signed else entries
+
+    def _put_back(self, entries: torch.Tensor) -> torch.Tensor:
+        """Inverse of ``_lined_up``."""
+        index = self.constants.get("back", entries)[None, :, None, :].expand(entries.shape)
+        rows = entries.gather(3, index)
+        return rows * self.constants.get("flips", entries)[:, None, :] if self._signed else rows
+
+    def _means(self, entries: torch.Tensor) -> torch.Tensor:
+        """The mean of each entry's orbit, shape (copies of the row field, 1, copies of the others, columns)."""
+        means = entries.mean(1, keepdim=True)
+        if self._run == 1:
+            return means * self.constants.get("alive", entries) if self._signed else means
+        if self._run:
+            means = means.unflatten(-1, (-1, self._run)).mean(-1)
+        else:
+            runs, columns = self.constants.get("runs", entries), self.constants.get("columns", entries)
+            means = means.new_zeros(*means.shape[:-1], len(runs)).index_add_(3, columns, means) / runs
+        if self._signed:
+            means = means * self.constants.get("alive", entries)
+        return means.repeat_interleave(self._run, -1) if self._run else means.index_select(3, columns)
+
+    def basis(self) -> Array:
+        out = np.zeros((len(self._alive), *self.labels.shape))
+        rows, columns = np.indices(self.labels.shape)
+        out[self.labels, rows, columns] = self.signs
+        out = out[self._alive]
+        out /= np.sqrt((out**2).sum((1, 2), keepdims=True))
+        shaped = out.reshape(-1, *(self.dims[axis] for axis in self.order))
+        return np.ascontiguousarray(np.moveaxis(shaped, range(1, shaped.ndim), [1 + axis for axis in self.order]))
+
+    def _rows(self, block: torch.Tensor) -> torch.Tensor:
+        """The block as (copies of the row field, row, copies of the others, column)."""
+        others = [axis for axis in self.order if axis != self.row]
+        copies, dims = [2 * axis for axis in others], [2 * axis + 1 for axis in others]
+        turned = block.permute(2 * self.row, 2 * self.row + 1, *copies, *dims)
+        if len(others) == 1:
+            return turned
+        sizes = turned.shape
+        middle = int(np.prod(sizes[2 : 2 + len(others)]))
+        return turned.reshape(sizes[0], sizes[1], middle, int(np.prod(sizes[2 + len(others) :])))
+
+    def _restored(self, rows: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
+        """Inverse of ``_rows`` for a tensor of the shape of ``block``."""
+        others = [axis for axis in self.order if axis != self.row]
+        where = [2 * self.row, 2 * self.row + 1, *(2 * axis for axis in others), *(2 * axis + 1 for axis in others)]
+        shaped = rows.reshape([block.shape[axis] for axis in where])
+        return shaped.permute(*np.argsort(where).tolist())
+
+
+def _signed_orbits(fields: list[Field]) -> tuple[Array, Array]:
+    """Orbit label and sign (+1, -1, or 0 on orbits that meet their negative) of every index tuple, flattened."""
+    dims = [field.dim for field in fields]
+    size = int(np.prod(dims))
+    tables = [permutation_table(field) for field in fields]
+    count = len(tables[0][0])
+    sources, targets, flips = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for generator in range(count):
+        target, sign = np.zeros(1, np.int64), np.ones(1, np.int64)
+        for (images, signs_), dim in zip(tables, dims, strict=True):
+            target = (target[:, None] * dim + images[generator][None]).reshape(-1)
+            sign = (sign[:, None] * signs_[generator][None]).reshape(-1)
+        sources.append(np.arange(size))
+        targets.append(target)
+        flips.append(sign)
+    source, target, sign = np.concatenate(sources), np.concatenate(targets), np.concatenate(flips)
+    # Double cover: node i + size is minus entry i. An orbit that holds both vanishes.
+    flipped = sign < 0
+    ends = np.concatenate([np.where(flipped, target + size, target), np.where(flipped, target, target + size)])
+    graph = csr_array(
+        (np.ones(ends.size, np.int8), (np.concatenate([source, source + size]), ends)), shape=(2 * size, 2 * size)
+    )
+    _, cover = connected_components(graph, directed=False)
+    plus, minus = cover[:size], cover[size:]
+    pair = np.minimum(plus, minus)
+    _, labels = np.unique(pair, return_inverse=True)
+    signs = np.where(plus == minus, 0, np.where(plus == pair, 1, -1))
+    return labels.reshape(-1).astype(np.int64), signs

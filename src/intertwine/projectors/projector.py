@@ -1,0 +1,251 @@
+"""The projector of one parameter: what it projects on, and the measurements that follow from it."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from intertwine._numerics import accumulation_dtype
+from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
+from intertwine.projectors.autograd import SelfAdjoint, SquaredNorm
+from intertwine.projectors.axis_plan import AxisBlock, AxisPlan
+from intertwine.projectors.tuple_projector import TupleProjector
+from intertwine.representations import Group, Representation
+
+# basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
+BASIS_LIMIT = 2**26
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tuple of blocks, an axis each, and the projector that applies to it (None: it projects to zero)."""
+
+    blocks: tuple[AxisBlock, ...]
+    projector: TupleProjector
+
+    def view(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
+        for axis, block in enumerate(self.blocks):
+            tensor = block.view(tensor, 2 * axis)
+        return tensor
+
+
+class Projector:
+    """The orthogonal projector P on the tensors that the group leaves fixed; made by ``intertwine.projector``.
+
+    ``(g.W) = rho_1(g) (x) ... (x) rho_k(g) W``, and P W is the mean of g.W over the group (the Reynolds operator),
+    computed without elements of the group. P is a plain object: it holds small constants, never anything of the size
+    of the weights times something, and moves to whatever device and dtype the weights have.
+
+    Attributes:
+        axes: one representation an axis, in the order of the tensor's axes; None where the group does not act.
+        method: ``"orbit"``, ``"schur"``, ``"block"`` or ``"nullspace"``.
+        exact: True where P is the projector on the fixed space of a true action.
+        reason: why not, if not exact.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        axes: tuple[Representation | None, ...],
+        plans: tuple[AxisPlan, ...],
+        parts: tuple[Part, ...],
+        method: str,
+    ) -> None:
+        self.group, self.axes, self.method = group, axes, method
+        self.exact, self.reason = True, ""
+        self._plans, self._parts = plans, parts
+        # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
+        # write into.
+        self._single = len(parts) == 1 and all(
+            len(plan.blocks) == 1 and not plan.blocks[0].copies_innermost for plan in plans
+        )
+        self._orders = tuple(None if plan.order is None else torch.from_numpy(plan.order) for plan in plans)
+
+    # -- what P is --------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Shape of the tensors that P applies to; None on an axis of any length."""
+        return tuple(None if rep is None else rep.dim for rep in self.axes)
+
+    @property
+    def numel(self) -> int:
+        """Number of entries of the tensor, an axis without action counted as one."""
+        return int(np.prod([1 if n is None else n for n in self.shape], dtype=np.int64))
+
+    @property
+    def rank(self) -> int:
+        """Dimension of the equivariant subspace, the mean of the product of characters; a None axis counts as one."""
+        return sum(
+            part.projector.rank * int(np.prod([1 if b.mul is None else b.mul for b in part.blocks], dtype=np.int64))
+            for part in self._parts
+        )
+
+    @property
+    def chance(self) -> float:
+        """Relative residual to expect of random weights, ``sqrt(1 - rank / numel)``."""
+        return float(np.sqrt(max(0.0, 1 - self.rank / self.numel))) if self.numel else 0.0
+
+    @property
+    def constant_bytes(self) -> int:
+        """Memory of the constants, in bytes as built (float64)."""
+        seen = {id(part.projector): part.projector.constants.nbytes for part in self._parts}
+        return sum(seen.values()) + sum(order.nbytes for order in self._orders if order is not None)
+
+    # -- what P does ------------------------------------------------------------------------------
+
+    def project(self, W: torch.Tensor) -> torch.Tensor:
+        """``P W``, the equivariant tensor nearest to W; same shape and dtype, differentiable.
+
+        Raises:
+            ShapeError: W does not have the shape that the representations give.
+            DtypeError: integers, or real weights under a complex representation.
+        """
+        self._check(W)
+        return SelfAdjoint.apply(W, self._project)
+
+    def residual(self, W: torch.Tensor) -> torch.Tensor:
+        """``W - P W``; same shape and dtype, differentiable. Raises as ``project``."""
+        self._check(W)
+        return SelfAdjoint.apply(W, self._residual)
+
+    def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
+        """``|W - P W|^2`` (Frobenius, not halved), a scalar, twice differentiable; float32 for half precision.
+
+        The residual is formed first, as ``|W|^2 - |PW|^2`` would cancel. Its gradient is ``2 (W - P W)``.
+        """
+        self._check(W)
+        return SquaredNorm.apply(W.to(accumulation_dtype(W.dtype)), self._residual)[0]
+
+    def squared_projection(self, W: torch.Tensor) -> torch.Tensor:
+        """``|P W|^2``, a scalar, twice differentiable; float32 for half precision."""
+        self._check(W)
+        return SquaredNorm.apply(W.to(accumulation_dtype(W.dtype)), self._project)[0]
+
+    def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
+        """``|W - P W| / |W|`` in [0, 1], a scalar without gradient, 0 for W = 0; read it beside ``chance``."""
+        self._check(W)
+        W = W.detach().to(accumulation_dtype(W.dtype))
+        norm = torch.linalg.vector_norm(W)
+        ratio = torch.linalg.vector_norm(self._residual(W)) / norm
+        # Rounding can leave the ratio of a weight without any equivariant part an ulp above one.
+        return torch.where(norm == 0, torch.zeros_like(norm), ratio.clamp(max=1.0))
+
+    @torch.no_grad()
+    def shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
+        """``W <- P W + factor (W - P W)`` in place, without gradient: the proximal step of ``|W - P W|^2``.
+
+        With Schur's lemma it costs little more than ``W.mul_(factor)``: the parts of W that carry P are kept aside.
+
+        Args:
+            W: as ``project`` takes it.
+            factor: in [0, 1], a number or a scalar tensor on the device of W; 0 projects, 1 does nothing.
+
+        Raises:
+            ShapeError: as ``project``.
+            DtypeError: as ``project``.
+        """
+        self._check(W)
+        if not isinstance(factor, torch.Tensor):
+            # The factor as W's dtype has it: what is taken from P W must be what is given back, or P W would drift.
+            factor = float(torch.tensor(factor, dtype=accumulation_dtype(W.dtype).to_real()))
+        if any(order is not None for order in self._orders) or accumulation_dtype(W.dtype) != W.dtype:
+            wide = W.to(accumulation_dtype(W.dtype))
+            projected = self._project(wide)
+            W.copy_((wide - projected).mul_(factor).add_(projected))
+            return
+        kept = [part.projector.equivariant_part(part.view(W), 1 - factor) for part in self._parts]
+        W.mul_(factor)
+        for part, equivariant in zip(self._parts, kept, strict=True):
+            part.projector.add_part_(part.view(W), equivariant)
+
+    def basis(self) -> torch.Tensor:
+        """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.
+
+        Raises:
+            SizeLimitError: it would hold more than 2^26 numbers.
+            ArgumentError: an axis has no representation, so its length is not known.
+        """
+        if any(rep is None for rep in self.axes):
+            raise ArgumentError(
+                "axes", expected="a representation on every axis", got="None on one", advice="Use n * G.trivial()."
+            )
+        if self.rank * self.numel > BASIS_LIMIT:
+            raise SizeLimitError(
+                "basis",
+                expected=f"rank x numel <= {BASIS_LIMIT}",
+                got=f"{self.rank} x {self.numel}",
+                advice="Use project() instead.",
+            )
+        kind = torch.complex128 if any(rep is not None and rep.is_complex for rep in self.axes) else torch.float64
+        out = torch.zeros(self.rank, *(n for n in self.shape if n is not None), dtype=kind)
+        row = 0
+        for part in self._parts:
+            tuples = torch.from_numpy(part.projector.basis()).to(kind)
+            for copies in itertools.product(*(range(block.mul or 0) for block in part.blocks)):
+                index = tuple(axis for copy in copies for axis in (copy, slice(None)))
+                for vector in tuples:
+                    part.view(out[row])[index] = vector
+                    row += 1
+        return self._reordered(out, inverse=True, offset=1)
+
+    # -- how --------------------------------------------------------------------------------------
+
+    def _project(self, W: torch.Tensor) -> torch.Tensor:
+        wide = self._reordered(W.to(accumulation_dtype(W.dtype)))
+        out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
+        for part in self._parts:
+            part.view(out).copy_(part.projector.project(part.view(wide)))
+        return self._reordered(out, inverse=True).to(W.dtype)
+
+    def _residual(self, W: torch.Tensor) -> torch.Tensor:
+        wide = self._reordered(W.to(accumulation_dtype(W.dtype)))
+        if self._single:
+            out = self._parts[0].projector.residual(self._parts[0].view(wide)).reshape(wide.shape)
+        else:
+            out = wide.clone(memory_format=torch.contiguous_format)
+            for part in self._parts:
+                part.projector.residual_(part.view(out))
+        return self._reordered(out, inverse=True).to(W.dtype)
+
+    def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
+        for axis, order in enumerate(self._orders):
+            if order is not None:
+                index = torch.argsort(order) if inverse else order
+                tensor = tensor.index_select(axis + offset, index.to(tensor.device))
+        return tensor
+
+    def _check(self, W: object) -> None:
+        if not isinstance(W, torch.Tensor):
+            raise ShapeError("W", expected=f"a torch tensor of shape {self._shape_text()}", got=type(W).__name__)
+        if W.ndim != len(self.axes) or any(n is not None and n != m for n, m in zip(self.shape, W.shape, strict=True)):
+            raise ShapeError(
+                "W",
+                expected=f"shape {self._shape_text()}, from {self._axes_text()}",
+                got=f"shape {tuple(W.shape)}",
+                advice="A weight is (out, in) and a bias (out,); projector takes rep_in first, as nn.Linear does.",
+            )
+        if not (W.is_floating_point() or W.is_complex()):
+            raise DtypeError("W", expected="a floating-point or complex tensor", got=str(W.dtype))
+        if not W.is_complex() and any(rep is not None and rep.is_complex for rep in self.axes):
+            raise DtypeError(
+                "W",
+                expected="complex weights, as a representation is complex",
+                got=str(W.dtype),
+                advice="Use W.to(torch.complex64).",
+            )
+
+    def _shape_text(self) -> str:
+        inner = ", ".join("any" if n is None else str(n) for n in self.shape)
+        return f"({inner},)" if len(self.axes) == 1 else f"({inner})"
+
+    def _axes_text(self) -> str:
+        return ", ".join("None" if rep is None else str(rep) for rep in self.axes)
+
+    def __repr__(self) -> str:
+        exact = "" if self.exact else f", exact=False ({self.reason})"
+        rank = f"rank {self.rank} of {self.numel}"
+        axes = f"axes ({self._axes_text()}), shape {self._shape_text()}"
+        return f"Projector({self.group}, {axes}, {rank}, method={self.method!r}{exact})"

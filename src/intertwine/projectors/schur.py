@@ -1,0 +1,71 @@
+"""Schur's lemma: between unlike irreps an equivariant map is zero, between like ones it lies in the commutant."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.projectors.tuple_projector import Constants, TupleProjector
+from intertwine.representations.field import Field
+from intertwine.representations.intertwiners import commutant
+
+
+class SchurProjector(TupleProjector):
+    """Between two copies of one irrep (or on copies of the trivial one): ``P W = sum_k C_k <C_k, W> / dim``.
+
+    The C_k are the commutant's 1, 2 or 4 orthogonal matrices (real, complex, quaternionic type). For the real type
+    this is the mean of the diagonal, taken in place on a strided view, so that a residual costs one copy and little
+    else.
+    """
+
+    def __init__(self, field: Field, axes: int) -> None:
+        self.dim, self.axes = field.dim, axes
+        matrices = commutant(field) if axes == 2 else np.ones((1, 1, 1))
+        self.matrices = matrices
+        self.constants = Constants(**({"commutant": matrices} if len(matrices) > 1 else {}))
+
+    @property
+    def rank(self) -> int:
+        return len(self.matrices)
+
+    def project(self, block: torch.Tensor) -> torch.Tensor:
+        if self.dim == 1:
+            return block
+        if len(self.matrices) > 1:
+            commutant = self.constants.get("commutant", block)
+            coefficients = torch.einsum("aibj,kij->abk", block, commutant) / self.dim
+            return torch.einsum("abk,kij->aibj", coefficients, commutant)
+        out = torch.zeros_like(block, memory_format=torch.contiguous_format)
+        diagonal = block.diagonal(dim1=1, dim2=3)
+        out.diagonal(dim1=1, dim2=3).copy_(diagonal.mean(-1, keepdim=True).expand_as(diagonal))
+        return out
+
+    def residual_(self, block: torch.Tensor) -> None:
+        if self.dim == 1:
+            block.zero_()
+        elif len(self.matrices) > 1:
+            super().residual_(block)
+        else:
+            diagonal = block.diagonal(dim1=1, dim2=3)
+            diagonal.sub_(diagonal.mean(-1, keepdim=True))
+
+    def equivariant_part(self, block: torch.Tensor, weight: float | torch.Tensor) -> torch.Tensor:
+        if self.dim > 1 and len(self.matrices) == 1:
+            return block.diagonal(dim1=1, dim2=3).mean(-1, keepdim=True) * weight
+        return super().equivariant_part(block, weight)
+
+    def add_part_(self, block: torch.Tensor, part: torch.Tensor) -> None:
+        if self.dim > 1 and len(self.matrices) == 1:
+            block.diagonal(dim1=1, dim2=3).add_(part)
+        else:
+            super().add_part_(block, part)
+
+    def basis(self) -> Array:
+        return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)
+
+
+@lru_cache(maxsize=512)
+def schur_projector(field: Field, axes: int) -> SchurProjector:
+    """One object per irrep, shared by all parameters that carry it."""
+    return SchurProjector(field, axes)

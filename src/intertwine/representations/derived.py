@@ -1,0 +1,201 @@
+"""Fields built from others: duals, tensor products, sums taken as one field, restrictions to a subgroup."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from intertwine._numerics import Array
+from intertwine.representations.embedding import Embedding
+from intertwine.representations.field import Field
+from intertwine.representations.group import Group
+
+
+def dual_field(field: Field) -> Field:
+    """The field with matrices ``rho(g^-1)^T``: the field itself if it is real and orthogonal."""
+    if isinstance(field, DualField):
+        return field.field
+    return field if field.is_orthogonal and not field.is_complex else DualField(field)
+
+
+@dataclass(frozen=True)
+class DualField(Field):
+    """``g -> rho(g^-1)^T``, on which ``W -> W rho_in(g)^-1`` makes the columns of a weight live."""
+
+    field: Field
+
+    @property
+    def group(self) -> Group:  # type: ignore[override]
+        return self.field.group
+
+    @property
+    def dim(self) -> int:
+        return self.field.dim
+
+    @property
+    def name(self) -> str:
+        return f"{self.field.name}*"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.field.is_complex
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return self.field.is_orthogonal
+
+    def matrices(self, elements: Array) -> Array:
+        return np.swapaxes(np.linalg.inv(self.field.matrices(elements)), -1, -2)
+
+    def generator_images(self) -> Array:
+        return np.swapaxes(np.linalg.inv(self.field.generator_images()), -1, -2)
+
+    def algebra(self) -> Array:
+        return -np.swapaxes(self.field.algebra(), -1, -2)
+
+
+@dataclass(frozen=True)
+class SumField(Field):
+    """A direct sum ``m_1 F_1 + m_2 F_2 + ...`` taken as one field, multiplicity-major."""
+
+    parts: tuple[tuple[int, Field], ...]
+
+    @property
+    def group(self) -> Group:  # type: ignore[override]
+        return self.parts[0][1].group
+
+    @property
+    def dim(self) -> int:
+        return sum(mul * field.dim for mul, field in self.parts)
+
+    @property
+    def name(self) -> str:
+        return "(" + " + ".join(field.name if mul == 1 else f"{mul}x{field.name}" for mul, field in self.parts) + ")"
+
+    @property
+    def is_complex(self) -> bool:
+        return any(field.is_complex for _, field in self.parts)
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return all(field.is_orthogonal for _, field in self.parts)
+
+    def matrices(self, elements: Array) -> Array:
+        return self._block_diagonal([field.matrices(elements) for _, field in self.parts], len(elements))
+
+    def generator_images(self) -> Array:
+        count = len(self.group.generator_matrices())
+        return self._block_diagonal([field.generator_images() for _, field in self.parts], count)
+
+    def algebra(self) -> Array:
+        count = len(self.group.algebra_matrices())
+        return self._block_diagonal([field.algebra() for _, field in self.parts], count)
+
+    def _block_diagonal(self, blocks: list[Array], count: int) -> Array:
+        out = np.zeros((count, self.dim, self.dim), dtype=complex if self.is_complex else float)
+        start = 0
+        for (mul, field), block in zip(self.parts, blocks, strict=True):
+            for _ in range(mul):
+                out[:, start : start + field.dim, start : start + field.dim] = block
+                start += field.dim
+        return out
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        images, signs, start = [], [], 0
+        for mul, field in self.parts:
+            part = field.signed_permutations(elements)
+            if part is None:
+                return None
+            for _ in range(mul):
+                images.append(part[0] + start)
+                signs.append(part[1])
+                start += field.dim
+        return np.concatenate(images, axis=1), np.concatenate(signs, axis=1)
+
+
+@dataclass(frozen=True)
+class TensorField(Field):
+    """``rho_1(g) (x) rho_2(g)``; index ``i * dim_2 + j``, the Kronecker order."""
+
+    first: Field
+    second: Field
+
+    @property
+    def group(self) -> Group:  # type: ignore[override]
+        return self.first.group
+
+    @property
+    def dim(self) -> int:
+        return self.first.dim * self.second.dim
+
+    @property
+    def name(self) -> str:
+        return f"({self.first.name} x {self.second.name})"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.first.is_complex or self.second.is_complex
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return self.first.is_orthogonal and self.second.is_orthogonal
+
+    def matrices(self, elements: Array) -> Array:
+        return _batched_kron(self.first.matrices(elements), self.second.matrices(elements))
+
+    def generator_images(self) -> Array:
+        return _batched_kron(self.first.generator_images(), self.second.generator_images())
+
+    def algebra(self) -> Array:
+        first, second = self.first.algebra(), self.second.algebra()
+        left = _batched_kron(first, np.broadcast_to(np.eye(self.second.dim), second.shape))
+        return left + _batched_kron(np.broadcast_to(np.eye(self.first.dim), first.shape), second)
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        first, second = self.first.signed_permutations(elements), self.second.signed_permutations(elements)
+        if first is None or second is None:
+            return None
+        images = first[0][:, :, None] * self.second.dim + second[0][:, None, :]
+        signs = first[1][:, :, None] * second[1][:, None, :]
+        return images.reshape(len(elements), -1), signs.reshape(len(elements), -1)
+
+
+@dataclass(frozen=True)
+class RestrictedField(Field):
+    """A field of a group, seen by a subgroup."""
+
+    field: Field
+    embedding: Embedding
+
+    @property
+    def group(self) -> Group:  # type: ignore[override]
+        return self.embedding.subgroup
+
+    @property
+    def dim(self) -> int:
+        return self.field.dim
+
+    @property
+    def name(self) -> str:
+        return f"{self.field.group}:{self.field.name}"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.field.is_complex
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return self.field.is_orthogonal
+
+    def matrices(self, elements: Array) -> Array:
+        return self.field.matrices(self.embedding.elements(elements))
+
+    def algebra(self) -> Array:
+        return np.einsum("kj,jab->kab", self.embedding.algebra_coefficients(), self.field.algebra())
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        return self.field.signed_permutations(self.embedding.elements(elements))
+
+
+def _batched_kron(a: Array, b: Array) -> Array:
+    n, p, q = len(a), a.shape[1] * b.shape[1], a.shape[2] * b.shape[2]
+    return np.einsum("nij,nkl->nikjl", a, b).reshape(n, p, q)

@@ -1,0 +1,37 @@
+"""An irreducible field, named in its group's table of irreps."""
+
+from dataclasses import dataclass
+
+from intertwine._numerics import Array
+from intertwine.representations.field import Field, block_permutation
+from intertwine.representations.group import Group
+
+
+@dataclass(frozen=True)
+class IrrepField(Field):
+    """The irrep ``label`` of ``group`` in the group's own basis (e3nn's for SO(3) and O(3))."""
+
+    group: Group
+    label: str
+
+    @property
+    def dim(self) -> int:
+        return self.group.irrep_dim(self.label)
+
+    @property
+    def name(self) -> str:
+        return self.label
+
+    @property
+    def irrep(self) -> str:
+        return self.label
+
+    def matrices(self, elements: Array) -> Array:
+        return self.group.irrep_matrices(self.label, elements)
+
+    def algebra(self) -> Array:
+        return self.group.irrep_algebra(self.label)
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        # One-dimensional irreps are signs; larger ones may happen to permute a basis (irrep 1 of C4 does).
+        return block_permutation(self.matrices(elements))

@@ -1,0 +1,307 @@
+"""A representation: an ordered direct sum of fields with multiplicities, as a frozen value."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, SeparationError, ShapeError, SizeLimitError
+from intertwine.representations.derived import RestrictedField, SumField, TensorField, dual_field
+from intertwine.representations.embedding import Embedding, embed
+from intertwine.representations.field import Field
+from intertwine.representations.group import Group, as_elements
+from intertwine.representations.irrep_field import IrrepField
+
+Layout = Literal["mul_ir", "ir_mul"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """``mul`` copies of ``field``. Layout ``mul_ir`` stores copy after copy, ``ir_mul`` the copies innermost."""
+
+    mul: int
+    field: Field
+    layout: Layout = "mul_ir"
+
+    @property
+    def dim(self) -> int:
+        """Number of features."""
+        return self.mul * self.field.dim
+
+    @property
+    def name(self) -> str:
+        """As in ``"8x1o"``; the copy count is left out if it is one."""
+        text = self.field.name if self.mul == 1 else f"{self.mul}x{self.field.name}"
+        return text if self.layout == "mul_ir" or 1 in (self.mul, self.field.dim) else f"{text} (ir_mul)"
+
+
+@dataclass(frozen=True, repr=False)
+class Representation:
+    """How a group acts on a feature vector: a homomorphism ``rho(gh) = rho(g) rho(h)``.
+
+    It is a sum ``rho = m_1 F_1 + m_2 F_2 + ...`` of fields F_i with multiplicities m_i.
+
+    Made by a group (``G.regular()``, ``G.irreps("8x0 + 4x1")``) and combined with ``+`` and ``*``; sums keep their
+    order and features are stored multiplicity-major (copy after copy), as in e3nn.
+
+    Args:
+        group: the group that acts.
+        segments: the summands, in the order of the features.
+
+    Example:
+        >>> import intertwine as iw
+        >>> G = iw.Cyclic(4)
+        >>> rep = 2 * G.regular() + G.trivial()
+        >>> rep, rep.dim
+        (Representation(C4: 2xregular + 0), 9)
+        >>> (rep.matrix(G.generators[0]) @ rep.matrix(G.generators[0])).equal(
+        ...     rep.matrix(G.generators[0] @ G.generators[0])
+        ... )
+        True
+    """
+
+    group: Group
+    segments: tuple[Segment, ...]
+
+    def __post_init__(self) -> None:
+        for segment in self.segments:
+            if segment.field.group != self.group:
+                raise GroupMismatchError(
+                    "segments", expected=f"fields of {self.group}", got=f"{segment.field.name} of {segment.field.group}"
+                )
+        # Adjacent copies of one field are one segment, so that equal sums are equal values.
+        merged: list[Segment] = []
+        for segment in self.segments:
+            if segment.mul == 0 or segment.field.dim == 0:
+                continue
+            one_layout = segment.field.dim == 1 or segment.mul == 1
+            plain = replace(segment, layout="mul_ir") if one_layout else segment
+            last = merged[-1] if merged else None
+            if last is not None and last.field == plain.field and last.layout == plain.layout == "mul_ir":
+                merged[-1] = replace(last, mul=last.mul + plain.mul)
+            else:
+                merged.append(plain)
+        object.__setattr__(self, "segments", tuple(merged))
+
+    @property
+    def dim(self) -> int:
+        """Number of features."""
+        return sum(segment.dim for segment in self.segments)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether some matrices are complex, so that features and weights must be."""
+        return any(segment.field.is_complex for segment in self.segments)
+
+    @property
+    def is_permutation(self) -> bool:
+        """Whether the group permutes the basis without signs, so that pointwise functions are equivariant."""
+        tables = [segment.field.generator_permutations() for segment in self.segments]
+        return all(table is not None and bool((table[1] == 1).all()) for table in tables)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Where each segment's features lie."""
+        ends = np.cumsum([0, *(segment.dim for segment in self.segments)]).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    # -- the action -------------------------------------------------------------------------------
+
+    def matrix(self, g: object) -> torch.Tensor:
+        """``rho(g)``.
+
+        Args:
+            g: an element, shape (d, d), or a batch of them, shape (n, d, d), as ``G.elements()`` and ``G.sample(n)``
+                give.
+
+        Returns:
+            float64 (complex128), shape (dim, dim), or (n, dim, dim) for a batch.
+
+        Raises:
+            GroupMismatchError: not an element of the group.
+        """
+        elements, batched = as_elements(self.group, g)
+        out = np.zeros((len(elements), self.dim, self.dim), dtype=complex if self.is_complex else float)
+        for segment, where in zip(self.segments, self.slices, strict=True):
+            block = segment.field.matrices(elements)
+            view = out[:, where, where]
+            mul, dim = segment.mul, segment.field.dim
+            copies = np.arange(mul)
+            if segment.layout == "mul_ir":
+                for copy in copies:
+                    view[:, copy * dim : (copy + 1) * dim, copy * dim : (copy + 1) * dim] = block
+            else:
+                for copy in copies:
+                    view[:, copy::mul, copy::mul] = block
+        result = torch.from_numpy(out)
+        return result if batched else result[0]
+
+    def act(self, g: object, x: torch.Tensor) -> torch.Tensor:
+        """``rho(g) x`` on the last axis of ``x``, without building the whole matrix.
+
+        Args:
+            g: one element, shape (d, d).
+            x: shape (..., dim), any floating dtype and device.
+
+        Raises:
+            ShapeError: the last axis is not ``dim`` long, or ``g`` is a batch.
+            DtypeError: a complex representation acts on real features.
+        """
+        if not isinstance(x, torch.Tensor) or x.ndim == 0 or x.shape[-1] != self.dim:
+            got = f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+            raise ShapeError("x", expected=f"a tensor of shape (..., {self.dim})", got=got)
+        if not (x.is_floating_point() or x.is_complex()) or (self.is_complex and not x.is_complex()):
+            raise DtypeError(
+                "x", expected="complex features" if self.is_complex else "floating-point features", got=str(x.dtype)
+            )
+        elements, batched = as_elements(self.group, g)
+        if batched:
+            raise ShapeError(
+                "g",
+                expected="one element",
+                got=f"a batch of {len(elements)}",
+                advice="Loop over the batch, or use matrix(g).",
+            )
+        parts = []
+        for segment, where in zip(self.segments, self.slices, strict=True):
+            part = x[..., where]
+            # Half precision would round the matrix itself; float32 keeps the action as exact as the features.
+            matrix = torch.from_numpy(np.ascontiguousarray(segment.field.matrices(elements)[0])).to(x.device, x.dtype)
+            if segment.layout == "mul_ir":
+                parts.append((part.unflatten(-1, (segment.mul, segment.field.dim)) @ matrix.T).flatten(-2))
+            else:
+                parts.append((matrix @ part.unflatten(-1, (segment.field.dim, segment.mul))).flatten(-2))
+        return torch.cat(parts, dim=-1) if parts else x.clone()
+
+    def character(self, g: object) -> torch.Tensor:
+        """``trace rho(g)``: a scalar for one element, shape (n,) for a batch."""
+        elements, batched = as_elements(self.group, g)
+        total = self.character_values(elements)
+        result = torch.from_numpy(np.asarray(total))
+        return result if batched else result[0]
+
+    def character_values(self, elements: Array) -> Array:
+        """Characters at ``elements`` (n, d, d), shape (n,)."""
+        total = np.zeros(len(elements), dtype=complex if self.is_complex else float)
+        for segment in self.segments:
+            total = total + segment.mul * np.trace(segment.field.matrices(elements), axis1=-2, axis2=-1)
+        return total
+
+    # -- algebra ----------------------------------------------------------------------------------
+
+    def direct_sum(self, other: "Representation") -> "Representation":
+        """``self + other``: the features of ``other`` after those of ``self``."""
+        self._same_group(other)
+        return Representation(self.group, self.segments + other.segments)
+
+    def __add__(self, other: object) -> "Representation":
+        return self.direct_sum(other) if isinstance(other, Representation) else NotImplemented
+
+    def __mul__(self, n: object) -> "Representation":
+        if not isinstance(n, int) or isinstance(n, bool):
+            return NotImplemented
+        if n < 0:
+            raise ArgumentError("n", expected="a multiplicity >= 0", got=n)
+        if len(self.segments) == 1 and self.segments[0].layout == "mul_ir":
+            return Representation(self.group, (replace(self.segments[0], mul=n * self.segments[0].mul),))
+        return Representation(self.group, self.segments * n)
+
+    __rmul__ = __mul__
+
+    def tensor(self, other: "Representation") -> "Representation":
+        """``rho_1(g) (x) rho_2(g)`` on features ``x_i y_j`` in Kronecker order, index ``i * other.dim + j``."""
+        self._same_group(other)
+        if self.dim == 0 or other.dim == 0:
+            return Representation(self.group, ())
+        second = other.as_field()
+        if all(segment.layout == "mul_ir" for segment in self.segments):
+            return Representation(
+                self.group, tuple(Segment(s.mul, TensorField(s.field, second)) for s in self.segments)
+            )
+        return Representation(self.group, (Segment(1, TensorField(self.as_field(), second)),))
+
+    def tensor_product(self, other: "Representation") -> "Representation":
+        """Same as ``tensor``."""
+        return self.tensor(other)
+
+    def dual(self) -> "Representation":
+        """``rho(g^-1)^T``; the same value if the matrices are real and orthogonal."""
+        return Representation(self.group, tuple(replace(s, field=dual_field(s.field)) for s in self.segments))
+
+    def restrict(self, subgroup: Group, *, axis: str | None = None) -> "Representation":
+        """The same matrices, seen by a subgroup.
+
+        Args:
+            subgroup: a group whose elements lie in this one, as Cyclic(4) in SO(2) or Octahedral() in SO(3).
+            axis: ``"x"``, ``"y"`` or ``"z"`` to restrict from three dimensions to plane rotations about that axis.
+
+        Raises:
+            GroupMismatchError: not a subgroup.
+            ArgumentError: the axis is missing or out of place.
+
+        Example:
+            >>> import intertwine as iw
+            >>> iw.SO(2).irreps("2x0 + 1").restrict(iw.Cyclic(4))
+            Representation(C4: 2x0 + 1)
+        """
+        if subgroup == self.group and axis is None:
+            return self
+        embedding = embed(subgroup, self.group, axis)
+        return Representation(
+            subgroup, tuple(replace(s, field=restricted_field(s.field, embedding)) for s in self.segments)
+        )
+
+    def as_field(self) -> Field:
+        """The whole representation as one field, for constructions that take it as a unit."""
+        if len(self.segments) == 1 and self.segments[0].mul == 1:
+            return self.segments[0].field
+        if any(segment.layout == "ir_mul" for segment in self.segments):
+            raise ArgumentError(
+                "layout", expected="mul_ir", got="ir_mul", advice="Tensor products need the multiplicity-major layout."
+            )
+        return SumField(tuple((segment.mul, segment.field) for segment in self.segments))
+
+    def _same_group(self, other: object) -> None:
+        if not isinstance(other, Representation):
+            raise ArgumentError("other", expected="a Representation", got=type(other).__name__)
+        if other.group != self.group:
+            raise GroupMismatchError(
+                "other",
+                expected=f"a representation of {self.group}",
+                got=f"one of {other.group}",
+                advice="Use restrict(H) to bring both to a common subgroup.",
+            )
+
+    def __str__(self) -> str:
+        return " + ".join(segment.name for segment in self.segments) or "0-dimensional"
+
+    def __repr__(self) -> str:
+        return f"Representation({self.group}: {self})"
+
+
+def restricted_field(field: Field, embedding: Embedding) -> Field:
+    """``field`` seen by the subgroup: by its own name where the restriction is an irrep in the same basis."""
+    restricted = RestrictedField(field, embedding)
+    return named_irrep(restricted) or restricted
+
+
+def named_irrep(field: Field) -> Field | None:
+    """The named irrep of the field's group with exactly the same matrices, if there is one."""
+    group = field.group
+    images, algebra = field.generator_images(), field.algebra()
+    try:
+        labels = group.irrep_candidates(field.dim, algebra)
+    except (SizeLimitError, SeparationError):  # a group too large for a table of irreps
+        return None
+    for label in labels:
+        if group.irrep_dim(label) != field.dim:
+            continue
+        candidate = IrrepField(group, label)
+        if np.allclose(candidate.generator_images(), images, atol=1e-12) and np.allclose(
+            candidate.algebra(), algebra, atol=1e-12
+        ):
+            return candidate
+    return None
