@@ -89,7 +89,12 @@ def _layout(value: Any, argument: str) -> Layout:
 
 def _from_irreps(value: Any, argument: str, layout: Layout) -> Representation:
     """A sum of (multiplicity, irrep) of O(3) or SO(3): all libraries with this notation have e3nn's real basis."""
-    pairs = [(integer(f"{argument}: multiplicity", mul, 0), irrep) for mul, irrep in value]
+    try:
+        items = [(mul, irrep) for mul, irrep in value]
+    except (TypeError, ValueError):
+        got = f"{type(value).__name__}, whose items are none"
+        raise ArgumentError(argument, expected="irreps as (multiplicity, irrep) pairs", got=got) from None
+    pairs = [(integer(f"{argument}: multiplicity", mul, 0), irrep) for mul, irrep in items]
     group: O3 | SO3
     empty = getattr(getattr(value, "irrep_class", None), "__name__", "O3")
     kinds = {_kind(irrep, argument) for _, irrep in pairs} or {empty}

@@ -12,7 +12,7 @@ from intertwine.groups.escnn_groups import Counterpart, counterpart, probes
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
 from intertwine.representations import Field, Representation, Segment
-from intertwine.representations.changed_basis import VERIFIED, changed_basis, irreps_field, matching_basis
+from intertwine.representations.changed_basis import VERIFIED, changed_basis, irreps_field, matching_basis, snapped
 from intertwine.representations.field import block_permutation
 from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import image_field
@@ -53,6 +53,7 @@ def escnn_representation(value: Any, argument: str) -> Representation:
     for piece in pieces:
         if id(piece) not in read:
             read[id(piece)] = tuple(Segment(1, field) for field in _fields(ours, fibre, piece, argument))
+            _verify(Representation(ours.group, read[id(piece)]), ours, piece, argument)
         segments.extend(read[id(piece)])
     return Representation(ours.group, tuple(segments))
 
@@ -86,9 +87,7 @@ def _finite_fields(ours: Counterpart, piece: Any) -> tuple[Field, ...]:
     group = ours.group
     generators = group.generator_matrices()
     images = np.array([np.asarray(piece(ours.locate(g)), dtype=np.float64) for g in generators])
-    images = images.reshape(len(generators), piece.size, piece.size)
-    # Cosines of 90 degrees are 6e-17 in escnn; exact zeros and ones make equal representations equal values.
-    images = np.where(np.abs(images - np.rint(images)) < 1e-12, np.rint(images), images)
+    images = snapped(images.reshape(len(generators), piece.size, piece.size))
     if not len(generators):
         return (IrrepField(group, group.trivial_label),) * piece.size
     label = str(getattr(piece, "name", "escnn"))
@@ -123,16 +122,23 @@ def _lie_fields(
     if relative_distance(np.asarray(named.matrix(matrices)), theirs) < VERIFIED:
         return fields
     Q = basis @ block_diag(*(irreps[i][1] for i in ids))
-    field = changed_basis(irreps_field(fields), Q, f"{getattr(piece, 'name', 'field')}[{piece.size}]")
-    defect = relative_distance(field.matrices(matrices), theirs)
+    return (changed_basis(irreps_field(fields), Q, f"{getattr(piece, 'name', 'field')}[{piece.size}]"),)
+
+
+def _verify(rep: Representation, ours: Counterpart, piece: Any, argument: str) -> None:
+    """Refuse an escnn representation whose matrices are not those of ``rep``, which was read from its attributes."""
+    elements = probes(ours.group)
+    if not len(elements):
+        return
+    theirs = np.array([np.asarray(piece(ours.locate(g)), dtype=np.float64) for g in elements])
+    defect = relative_distance(np.asarray(rep.matrix(elements)), theirs) if theirs.shape[-1] == rep.dim else np.inf
     if defect > VERIFIED:
         raise NotARepresentationError(
             argument,
             expected="matrices that are the change of basis times the irreps",
-            got=f"{getattr(piece, 'name', 'a representation')} of {fibre.name}, off by {defect:.1e}",
-            advice="Give the matrices by hand: G.representation(images, lie_images).",
+            got=f"{getattr(piece, 'name', 'a representation')} of {ours.group}, off by {defect:.1e}",
+            advice="Give the matrices by hand: G.representation(...).",
         )
-    return (field,)
 
 
 def _lie_label(group: BaseGroup, i: tuple[int, ...]) -> str:

@@ -20,7 +20,7 @@ from intertwine.groups.plane import MIRROR, angles, turns
 from intertwine.groups.polyhedral import Icosahedral, Octahedral
 from intertwine.groups.so2 import SO2
 from intertwine.groups.so3 import SO3
-from intertwine.representations.changed_basis import matching_basis
+from intertwine.representations.changed_basis import matching_basis, snapped
 
 KNOWN = "C_n, D_n, SO(2), O(2), SO(3), O(3), and the octahedral and icosahedral groups with and without reflections"
 # Bases of Lie group irreps are found from these elements, and checked on them: turns by angles, by rotation vectors.
@@ -70,7 +70,7 @@ def _moved(base: Any, elements: Sequence[Any]) -> Array | None:
     """Matrices by which the elements move the base space; None if there is none, or if some elements move it alike."""
     if base is None or not base.size:
         return None
-    matrices = np.array([np.asarray(base(e), dtype=np.float64) for e in elements])
+    matrices = snapped(np.array([np.asarray(base(e), dtype=np.float64) for e in elements]))
     faithful = len(np.unique(np.round(matrices, 6) + 0.0, axis=0)) == len(matrices)
     return matrices if faithful else None
 
@@ -137,7 +137,9 @@ def _mirror_and_angle(matrix: Array) -> tuple[int, float]:
 
 
 def probes(group: BaseGroup) -> Array:
-    """Elements of a Lie group that generate a dense subgroup, and their products with its mirror or inversion."""
+    """The generators of a finite group; turns that generate a Lie group densely, and their products with its mirror."""
+    if group.is_finite:
+        return group.generator_matrices()
     plane = group.matrix_dim == 2
     out = turns(np.array(PROBE_ANGLES)) if plane else Rotation.from_rotvec(np.array(PROBE_VECTORS)).as_matrix()
     discrete = group.generator_matrices()
@@ -147,7 +149,7 @@ def probes(group: BaseGroup) -> Array:
 def _unknown_group(fibre: Any, argument: str) -> ArgumentError:
     return ArgumentError(
         argument,
-        expected=f"an escnn representation of {KNOWN}",
+        expected=f"an escnn representation of {KNOWN}, or of a finite group that acts faithfully on a base space",
         got=f"one of the group {fibre.name}",
         advice="Give the matrices by hand: G.representation(images).",
     )

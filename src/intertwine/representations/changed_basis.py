@@ -134,5 +134,10 @@ def _candidate(ours: Array, theirs: Array, what: str) -> Array:
     vector = space @ (space.T @ np.eye(dim).reshape(-1))
     if np.linalg.norm(vector) < 1e-6 and space.shape[1]:
         vector = space[:, 0] * np.sign(space[int(np.abs(space[:, 0]).argmax()), 0])
-    Q = vector.reshape(dim, dim) / max(float(np.linalg.norm(vector)), 1e-300) * np.sqrt(dim)
-    return np.where(np.abs(Q - np.rint(Q)) < 1e-12, np.rint(Q), Q)
+    return snapped(vector.reshape(dim, dim) / max(float(np.linalg.norm(vector)), 1e-300) * np.sqrt(dim))
+
+
+def snapped(matrices: Array) -> Array:
+    """Exact integers where rounding missed them (a cosine of 6e-17), so that equal fields are equal values."""
+    nearest = np.rint(matrices)
+    return np.where(np.abs(matrices - nearest) < 1e-12, nearest, matrices)
