@@ -14,8 +14,8 @@ from intertwine.projectors import Projector
 
 Schedule = Strength | Callable[[int], Strength]
 HALF = (torch.float16, torch.bfloat16)
-# So many ulps below 1 a factor is off by 0.4 % at most; nearer to 1 the residual is formed and scaled by itself.
-SMALLEST_FACTOR = 128
+# So many ulps below 1, rounding puts a factor off by 0.4 % at most; nearer to 1 the residual is scaled by itself.
+ULPS_BELOW_ONE = 128
 # Relative to the norm of a random float64 tensor: projectors that commute do so to rounding.
 COMMUTATION_TOLERANCE = 1e-10
 
@@ -34,13 +34,13 @@ class EquivarianceDecay:
 
     ``W <- P W + (W - P W) / (1 + lr s)``
 
-    is the exact proximal step of ``s/2 |W-PW|^2``: what ``AdamW`` is to an L2 loss term. It is stable for every strength,
-    leaves the loss alone, and reads ``lr`` from the parameter's own param group at every step, so that schedules of the
-    learning rate carry over. ``s = inf`` is projected training: ``W <- P W`` whatever the learning rate.
+    is the exact proximal step of ``s/2 |W-PW|^2``: what ``AdamW`` is to an L2 loss term. It is stable for every
+    strength, leaves the loss alone, and reads ``lr`` from the parameter's own param group at every step, so that
+    schedules of the learning rate carry over. ``s = inf`` is projected training: ``W <- P W`` at any learning rate.
 
     Several bindings, one for each group: where the projectors of a parameter commute (as along a chain of subgroups),
-    the proximal step of ``sum_i s_i/2 |W-P_i W|^2`` is closed: W splits in joint components, and each is divided by 1
-    + lr times the sum of the strengths that penalise it. Projectors that do not commute are applied in turn, and
+    the proximal step of ``sum_i s_i/2 |W-P_i W|^2`` is closed: W splits in joint components, and each is divided by
+    1 + lr times the sum of the strengths that penalise it. Projectors that do not commute are applied in turn, and
     ``exact`` is False with the ``reason``. This is decided at construction, on a random tensor.
 
     What it does not do:
@@ -51,6 +51,7 @@ class EquivarianceDecay:
       penalty of strength ``s (1 - mu)``; under Adam they differ altogether. Tune the two apart.
     * A step that a ``GradScaler`` skips does not run the optimiser, hence no decay, but for fused optimisers, which
       run and skip inside: their weights decay in skipped steps too.
+    * In float32 a step of ``lr s`` below about 1e-6 is lost in the rounding of single weights, as any weight decay is.
     * An optimiser that averages or swaps weights behind the parameters (schedule-free, lookahead) is not known about.
 
     Args:
@@ -194,7 +195,7 @@ class EquivarianceDecay:
                 "optimizer",
                 expected="every typed parameter among its parameters",
                 got=f"none of {listing(missing)}",
-                advice="Bind only what it trains, or give them strength 0: strength={'a name': 0.1} leaves the others at 0.",
+                advice="Bind only what it trains, or give a mapping: strength={'a name': 0.1} leaves the others at 0.",
             )
         return groups
 
@@ -217,7 +218,7 @@ class EquivarianceDecay:
                 "binding",
                 expected=f"{terms[0].entry.name} in float32, as factors near 1 round to 1 in half precision",
                 got=str(dtype),
-                advice="Keep float32 master weights and run the model under torch.autocast; strength=inf is possible as it is.",
+                advice="Keep float32 master weights and run the model under torch.autocast; only inf works as it is.",
             )
 
     def _non_commuting(self, terms: Sequence[_Term]) -> str:
@@ -240,7 +241,8 @@ class EquivarianceDecay:
         groups = ", ".join(str(binding.group) for binding in self.bindings)
         strengths = ", ".join("callable" if callable(s) else str(s) for s in self.strengths)
         exact = "" if self.exact else f", exact=False ({self.reason})"
-        return f"EquivarianceDecay({groups}; {len(self._terms)} parameters, strength {strengths}, {self.steps} steps{exact})"
+        what = f"{len(self._terms)} parameters, strength {strengths}, {self.steps} steps"
+        return f"EquivarianceDecay({groups}; {what}{exact})"
 
 
 def shrink_(
@@ -269,7 +271,7 @@ def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: float | t
     shrinkage = rate * strength / (1 + rate * strength)
     if isinstance(shrinkage, torch.Tensor):
         P.shrink_(W, 1 - shrinkage)  # a learning rate on the device is not waited for
-    elif shrinkage > SMALLEST_FACTOR * torch.finfo(W.dtype).eps:
+    elif shrinkage > ULPS_BELOW_ONE * torch.finfo(W.dtype).eps:
         P.shrink_(W, 1 - shrinkage)
     elif shrinkage:
         W.sub_(P.residual(W), alpha=shrinkage)
@@ -278,7 +280,7 @@ def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: float | t
 def _joint(
     W: torch.Tensor, pairs: Sequence[tuple[Projector, float]], rate: float | torch.Tensor, total: float
 ) -> torch.Tensor:
-    """``sum over joint components of W_c / (1 + rate * strengths that penalise c)``, ``total`` being the strengths so far."""
+    """``sum over components c of W_c / (1 + rate * strengths that penalise c)``; ``total``: the strengths so far."""
     if total == math.inf:
         return torch.zeros_like(W)
     if not pairs:

@@ -185,3 +185,11 @@ def test_young_matrices_of_the_sign_and_of_exchanges():
     # Young's rule for the exchange (1 2): diagonal, with +1 and -1.
     matrix = group.irrep("[2,1,1]").matrix(group.generators[0])
     assert matrix.abs().equal(torch.eye(3).double())
+
+
+def test_long_and_ambiguous_sums():
+    assert iw.SO(3).irreps("+".join(["1"] * 5000)) == iw.SO(3).irreps("5000x1")
+    group = iw.O(2) * iw.O(2)
+    rep = group.irreps("2x0+*0+ + 0-*1 + 3x1*0+")
+    assert group.irreps(str(rep).replace(" ", "")) == rep
+    assert rep.dim == 2 + 2 + 6

@@ -56,7 +56,9 @@ def test_blocks_equal_the_definition(rep_in, rep_out):
             key = (s.field.name, t.field.name)
             expected[key] = expected.get(key, 0.0) + float(R[rows, columns].square().sum())
     found = residual_by_irreps(P, W)
-    assert {entry.irreps: entry.squared_residual for entry in found.entries} == pytest.approx(expected, rel=1e-10, abs=1e-20)
+    assert {entry.irreps: entry.squared_residual for entry in found.entries} == pytest.approx(
+        expected, rel=1e-10, abs=1e-20
+    )
 
 
 @pytest.mark.parametrize(("rep_in", "rep_out"), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
@@ -99,7 +101,9 @@ def test_complex_fields_keep_their_names():
     P = iw.projector(rep, rep)
     W = normal(2, 2, dtype=torch.complex128)
     found = residual_by_irreps(P, W)
-    assert sum(entry.squared_residual for entry in found.entries) == pytest.approx(float(P.squared_residual(W)), rel=1e-10)
+    assert sum(entry.squared_residual for entry in found.entries) == pytest.approx(
+        float(P.squared_residual(W)), rel=1e-10
+    )
 
 
 def test_split_prints_its_largest_blocks_first():
@@ -150,16 +154,20 @@ def test_chain_adds_up_and_equals_differences_of_residuals(rep, groups, axis):
     assert sum(split.shares) == pytest.approx(1, rel=1e-10)
     residuals = [float(P.squared_residual(W)) for P in chain]
     assert split.squared_norms[0] == pytest.approx(float(chain[0].project(W).square().sum()), rel=1e-10)
-    for step, (large, small) in zip(split.squared_norms[1:], zip(residuals, [*residuals[1:], 0], strict=True), strict=True):
-        assert step == pytest.approx(large - small, rel=1e-8, abs=1e-18)
-    assert split.relative_residuals == pytest.approx([float(P.relative_residual(W)) for P in chain], rel=1e-8, abs=1e-12)
+    for step, (large, small) in zip(
+        split.squared_norms[1:], zip(residuals, [*residuals[1:], 0], strict=True), strict=True
+    ):
+        assert step == pytest.approx(large - small, rel=1e-10, abs=1e-10 * split.total)
+    assert split.relative_residuals == pytest.approx(
+        [float(P.relative_residual(W)) for P in chain], rel=1e-8, abs=1e-12
+    )
     assert sum(split.chance) == pytest.approx(1)
     assert all(name in str(split) for name in split.names)
 
 
 def test_chain_tells_which_symmetry_is_kept():
     G = iw.SO(2)
-    rep = G.irreps("4x0 + 2x1 + 2x3")
+    rep = G.irreps("2x0 + 1 + 2 + 3 + 7")
     chain = subgroup_chain(rep, rep, [G, iw.Cyclic(8), iw.Cyclic(4), iw.Cyclic(2)])
     for kept in range(4):
         W = chain[kept].project(normal(rep.dim, rep.dim))
@@ -187,7 +195,9 @@ def test_chains_that_do_not_nest_are_refused():
     chain = subgroup_chain(rep, rep, [G, iw.Cyclic(4), iw.Cyclic(2)])
     with pytest.raises(ArgumentError, match=r"projectors: expected nested projectors.*C2 and C4"):
         chain_split(normal(6, 6), [chain[0], chain[2], chain[1]])
-    other = iw.projector(iw.Cyclic(3).regular() + 3 * iw.Cyclic(3).trivial(), iw.Cyclic(3).regular() + 3 * iw.Cyclic(3).trivial())
+    other = iw.projector(
+        iw.Cyclic(3).regular() + 3 * iw.Cyclic(3).trivial(), iw.Cyclic(3).regular() + 3 * iw.Cyclic(3).trivial()
+    )
     with pytest.raises(ArgumentError, match="subgroup_chain"):
         chain_split(normal(6, 6), [chain[1], other])
 
@@ -197,7 +207,11 @@ def test_chains_that_do_not_nest_are_refused():
     [
         (lambda rep: chain_split(torch.ones(4), []), ArgumentError, "projectors: expected at least one"),
         (lambda rep: chain_split(torch.ones(4), iw.projector(rep)), ArgumentError, "projectors: expected at least one"),
-        (lambda rep: chain_split(torch.ones(4), [iw.projector(rep), iw.projector(rep, rep)]), ShapeError, "of one shape"),
+        (
+            lambda rep: chain_split(torch.ones(4), [iw.projector(rep), iw.projector(rep, rep)]),
+            ShapeError,
+            "of one shape",
+        ),
         (lambda rep: subgroup_chain(rep, None, []), ArgumentError, "groups: expected groups"),
         (lambda rep: subgroup_chain(rep, None, [iw.SO(2)]), ArgumentError, "a chain that starts at C4"),
         (lambda rep: subgroup_chain(rep, None, [iw.Cyclic(4), iw.Cyclic(3)]), GroupMismatchError, "a subgroup of C4"),

@@ -207,7 +207,7 @@ def test_vmap_and_functional_gradients() -> None:
     W = randn(5, 4, 8)
     batched = torch.func.vmap(P.project)(W)
     torch.testing.assert_close(batched, torch.stack([P.project(w) for w in W]))
-    gradient = torch.func.grad(lambda w: P.squared_residual(w))(W[0])
+    gradient = torch.func.grad(P.squared_residual)(W[0])
     torch.testing.assert_close(gradient, 2 * P.residual(W[0]))
 
 

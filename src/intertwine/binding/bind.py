@@ -183,8 +183,8 @@ def _module_types(module: nn.Module, name: str, value: object, argument: str) ->
                 argument,
                 expected=f"{prefix}{slot.attribute} to be a parameter",
                 got="a tensor that a hook computes, so that it is out of date between two forward passes",
-                advice="Use torch.nn.utils.parametrizations instead of the older weight_norm or spectral_norm, and make "
-                "pruning permanent with prune.remove.",
+                advice="Use torch.nn.utils.parametrizations instead of the older weight_norm or spectral_norm, and "
+                "make pruning permanent with prune.remove.",
             )
     return {prefix + slot.attribute: _Wanted(slot.axes, slot.kind, argument) for slot in slots}
 

@@ -97,7 +97,7 @@ class Binding:
     def penalty(
         self, strength: Strength = 1.0, equivariant_strength: Strength = 0.0, form: Form = "squared"
     ) -> torch.Tensor:
-        """How far the typed parameters are from equivariant, as a loss term; sums over parameters (buffers have no part).
+        """How far the typed parameters are from equivariant, as a loss term, summed over them; buffers have no part.
 
         With ``s`` the strength and ``s_G`` the equivariant strength:
 

@@ -46,7 +46,7 @@ def penalty_of(
 
 
 def _residual_term(squared: torch.Tensor, W: torch.Tensor, form: Form) -> torch.Tensor:
-    """``squared / 2``, its root, or half its ratio to ``|W|^2``; derivatives are zero where the root or ratio has none."""
+    """``squared / 2``, its root, or half its ratio to ``|W|^2``; derivatives are zero where these have none."""
     if form == "squared":
         return squared / 2
     if form == "norm":

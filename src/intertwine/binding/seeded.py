@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def seeded(generator: torch.Generator | None, devices: Iterable[torch.device]) -> Iterator[None]:
-    """Inside, torch's global generators of the CPU and of ``devices`` (CUDA, XPU) start from a seed drawn from ``generator``.
+    """Seeds torch's global generators of the CPU and of ``devices`` (CUDA, XPU) with one draw from ``generator``.
 
     ``reset_parameters`` draws from the global generators and takes no other.
 

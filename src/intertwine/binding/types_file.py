@@ -1,4 +1,4 @@
-"""Types of a model from a TOML file: a group, names of modules and parameters, representations as text; nothing is executed."""
+"""Types of a model from a TOML file: a group, names, and representations as text; nothing is executed."""
 
 import re
 import tomllib
@@ -38,8 +38,14 @@ _SINGLE: dict[str, Callable[[], BaseGroup]] = {
     "Icosahedral": groups.Icosahedral,
     "Ih": lambda: groups.Icosahedral(reflections=True),
 }
-GROUP_NAMES = "C4 or Cyclic(4), D4 or Dihedral(4), S5 or Symmetric(5), SO(2), O(2), SO(3), O(3), T, Th, O, Oh, I, Ih, Trivial, or a product such as C4 * C2"
-REPRESENTATIONS = "a sum of irreps such as '8x0 + 4x1', and of trivial, standard, regular, grid(8, 8), each with a count as in '4xregular'"
+GROUP_NAMES = (
+    "C4 or Cyclic(4), D4 or Dihedral(4), S5 or Symmetric(5), SO(2), O(2), SO(3), O(3), T, Th, O, Oh, I, Ih, Trivial, "
+    "or a product such as C4 * C2"
+)
+REPRESENTATIONS = (
+    "a sum of irreps such as '8x0 + 4x1', and of trivial, standard, defining, regular, grid(8, 8), "
+    "each with a count as in '4xregular'"
+)
 # A grid of more pixels than this is a slip, and would fill the memory before its width is compared.
 _MAX_PIXELS = 2**20
 
@@ -51,10 +57,10 @@ _NAMED = re.compile(
 
 
 def read_types(path: str | Path) -> Types:
-    """The types for ``bind`` from a TOML file.
+    r"""The types for ``bind`` from a TOML file.
 
-    The file has a ``group``, a table ``[modules]`` with the representations of inputs and outputs of linear layers, and a table
-    ``[parameters]`` with a list of representations, one per axis, ``""`` where the group does not act::
+    The file has a ``group``, a table ``[modules]`` with the representations of inputs and outputs of linear layers,
+    and a table ``[parameters]`` with a list of representations, one per axis, ``""`` where the group does not act::
 
         group = "C4"
 
@@ -78,7 +84,7 @@ def read_types(path: str | Path) -> Types:
     Example:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "types.toml"
-        >>> _ = path.write_text('group = "SO(3)"\\n[modules]\\n"0" = {in = "2x1", out = "4x0 + 2x1"}\\n')
+        >>> _ = path.write_text('group = "SO(3)"\n[modules]\n"0" = {in = "2x1", out = "4x0 + 2x1"}\n')
         >>> read_types(path)
         {'0': (Representation(SO(3): 2x1), Representation(SO(3): 4x0 + 2x1))}
     """
@@ -105,8 +111,12 @@ def read_types(path: str | Path) -> Types:
             raise ArgumentError(key, expected="a name typed once", got="a name in modules too")
         axes = [value] if isinstance(value, str) else value
         if not isinstance(axes, list) or not axes:
-            raise ArgumentError(key, expected='a list with a representation per axis, such as ["8x0 + 4x1", ""]', got=_shown(value))
-        types[name] = tuple(None if axis == "" else _representation(group, axis, f"{key}[{i}]") for i, axis in enumerate(axes))
+            raise ArgumentError(
+                key, expected='a list with a representation per axis, such as ["8x0 + 4x1", ""]', got=_shown(value)
+            )
+        types[name] = tuple(
+            None if axis == "" else _representation(group, axis, f"{key}[{i}]") for i, axis in enumerate(axes)
+        )
     if not types:
         raise ArgumentError(str(path), expected="at least one name under [modules] or [parameters]", got="none")
     return types
@@ -156,7 +166,11 @@ def parse_representation(group: BaseGroup, text: object) -> Representation:
     total = Representation(group, ())
     end = 0
     for match in _NAMED.finditer(text):
-        total = total + _irreps(group, text[end : match.start()], first=end == 0) + int(match[1] or 1) * _named(group, match[2])
+        total = (
+            total
+            + _irreps(group, text[end : match.start()], first=end == 0)
+            + int(match[1] or 1) * _named(group, match[2])
+        )
         end = match.end()
     return total + _irreps(group, text[end:], first=end == 0)
 
@@ -206,7 +220,9 @@ def _table(content: Mapping[str, object], key: str, path: Path) -> dict[str, obj
 def _check_keys(content: Mapping[str, object], known: set[str], where: str) -> None:
     unknown = sorted(set(content) - known)
     if unknown:
-        raise UnknownNameError(f"{where}, key {unknown[0]}", expected=f"one of {', '.join(sorted(known))}", got=repr(unknown[0]))
+        raise UnknownNameError(
+            f"{where}, key {unknown[0]}", expected=f"one of {', '.join(sorted(known))}", got=repr(unknown[0])
+        )
 
 
 def _shown(value: object) -> str:

@@ -53,21 +53,23 @@ class EquivarianceError:
     def to_dict(self) -> dict[str, object]:
         """The same as plain values, ready for JSON, ``worst_element`` as nested lists."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"worst_element": self.worst_element.tolist(), "worst_element_text": element_text(self.worst_element)}
+        return values | {
+            "worst_element": self.worst_element.tolist(),
+            "worst_element_text": element_text(self.worst_element),
+        }
 
     def __str__(self) -> str:
         how = f"all {self.num_elements} elements of" if self.exact else f"{self.num_elements} random elements of"
         which = f", output {self.worst_output}" if self.worst_output else ""
-        return (
-            f"relative {self.relative_worst:.2e} at worst ({element_text(self.worst_element)}{which}), {self.relative_mean:.2e} "
-            f"in the mean; absolute {self.absolute_worst:.2e} and {self.absolute_mean:.2e}; over {how} {self.group}"
-        )
+        worst = f"relative {self.relative_worst:.2e} at worst ({element_text(self.worst_element)}{which})"
+        absolute = f"absolute {self.absolute_worst:.2e} and {self.absolute_mean:.2e}"
+        return f"{worst}, {self.relative_mean:.2e} in the mean; {absolute}; over {how} {self.group}"
 
     def __repr__(self) -> str:
         return f"EquivarianceError({self})"
 
 
-def equivariance_error(
+def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depends on
     function: Callable[..., object],
     rep_in: object,
     rep_out: object,
@@ -86,21 +88,24 @@ def equivariance_error(
     .. math:: \text{relative}_g = \frac{|f(g x) - g f(x)|}{|f(x)|}, \qquad
               \text{absolute}_g = \frac{|f(g x) - g f(x)|}{\sqrt{\text{number of entries of } f(x)}}.
 
-    The relative error has no units: 1e-7 is float32 rounding, about 1.4 is what unrelated outputs of equal size have. The
-    absolute error is in the units of the output: read it where f(x) itself is near zero, where the relative error explodes.
-    If ``f(x) = 0`` and ``f(g x)`` is not, the relative error is infinite.
+    The relative error has no units: 1e-7 is float32 rounding, about 1.4 is what unrelated outputs of equal size have.
+    The
+    absolute error is in the units of the output: read it where f(x) itself is near zero, where the relative error
+    explodes. If ``f(x) = 0`` and ``f(g x)`` is not, the relative error is infinite.
 
-    Every element of a finite group is used (up to order 128, or up to ``num_samples``); other groups are sampled, 32 times
-    or ``num_samples`` times, and the result says ``exact=False``. The action runs in float64 whatever the dtype of x and is
-    then cast, so that what is measured is the function. A ``nn.Module`` is put in eval mode and afterwards restored; no
-    gradients are taken.
+    Every element of a finite group is used (up to order 128, or up to ``num_samples``); other groups are sampled, 32
+    times or ``num_samples`` times, and the result says ``exact=False``. The action runs in float64 whatever the dtype
+    of x and is then cast, so that what is measured is the function. A ``nn.Module`` is put in eval mode and
+    afterwards restored; no gradients are taken.
 
     Args:
         function: takes x, returns a tensor, or a tuple of tensors if ``rep_out`` is a tuple.
-        rep_in: representation on ``axis_in`` of x, or a function ``(g, x) -> g x``, called on float64 (for images, say).
+        rep_in: representation on ``axis_in`` of x, or a function ``(g, x) -> g x``, called on float64 (for images,
+        say).
         rep_out: the same for the output; a tuple of them for a function with several outputs.
         x: shape (batch, ..., rep_in.dim), floating point or complex; at least one sample.
-        num_samples: for sampled groups, how many elements; a finite group of at most this order is run through completely.
+        num_samples: for sampled groups, how many elements; a finite group of at most this order is run through
+        completely.
         generator: torch generator on the CPU for the sampling.
         group: needed only if neither ``rep_in`` nor ``rep_out`` is a representation.
         axis_in: the axis of x that ``rep_in`` acts on, such as 1 for channels of images that the group does not move.
@@ -123,8 +128,9 @@ def equivariance_error(
         >>> round(float(iw.equivariance_error(lambda x: ramp * x, rep, rep, x)), 1)
         0.2
     """
-    several = isinstance(rep_out, tuple | list)
-    outs: Sequence[object] = rep_out if isinstance(rep_out, tuple | list) else [rep_out]
+    # e3nn's Irreps is a tuple too, hence the comparison of types.
+    several = type(rep_out) in (tuple, list)
+    outs: Sequence[object] = rep_out if several else [rep_out]  # type: ignore[assignment]
     names = [f"rep_out[{i}]" for i in range(len(outs))] if several else ["rep_out"]
     actions, group = _actions([rep_in, *outs], ["rep_in", *names], [axis_in] + [axis_out] * len(outs), group)
     _check_input(x)
@@ -134,6 +140,7 @@ def equivariance_error(
     absolute, relative = absolute.double(), relative.double()
     with _evaluating(function), torch.no_grad():
         wide = _wide(x)
+        act_in(elements[0], wide)  # an input of another width is refused here, before the function trips over it
         reference = [_wide(y) for y in _outputs(function, x, len(outs), several)]
         for i, g in enumerate(elements):
             moved = act_in(g, wide).to(x.device, x.dtype)
@@ -141,7 +148,9 @@ def equivariance_error(
                 zip(_outputs(function, moved, len(outs), several), act_outs, reference, strict=True)
             ):
                 if y.shape != expected.shape:
-                    raise ShapeError("function", expected=f"outputs of one shape, {tuple(expected.shape)}", got=tuple(y.shape))
+                    raise ShapeError(
+                        "function", expected=f"outputs of one shape, {tuple(expected.shape)}", got=tuple(y.shape)
+                    )
                 difference = torch.linalg.vector_norm(_wide(y) - act(g, expected)).item()
                 size = torch.linalg.vector_norm(expected).item()
                 absolute[i, j] = difference / max(1, y.numel()) ** 0.5
@@ -160,9 +169,7 @@ def equivariance_error(
     )
 
 
-def _actions(
-    reps: list[object], names: list[str], axes: list[int], group: Group | None
-) -> tuple[list[Action], Group]:
+def _actions(reps: list[object], names: list[str], axes: list[int], group: Group | None) -> tuple[list[Action], Group]:
     """Actions on float64 tensors, and the group that they share."""
     converted: list[Representation | Action] = []
     for rep, name in zip(reps, names, strict=True):
@@ -207,7 +214,9 @@ def _along(rep: Representation, axis: int, name: str) -> Action:
 
 
 def _elements(group: Group, num_samples: int | None, generator: torch.Generator | None) -> tuple[torch.Tensor, bool]:
-    if num_samples is not None and (not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1):
+    if num_samples is not None and (
+        not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1
+    ):
         raise ArgumentError("num_samples", expected="an integer >= 1, or None", got=repr(num_samples))
     if group.is_finite and group.order <= (num_samples or COMPLETE_ORDER):
         return group.elements(), True

@@ -97,7 +97,9 @@ def render_html(
     kinds = {TableSection: "table", PictureSection: "picture", TextSection: "text"}
     for section in sections:
         if type(section) not in kinds:
-            raise ArgumentError("sections", expected="TableSection, PictureSection or TextSection", got=type(section).__name__)
+            raise ArgumentError(
+                "sections", expected="TableSection, PictureSection or TextSection", got=type(section).__name__
+            )
     source = files("intertwine.diagnostics").joinpath("page.html.jinja").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
     return template.render(

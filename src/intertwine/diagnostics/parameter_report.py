@@ -17,7 +17,7 @@ WORST_PAIRS = 3
 
 @dataclass(frozen=True)
 class PairShare:
-    """One block of a weight: the irreps (or fields) of its axes, output first, its share of |W-PW|^2, its relative residual."""
+    """One block of a weight: irreps (or fields) of its axes, output first, share of ``|W-PW|^2``, relative residual."""
 
     irreps: tuple[str, ...]
     share: float
@@ -100,7 +100,8 @@ def _worst(P: Projector, W: torch.Tensor) -> tuple[PairShare, ...]:
     if not split.total:
         return ()
     return tuple(
-        PairShare(entry.irreps, entry.squared_residual / split.total, entry.relative_residual) for entry in split.worst(WORST_PAIRS)
+        PairShare(entry.irreps, entry.squared_residual / split.total, entry.relative_residual)
+        for entry in split.worst(WORST_PAIRS)
     )
 
 

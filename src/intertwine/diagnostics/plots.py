@@ -28,7 +28,17 @@ def plot_report(report: Report) -> Any:
     chance = [entry.chance for entry in report.parameters]
     colours = [COLOURS[entry.level] for entry in report.parameters]
     axes.barh(range(count), relative, color=colours, height=0.6)
-    axes.plot(chance, range(count), linestyle="none", marker="|", markersize=13, markeredgewidth=2, color="#1d2430", label="chance")
+    axes.plot(
+        chance,
+        range(count),
+        linestyle="none",
+        marker="|",
+        markersize=13,
+        markeredgewidth=2,
+        color="#1d2430",
+        clip_on=False,
+        label="chance",
+    )
     axes.set_yticks(range(count), [entry.name for entry in report.parameters])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.02), xlabel="|W - PW| / |W|", title=report.heading)

@@ -1,6 +1,7 @@
 """The report on a binding: what each typed parameter violates, beside chance, and what nobody has typed."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from intertwine.errors import NonFiniteError, missing_extra
 
 @dataclass(frozen=True)
 class Report:
-    """What ``report(binding)`` found. Prints as a table; ``to_dict``, ``to_dataframe`` and ``to_html`` carry it elsewhere.
+    """What ``report(binding)`` found; it prints as a table.
 
     Attributes:
         group: name of the group.
@@ -91,7 +92,9 @@ class Report:
             import pandas as pd
         except ModuleNotFoundError as error:
             raise missing_extra("pandas", "report") from error
-        return pd.DataFrame([asdict(entry) | {"worst": str(entry.worst[0]) if entry.worst else ""} for entry in self.parameters])
+        return pd.DataFrame(
+            [asdict(entry) | {"worst": str(entry.worst[0]) if entry.worst else ""} for entry in self.parameters]
+        )
 
     def to_html(self, path: str | Path | None = None, *, title: str = "Equivariance report") -> str:
         """A self-contained page; written to ``path`` if given, and returned.
@@ -111,10 +114,8 @@ class Report:
 
     def summary(self) -> list[str]:
         """The lines below the table: totals, what is unaccounted, what is not analysed, what is not exact."""
-        lines = [
-            f"typed: {self.typed_numel} weights in {len(self.parameters)} tensors, relative residual "
-            f"{number(self.relative_residual)} (chance {self.chance:.3f})"
-        ]
+        beside = f"{number(self.relative_residual)} (chance {self.chance:.3f})"
+        lines = [f"typed: {self.typed_numel} weights in {len(self.parameters)} tensors, relative residual {beside}"]
         if self.unaccounted:
             names = ", ".join(f"{name} {shape}" for name, shape in self.unaccounted)
             lines.append(f"unaccounted: {self.unaccounted_numel} weights without a representation: {names}")
@@ -127,13 +128,24 @@ class Report:
 
     def sections(self) -> list[Section]:
         """The sections of ``to_html``, for pages that hold a report among other things."""
-        columns = ("parameter", "acts on", "shape", "rank / numel", "method", "|W|", "|W−PW|", "relative residual", "chance", "worst blocks")
+        columns = (
+            "parameter",
+            "acts on",
+            "shape",
+            "rank / numel",
+            "method",
+            "|W|",
+            "|W−PW|",
+            "relative residual",
+            "chance",
+            "worst blocks",
+        )
         rows = [
             (
                 entry.name,
                 " ← ".join(entry.axes),
-                " × ".join(map(str, entry.shape)),
-                f"{entry.rank} / {entry.numel}",
+                "×".join(map(str, entry.shape)),
+                f"{entry.rank}\u00a0/\u00a0{entry.numel}",
                 entry.method if entry.exact else f"{entry.method} (not exact: {entry.reason})",
                 f"{entry.norm:.3g}",
                 f"{entry.residual:.2e}",
@@ -145,12 +157,12 @@ class Report:
         ]
         total = f"All typed weights: relative residual {number(self.relative_residual)}, chance {self.chance:.3f}."
         key = (
-            "The bar is |W−PW| / |W| from 0 to 1, the tick the chance level, where random weights stand. Green: kept; amber: "
-            "approximate; red: at chance. Worst blocks: shares of |W−PW|² by irreps, output ← input."
+            "The bar is |W−PW| / |W| from 0 to 1, the tick the chance level, where random weights stand. Green: kept; "
+            "amber: approximate; red: at chance. Worst blocks: shares of |W−PW|² by irreps, output ← input."
         )
         found: list[Section] = [TableSection(self.heading, columns, rows, (total, key))]
         if self.unaccounted:
-            names = [(name, " × ".join(map(str, shape))) for name, shape in self.unaccounted]
+            names = [(name, "×".join(map(str, shape))) for name, shape in self.unaccounted]
             note = f"{self.unaccounted_numel} weights have no representation: nothing above speaks of them."
             found.append(TableSection("Unaccounted", ("tensor", "shape"), names, (note,)))
         else:
@@ -161,12 +173,14 @@ class Report:
                 "No representation is known for these modules, nor for functions called inside forward(). "
                 "equivariance_error measures the whole model."
             )
-            found.append(TableSection("Not analysed", ("module", "kind", "what equivariance asks of it"), modules, (note,)))
+            found.append(
+                TableSection("Not analysed", ("module", "kind", "what equivariance asks of it"), modules, (note,))
+            )
         return found
 
     def __str__(self) -> str:
         try:
-            return to_text(self.__rich__())
+            return to_text(self)
         except ModuleNotFoundError:
             return self.plain()
 
@@ -174,17 +188,17 @@ class Report:
         """The text without rich: plain columns."""
         return plain_table(self.heading, self.parameters, self.summary())
 
-    def __rich__(self) -> Any:
-        return rich_table(self.heading, self.parameters, self.summary())
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        yield rich_table(self.heading, self.parameters, self.summary(), options.max_width)
 
 
 def report(binding: Binding, *, split: bool = True) -> Report:
     r"""Measures every typed parameter of a binding.
 
-    Per parameter: ``|W|``, ``|W - P W|``, their ratio, and beside it the chance level ``sqrt(1 - rank / numel)``, the ratio
-    that random weights have; a residual means something only beside it. The worst blocks say between which irreps (or, where
-    a field cannot be cut into irreps, which fields) the residual sits. Parameters without a representation are listed as
-    unaccounted; modules without one, such as activations and norms, as not analysed.
+    Per parameter: ``|W|``, ``|W - P W|``, their ratio, and beside it the chance level ``sqrt(1 - rank / numel)``, the
+    ratio that random weights have; a residual means something only beside it. The worst blocks say between which
+    irreps (or, where a field cannot be cut into irreps, which fields) the residual sits. Parameters without a
+    representation are listed as unaccounted; modules without one, such as activations and norms, as not analysed.
 
     Args:
         binding: from ``bind(model, types)``.
@@ -224,7 +238,9 @@ def report(binding: Binding, *, split: bool = True) -> Report:
 
 def _check_finite(name: str, tensor: torch.Tensor) -> None:
     if not is_lazy(tensor) and not bool(torch.isfinite(tensor).all()):
-        raise NonFiniteError(name, expected="finite weights", got="NaN or infinity", advice="A residual of such a model means nothing.")
+        raise NonFiniteError(
+            name, expected="finite weights", got="NaN or infinity", advice="A residual of such a model means nothing."
+        )
 
 
 def _listed(value: Any) -> Any:

@@ -9,6 +9,9 @@ from intertwine.diagnostics.parameter_report import ParameterReport, number
 
 COLUMNS = ("parameter", "shape", "rank", "method", "|W|", "|W-PW|", "relative", "chance", "worst blocks (out <- in)")
 NUMBERS = {"rank", "|W|", "|W-PW|", "relative", "chance"}
+# The last column wraps down to this width; a narrow terminal loses others in this order; str(report) is never narrower.
+WRAPPED, WRAPPED_WIDTH, MIN_WIDTH = COLUMNS[-1], 24, 100
+EXPENDABLE = ("method", "|W|", "|W-PW|", "shape")
 STYLES = {"kept": "green", "approximate": "yellow", "chance": "red"}
 
 
@@ -36,8 +39,10 @@ def plain_table(heading: str, entries: Sequence[ParameterReport], lines: Sequenc
     return "\n".join([heading, *table, *lines])
 
 
-def rich_table(heading: str, entries: Sequence[ParameterReport], lines: Sequence[str]) -> Any:
+def rich_table(heading: str, entries: Sequence[ParameterReport], lines: Sequence[str], width: int) -> Any:
     """The same as a rich renderable, relative residuals coloured by their level.
+
+    Columns that do not fit into ``width`` are left out, the least telling first.
 
     Raises:
         ModuleNotFoundError: rich is not installed.
@@ -46,22 +51,35 @@ def rich_table(heading: str, entries: Sequence[ParameterReport], lines: Sequence
     from rich.table import Table
     from rich.text import Text
 
+    rows = [cells(entry) for entry in entries]
+    shown = _fitting(rows, width)
     table = Table(title=Text(heading), title_justify="left", header_style="bold")
-    for column in COLUMNS:
-        wrapped = column in (COLUMNS[0], COLUMNS[-1])
-        table.add_column(Text(column), justify="right" if column in NUMBERS else "left", no_wrap=not wrapped, overflow="fold")
-    for entry in entries:
-        texts = [Text(cell) for cell in cells(entry)]
-        texts[COLUMNS.index("relative")].stylize(STYLES[entry.level])
+    for column in shown:
+        right = column in NUMBERS
+        table.add_column(Text(column), justify="right" if right else "left", no_wrap=column != WRAPPED, overflow="fold")
+    for entry, row in zip(entries, rows, strict=True):
+        texts = [Text(row[COLUMNS.index(column)]) for column in shown]
+        texts[shown.index("relative")].stylize(STYLES[entry.level])
         table.add_row(*texts)
     return Group(table, *(Text(line) for line in lines))
 
 
+def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The columns that fit, three characters of frame each."""
+    widths = {column: max(len(row[i]) for row in [COLUMNS, *rows]) for i, column in enumerate(COLUMNS)}
+    widths[WRAPPED] = min(widths[WRAPPED], WRAPPED_WIDTH)
+    shown = list(COLUMNS)
+    for column in EXPENDABLE:
+        if sum(widths[name] + 3 for name in shown) + 1 > width:
+            shown.remove(column)
+    return shown
+
+
 def to_text(renderable: Any) -> str:
-    """A rich renderable as text without colours, as wide as the terminal, at least 100 columns."""
+    """A rich renderable as text without colours, as wide as the terminal, at least ``MIN_WIDTH`` columns."""
     from rich.console import Console
 
     stream = io.StringIO()
-    width = max(100, shutil.get_terminal_size((120, 24)).columns)
+    width = max(MIN_WIDTH, shutil.get_terminal_size((120, 24)).columns)
     Console(file=stream, width=width, color_system=None, legacy_windows=False).print(renderable)
     return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())

@@ -5,25 +5,20 @@ from dataclasses import dataclass
 
 from torch import nn
 
-# They do nothing in eval mode, or only rearrange batch axes.
-TRANSPARENT = (nn.Identity, nn.Dropout)
+# They do nothing in eval mode.
+TRANSPARENT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 _POINTWISE = "pointwise: equivariant on features that the group permutes, and on no others"
-_NOTES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        ("ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Softplus", "Sigmoid")
-        + ("LogSigmoid", "Hardswish", "Hardsigmoid", "Threshold"),
-        _POINTWISE,
-    ),
-    (("Tanh", "Hardtanh", "Softsign", "Tanhshrink", "Softshrink", "Hardshrink"), f"odd, {_POINTWISE} (signs allowed)"),
-    (("LayerNorm", "RMSNorm"), "mean or affine weights over all features: they must be constant on each field"),
-    (("GroupNorm",), "its groups must hold whole fields"),
-    (("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"), "affine weights and running statistics must be constant on orbits"),
-    (("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), "affine weights must be constant on orbits"),
-    (("MultiheadAttention",), "its heads must hold whole fields"),
-    (("Softmax", "LogSoftmax", "Softmin"), "over features: equivariant where the group permutes them"),
-    (("Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"), "identity in eval mode"),
-)
+_NOTES = {
+    "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Softplus Sigmoid LogSigmoid Hardswish": _POINTWISE,
+    "Tanh Hardtanh Softsign Tanhshrink Softshrink Hardshrink": f"odd, {_POINTWISE} (signs allowed)",
+    "LayerNorm RMSNorm": "mean or affine weights over all features: they must be constant on each field",
+    "GroupNorm": "its groups must hold whole fields",
+    "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm": "affine weights and statistics must be constant on orbits",
+    "InstanceNorm1d InstanceNorm2d InstanceNorm3d": "affine weights must be constant on orbits",
+    "MultiheadAttention": "its heads must hold whole fields",
+    "Softmax LogSoftmax Softmin": "over features: equivariant where the group permutes them",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +33,8 @@ class Unanalysed:
 def unanalysed_modules(model: nn.Module, typed: Collection[str]) -> tuple[Unanalysed, ...]:
     """The modules of ``model`` without children whose action on features nobody has stated.
 
-    Left out are modules with a typed parameter, the layers of ``intertwine.nn`` (equivariant by construction) and those that
-    do nothing in eval mode. Functions called inside ``forward`` cannot be seen here.
+    Left out are modules with a typed parameter, the layers of ``intertwine.nn`` (equivariant by construction) and
+    those that do nothing in eval mode. Functions called inside ``forward`` cannot be seen here.
 
     Args:
         model: any module.
@@ -65,7 +60,7 @@ def unanalysed_modules(model: nn.Module, typed: Collection[str]) -> tuple[Unanal
 
 def _note(module: nn.Module) -> str:
     kind = type(module).__name__
-    note = next((text for kinds, text in _NOTES if kind in kinds), "")
+    note = next((text for kinds, text in _NOTES.items() if kind in kinds.split()), "")
     if note:
         return note
     return "has parameters without representation" if next(module.parameters(), None) is not None else "unknown"

@@ -9,6 +9,8 @@ import torch
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 
+MAX_ENTRY = 1e60  # so that products of a few matrices stay finite
+
 
 def integer(argument: str, value: object, minimum: int) -> int:
     """``value`` as an int of at least ``minimum``; booleans, floats and strings are refused.
@@ -36,6 +38,13 @@ def flag(argument: str, value: object) -> bool:
     return value
 
 
+def is_absent(value: object) -> bool:
+    """Whether an argument is None or an empty list or array, where that means that it is not given."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.ndim > 0 and value.shape[0] == 0
+    return value is None or (isinstance(value, list | tuple) and not value)
+
+
 def real_array(argument: str, value: object, expected: str, *, allow_complex: bool = False) -> Array:
     """Numbers given as a tensor, an array or nested lists of either, as a float64 (complex128) array.
 
@@ -61,6 +70,10 @@ def real_array(argument: str, value: object, expected: str, *, allow_complex: bo
     array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
     if not np.isfinite(array).all():
         raise NonFiniteError(argument, expected=expected, got="NaN or infinity")
+    if np.abs(array).max(initial=0.0) > MAX_ENTRY:
+        raise ArgumentError(
+            argument, expected=f"{expected}, entries below {MAX_ENTRY:.0e}", got=f"{np.abs(array).max():.0e}"
+        )
     return array
 
 

@@ -7,7 +7,7 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, ShapeError
-from intertwine.groups.arguments import integer, permutation_table, square_matrices
+from intertwine.groups.arguments import integer, is_absent, permutation_table, square_matrices
 from intertwine.groups.irrep_strings import parse_irreps
 from intertwine.groups.permutations import (
     check_permutations,
@@ -56,7 +56,7 @@ class BaseGroup(Group):
         return single(DefiningField(self))
 
     def standard(self) -> Representation:
-        """The representation that the group is known by: the defining matrices, by the name of the irrep that equals them.
+        """The representation that the group is known by: the defining matrices, as a named irrep if they are one.
 
         Positions and vectors carry it: it acts on (x, y) in two dimensions and on (x, y, z) in three.
 
@@ -121,7 +121,7 @@ class BaseGroup(Group):
         return single(regular_field(self))
 
     def quotient(self, subgroup: Group, *, axis: str | None = None) -> Representation:
-        """``rho(g) e_xH = e_gxH``: one basis vector a coset of ``subgroup``, the subgroup's own first; finite groups only.
+        """``rho(g) e_xH = e_gxH``: one basis vector a coset of ``subgroup``, its own first; finite groups only.
 
         Args:
             subgroup: a finite group H whose elements lie in this one.
@@ -226,7 +226,7 @@ class BaseGroup(Group):
         return single(image_field(self, discrete, lie))
 
     def _images(self, argument: str, value: Images | None, count: int, what: str) -> Array:
-        if value is None or (not isinstance(value, str) and len(value) == 0):
+        if is_absent(value):
             if count:
                 raise ArgumentError(
                     argument,
@@ -235,9 +235,9 @@ class BaseGroup(Group):
                     advice="Pass zeros for Lie algebra elements that act trivially.",
                 )
             return np.zeros((0, 0, 0))
-        if count == 0:
-            raise ArgumentError(argument, expected=f"None, as {self} has no {what}", got=f"{len(value)} matrices")
         matrices = square_matrices(argument, value, allow_complex=True)
+        if count == 0:
+            raise ArgumentError(argument, expected=f"None, as {self} has no {what}", got=f"{len(matrices)} matrices")
         if len(matrices) != count:
             raise ShapeError(
                 argument, expected=f"{count} matrices, one for each of the {what} of {self}", got=f"{len(matrices)}"
@@ -245,7 +245,7 @@ class BaseGroup(Group):
         return matrices
 
     def grid(self, *shape: int) -> Representation:
-        """The pixels of a grid, flattened: ``(rho(g) f)(x) = f(g^-1 x)``, for finite groups that map the grid onto itself.
+        """The pixels of a grid, flattened: ``(rho(g) f)(x) = f(g^-1 x)``, for finite groups that preserve it.
 
         In two dimensions (x, y) = (column, -row) about the centre, in three (x, y, z) = (last, -middle, first) index,
         so that the quarter turn, and the turn about z, is ``torch.rot90(image, 1, (-2, -1))``. Sides may be even.

@@ -95,10 +95,8 @@ class Dihedral(FiniteBase):
             return ok, reason
         _, _, defect = self._steps(elements)
         if defect.max() > 2 * INPUT_TOLERANCE:
-            return (
-                False,
-                f"{describe(elements[int(defect.argmax())])}, which is no turn or mirror of the regular polygon with {self.n} corners",
-            )
+            worst = describe(elements[int(defect.argmax())])
+            return False, f"{worst}, which is no symmetry of the regular polygon with {self.n} corners"
         return True, ""
 
     def sample_matrices(self, n: int, generator: torch.Generator | None) -> Array:

@@ -111,7 +111,7 @@ class ElementIndex:
         self.tree = cKDTree(elements.reshape(len(elements), -1) @ self.axes)
 
     def find(self, matrices: Array) -> tuple[Array, Array]:
-        """Positions of the nearest elements, and the largest difference of an entry; infinite where there is none near."""
+        """Positions of the nearest elements, and the largest difference of an entry (infinite: none is near)."""
         size = matrices.shape[-1] ** 2
         radius = 10 * INPUT_TOLERANCE * np.sqrt(size)
         points = np.nan_to_num(matrices.reshape(-1, size), nan=1e300, posinf=1e300, neginf=-1e300) @ self.axes

@@ -11,7 +11,7 @@ from intertwine.groups.product import FactorGroup
 
 
 class FiniteBase(FactorGroup):
-    """A finite group, listed by multiplying its generators; families with closed forms override what they know better."""
+    """A finite group, listed by multiplying its generators; families override what they know in closed form."""
 
     @property
     def is_finite(self) -> bool:

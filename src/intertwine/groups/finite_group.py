@@ -15,8 +15,6 @@ from intertwine.representations.field import permutation_matrices
 from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import Images
 
-TIGHT = 1e-9
-
 
 @dataclass(frozen=True, repr=False, init=False)
 class FiniteGroup(FiniteBase):
@@ -53,7 +51,7 @@ class FiniteGroup(FiniteBase):
 
     def __init__(self, generators: object, *, name: str | None = None) -> None:
         matrices = _generators(generators)
-        enumeration = _closed(matrices, name or "the group of these generators")
+        enumeration = closure(matrices, name or "the group of these generators")
         object.__setattr__(self, "matrices", Images.of(_refined(matrices, enumeration)))
         object.__setattr__(self, "size", len(enumeration.elements))
         object.__setattr__(self, "label", name)
@@ -139,14 +137,6 @@ def _orthogonal_form(matrices: Array) -> str:
     with np.printoptions(precision=8, suppress=True):
         text = np.array2string(orthogonal, separator=", ", threshold=200)
     return f"In the basis where the group is orthogonal they are: {text}"
-
-
-def _closed(matrices: Array, name: str) -> Enumeration:
-    """The elements; words of rounded generators only close within a wider tolerance, tried second."""
-    try:
-        return closure(matrices, name, atol=TIGHT)
-    except SizeLimitError:
-        return closure(matrices, name)
 
 
 def _refined(matrices: Array, enumeration: Enumeration) -> Array:

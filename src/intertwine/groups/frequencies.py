@@ -11,7 +11,7 @@ def frequency(name: object) -> int | None:
     if isinstance(name, bool) or not isinstance(name, int | str | np.integer):
         return None
     text = str(name)
-    return int(text) if text.isdecimal() and text.isascii() else None
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
 
 
 def unknown_irrep(group: object, name: object, names: str) -> UnknownNameError:
@@ -20,7 +20,7 @@ def unknown_irrep(group: object, name: object, names: str) -> UnknownNameError:
 
 
 def spectrum(generator: Array) -> dict[int, int]:
-    """How often the eigenvalue ``i f`` occurs, for each whole f >= 0, in the image (dim, dim) of a plane turn's generator.
+    """How often the eigenvalue ``i f`` occurs, for whole f >= 0, in the image (dim, dim) of a turn's generator.
 
     Raises:
         SeparationError: an eigenvalue that is no whole number, so no representation of the circle.

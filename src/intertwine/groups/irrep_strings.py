@@ -1,16 +1,18 @@
 """Sums of irreps as text: ``"16x0 + 8x1"``."""
 
 from collections.abc import Callable
-from functools import cache
+from contextlib import suppress
 
 from intertwine.errors import ArgumentError, UnknownNameError
+
+MAX_PLUSES = 8  # that one label may contain, as in a product of several O(2)
 
 
 def parse_irreps(text: str, canonical: Callable[[object], str]) -> list[tuple[int, str]]:
     """The terms ``(multiplicity, label)`` of ``"16x0 + 8x1"``, in their order.
 
     A label may itself end in or contain ``+`` (``"2x0+ + 1"`` for O(2)), with or without spaces around; whatever
-    reading makes every term a known irrep is taken, the longest label first.
+    reading makes every term a known irrep is taken, the shortest label first.
 
     Args:
         text: the sum; empty for the zero-dimensional representation.
@@ -25,28 +27,23 @@ def parse_irreps(text: str, canonical: Callable[[object], str]) -> list[tuple[in
 
     def term(part: str) -> tuple[int, str]:
         count, cross, label = part.partition("x")
-        if cross and count.strip().isdecimal():
+        if cross and count.strip().isdecimal() and len(count) < 16:
             return int(count), canonical(label.strip())
         return 1, canonical(part.strip())
 
-    @cache
-    def read(start: int) -> tuple[tuple[int, str], ...] | None:
-        # Ends of the first term: the end of the text, then each plus sign from the right.
-        ends = [len(text), *(i for i in range(len(text) - 1, start, -1) if text[i] == "+")]
-        for end in ends:
-            try:
-                first = term(text[start:end])
-            except UnknownNameError:
+    # From the right: what follows each start of a term, and how long that term is. Labels have few plus signs.
+    pluses = [i for i, character in enumerate(text) if character == "+"]
+    ends = [*pluses, len(text)]
+    following: dict[int, tuple[tuple[int, str], int]] = {}
+    for k in range(len(pluses), -1, -1):
+        start = pluses[k - 1] + 1 if k else 0
+        for end in ends[k : k + MAX_PLUSES]:
+            if end < len(text) and end + 1 not in following:
                 continue
-            if end == len(text):
-                return (first,)
-            rest = read(end + 1)
-            if rest is not None:
-                return first, *rest
-        return None
-
-    terms = read(0)
-    if terms is None:
+            with suppress(UnknownNameError):
+                following[start] = term(text[start:end]), end + 1
+                break
+    if 0 not in following:
         for part in text.split(" + "):
             if not part.strip():
                 raise ArgumentError(
@@ -54,4 +51,8 @@ def parse_irreps(text: str, canonical: Callable[[object], str]) -> list[tuple[in
                 )
             term(part)  # raises with the list of names
         raise ArgumentError("text", expected="a sum such as '16x0 + 8x1'", got=repr(text))
-    return list(terms)
+    terms, start = [], 0
+    while start <= len(text):
+        found, start = following[start]
+        terms.append(found)
+    return terms

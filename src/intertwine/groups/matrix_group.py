@@ -9,7 +9,7 @@ from scipy.linalg import expm, logm
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
-from intertwine.groups.arguments import flag, square_matrices
+from intertwine.groups.arguments import flag, is_absent, square_matrices
 from intertwine.groups.product import FactorGroup
 from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import Images
@@ -95,7 +95,7 @@ class MatrixGroup(FactorGroup):
     def name(self) -> str:
         return (
             self.label
-            or f"MatrixGroup({self.matrix_dim}x{self.matrix_dim}, {self.lie.shape[0]} Lie, {self.discrete.shape[0]} discrete)"
+            or f"MatrixGroup(dim {self.matrix_dim}, {self.lie.shape[0]} Lie, {self.discrete.shape[0]} discrete)"
         )
 
     @property
@@ -124,6 +124,11 @@ class MatrixGroup(FactorGroup):
             return False, "a matrix that is not orthogonal"
         if np.abs(np.linalg.det(elements)).min() < 1e-12:
             return False, "a singular matrix"
+        reason = self._moved_invariant(elements)
+        return not reason, reason
+
+    def _moved_invariant(self, elements: Array) -> str:
+        """What of the group's invariants the elements do not respect; empty if they respect all that are checked."""
         inverses = np.linalg.inv(elements)
         scale = max(1.0, float(np.abs(elements).max() * np.abs(inverses).max()))
         algebra = self.algebra_matrices()
@@ -132,12 +137,12 @@ class MatrixGroup(FactorGroup):
             flat = algebra.reshape(len(algebra), -1)
             fitted = moved @ np.linalg.pinv(flat) @ flat
             if np.abs(fitted - moved).max() > INPUT_TOLERANCE * scale:
-                return False, "a matrix that does not map the Lie algebra to itself"
+                return "a matrix that does not map the Lie algebra to itself"
         for tensor, kinds in zip(*_fixed_tensors(self), strict=True):
             left, right = (elements if kind == "v" else np.swapaxes(inverses, -1, -2) for kind in kinds)
             if np.abs(left @ tensor @ np.swapaxes(right, -1, -2) - tensor).max() > INPUT_TOLERANCE * scale:
-                return False, "a matrix that moves a tensor (a metric or form) that the generators leave fixed"
-        return True, ""
+                return "a matrix that moves a tensor (a metric or form) that the generators leave fixed"
+        return ""
 
     def sample_matrices(self, n: int, generator: torch.Generator | None) -> Array:
         """Products of exponentials of Gaussian Lie algebra elements and discrete generators; NOT Haar distributed.
@@ -179,7 +184,7 @@ class MatrixGroup(FactorGroup):
                     "g",
                     expected=f"exp of the Lie algebra of {self} times a short word in its discrete generators",
                     got=f"{np.round(g, 4).tolist()}",
-                    advice="Representations given by images need such a form; split the element into factors that have one.",
+                    advice="Images are known on such elements alone; split this one into factors that have the form.",
                 )
         return numbers, words
 
@@ -216,13 +221,13 @@ class MatrixGroup(FactorGroup):
 
 
 def _matrices(argument: str, value: object) -> Array:
-    if value is None or (hasattr(value, "__len__") and len(value) == 0):
+    if is_absent(value):
         return np.zeros((0, 0, 0))
     return square_matrices(argument, value)
 
 
 def _check_algebra(lie: Array, discrete: Array) -> None:
-    """Refuse bases that are dependent, not closed under brackets, or moved by a discrete generator, and singular generators."""
+    """Refuse dependent or not closed bases, ones that a discrete generator moves, and singular generators."""
     if len(discrete) and np.abs(np.linalg.det(discrete)).min() < 1e-9:
         raise ArgumentError("discrete", expected="invertible matrices", got="a singular one")
     if not len(lie):
@@ -293,7 +298,7 @@ class _Covector(DefiningField):
 
 @lru_cache(maxsize=32)
 def _words(group: MatrixGroup) -> list[tuple[tuple[int, ...], Array]]:
-    """Short words of the discrete generators and the inverses of their products, unlike ones only, the empty word first."""
+    """Short words of the discrete generators with the inverses of their unlike products, the empty word first."""
     words: list[tuple[tuple[int, ...], Array]] = [((), np.eye(group.matrix_dim))]
     for word, product in words:
         for letter, generator in enumerate(group.generator_matrices()):

@@ -44,7 +44,7 @@ def numerical_irreps(group: Group) -> tuple[NumericalIrrep, ...]:
             "group",
             expected=f"a group of at most {MAX_PAIRS} elements for its irreps",
             got=f"{group.order} in {group}",
-            advice="Use a named family (Symmetric, Dihedral, products) whose irreps are known, or permutation representations.",
+            advice="Use a named family (Symmetric, Dihedral, products), whose irreps are known.",
         )
     table = multiplication_table(group)
     inverse = (table == 0).argmax(axis=1)

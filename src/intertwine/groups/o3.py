@@ -72,7 +72,7 @@ class O3(FactorGroup):
         return tuple(f"{l}{p}" for l in degrees(algebra) if 2 * l + 1 <= max_dim for p in "eo")
 
     def irrep_label(self, name: object) -> str:
-        match = re.fullmatch(r"([0-9]+)([eo])", str(name))
+        match = re.fullmatch(r"([0-9]{1,9})([eo])", str(name))
         if match is None:
             raise unknown_irrep(self, name, "a degree and a parity, '0e', '0o', '1e', '1o', ...")
         return f"{int(match[1])}{match[2]}"

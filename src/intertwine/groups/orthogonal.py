@@ -1,5 +1,7 @@
 """SO(n) and O(n) by their usual names."""
 
+import numpy as np
+
 from intertwine.errors import ArgumentError
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
@@ -18,14 +20,14 @@ def SO(n: int) -> SO2 | SO3:
         >>> iw.SO(3), iw.SO(3) == iw.SO(3)
         (SO(3), True)
     """
-    if isinstance(n, int) and n == 2:
+    if _is(n, 2):
         return SO2()
-    if isinstance(n, int) and n == 3:
+    if _is(n, 3):
         return SO3()
     raise _unsupported(n)
 
 
-def O(n: int) -> O2 | O3:
+def O(n: int) -> O2 | O3:  # noqa: E743
     """The rotations and reflections of n dimensions, n = 2 or 3.
 
     Raises:
@@ -36,11 +38,15 @@ def O(n: int) -> O2 | O3:
         >>> iw.O(3).standard()
         Representation(O(3): 1o)
     """
-    if isinstance(n, int) and n == 2:
+    if _is(n, 2):
         return O2()
-    if isinstance(n, int) and n == 3:
+    if _is(n, 3):
         return O3()
     raise _unsupported(n)
+
+
+def _is(n: object, dim: int) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n == dim
 
 
 def _unsupported(n: object) -> ArgumentError:

@@ -1,15 +1,18 @@
 """How a finite group permutes its elements, the cosets of a subgroup, and the pixels of a grid."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, GroupMismatchError, NotARepresentationError
+from intertwine.errors import ArgumentError, GroupMismatchError, NotARepresentationError, SizeLimitError
 from intertwine.representations.embedding import embed
 from intertwine.representations.field import block_permutation
 from intertwine.representations.group import Group
 from intertwine.representations.permutation_field import PermutationField
+
+MAX_PIXELS = 10_000_000
 
 
 def require_finite(group: Group, argument: str, what: str) -> None:
@@ -54,24 +57,34 @@ def quotient_field(group: Group, subgroup: Group, axis: str | None) -> Permutati
     return _field(group, label, images, len(firsts))
 
 
-def grid_field(group: Group, shape: Sequence[int]) -> PermutationField:
+def grid_field(group: Group, shape: Sequence[int], space: Array | None = None) -> PermutationField:
     """``(rho(g) f)(x) = f(g^-1 x)`` on the pixels of a grid, flattened in C order; the grid's centre stays.
 
     (x) = (index), (x, y) = (column, -row), (x, y, z) = (last, -middle, first), all about the centre.
+
+    Args:
+        group: acts through its defining matrices, or through ``space``.
+        shape: sides of the grid.
+        space: images of the discrete generators on the points of space, shape (m, dim, dim); of a Lie group the
+            identity component must leave the points alone.
     """
-    require_finite(group, "group", "an exact action on pixels")
-    generators = group.generator_matrices()
+    if space is None:
+        require_finite(group, "group", "an exact action on pixels")
+    generators = group.generator_matrices() if space is None else space
     label = f"grid[{'x'.join(map(str, shape))}]"
-    count = int(np.prod(shape))
+    count = prod(shape)
+    if count > MAX_PIXELS:
+        raise SizeLimitError("shape", expected=f"a grid of at most {MAX_PIXELS} pixels", got=f"{count}")
     if not len(generators):
         return _field(group, label, [], count)
     dim = len(shape)
-    if group.matrix_dim != dim:
+    acting = generators.shape[-1]
+    if acting != dim:
         raise GroupMismatchError(
             "shape",
-            expected=f"{group.matrix_dim} sides, as {group} acts on a space of {group.matrix_dim} dimensions",
+            expected=f"{acting} sides, as {group} acts on a space of {acting} dimensions",
             got=str(tuple(shape)),
-            advice="A group of plane turns acts on a volume through restrict(H, axis='z') of a polyhedral group's grid.",
+            advice="Plane turns act on a volume through a polyhedral group's grid and restrict(H, axis='z').",
         )
     if block_permutation(generators) is None:
         raise GroupMismatchError(

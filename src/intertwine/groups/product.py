@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
-from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError, UnknownNameError
+from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
 from intertwine.groups.base import BaseGroup
 from intertwine.groups.enumeration import check_listable
-from intertwine.groups.product_irreps import PairLabel, part_bases, split_label
+from intertwine.groups.product_irreps import PairIrrep, find_pair, pairs_of
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation, Segment
@@ -19,7 +19,14 @@ class FactorGroup(BaseGroup):
     """A group that can be multiplied with another: ``G * H``."""
 
     def __mul__(self, other: object) -> "DirectProduct":
-        return DirectProduct(self, other) if isinstance(other, FactorGroup) else NotImplemented
+        if not isinstance(other, FactorGroup):
+            raise ArgumentError(
+                "other",
+                expected=f"a group, to multiply {self} with",
+                got=repr(other),
+                advice="Multiples are of representations, as in 3 * G.regular().",
+            )
+        return DirectProduct(self, other)
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,111 +171,44 @@ class DirectProduct(FactorGroup):
 
     # -- irreps -----------------------------------------------------------------------------------
 
+    def _pair(self, label: str) -> PairIrrep:
+        return find_pair(self, self.first, self.second, label)
+
     @property
     def trivial_label(self) -> str:
-        return self._join(self.first.trivial_label, self.second.trivial_label)
+        return self._pairs(self.first.trivial_label, self.second.trivial_label)[0].label
 
-    def _join(self, a: str, b: str) -> str:
-        return "*".join(
-            f"({label})" if isinstance(factor, DirectProduct) else label
-            for factor, label in zip(self.factors, (a, b), strict=True)
-        )
+    def _pairs(self, a: str, b: str) -> list[PairIrrep]:
+        return pairs_of(IrrepField(self.first, a), IrrepField(self.second, b))
 
-    def _pair_labels(self, firsts: tuple[str, ...], seconds: tuple[str, ...], max_dim: int) -> tuple[str, ...]:
-        labels = []
-        for a in firsts:
-            for b in seconds:
-                if self.first.irrep_dim(a) * self.second.irrep_dim(b) > 4 * max_dim:
-                    continue
-                count = self._part_count(a, b)
-                labels += [self._join(a, b)] if count == 0 else [f"{self._join(a, b)}:{part}" for part in range(count)]
-        return tuple(label for label in labels if self.irrep_dim(label) <= max_dim)
+    def _labels(self, firsts: tuple[str, ...], seconds: tuple[str, ...], max_dim: int) -> tuple[str, ...]:
+        pairs = (pair for a in firsts for b in seconds for pair in self._pairs(a, b))
+        return tuple(pair.label for pair in pairs if pair.dim <= max_dim)
 
     def irrep_labels(self, max_dim: int) -> tuple[str, ...]:
-        return self._pair_labels(self.first.irrep_labels(max_dim), self.second.irrep_labels(max_dim), max_dim)
+        # The parts of a reducible product are no smaller than its factors, so these bounds miss nothing.
+        return self._labels(self.first.irrep_labels(max_dim), self.second.irrep_labels(max_dim), max_dim)
 
     def irrep_candidates(self, max_dim: int, algebra: Array) -> tuple[str, ...]:
         k = len(self.first.algebra_matrices())
-        firsts, seconds = (
-            self.first.irrep_candidates(max_dim, algebra[:k]),
-            self.second.irrep_candidates(max_dim, algebra[k:]),
-        )
-        return self._pair_labels(firsts, seconds, max_dim)
-
-    def _part_count(self, a: str, b: str) -> int:
-        """Into how many unlike irreps a pair splits; 0 if it is irreducible."""
-        types = self.first.commutant_dim(a), self.second.commutant_dim(b)
-        return 0 if 1 in types else 2 if types == (2, 2) else 1
+        parts = zip(self.factors, (algebra[:k], algebra[k:]), strict=True)
+        firsts, seconds = (factor.irrep_candidates(max_dim, part) for factor, part in parts)
+        return self._labels(firsts, seconds, max_dim)
 
     def irrep_label(self, name: object) -> str:
-        for pair in split_label(str(name)):
-            try:
-                a, b = self.first.irrep_label(pair.first), self.second.irrep_label(pair.second)
-            except UnknownNameError:
-                continue
-            count, label = self._part_count(a, b), self._join(a, b)
-            if pair.part is None and count == 0:
-                return label
-            if pair.part is not None and pair.part < count:
-                return f"{label}:{pair.part}"
-            if pair.part is None:
-                raise UnknownNameError(
-                    "label",
-                    expected=f"an irrep of {self}, such as '{label}:0'",
-                    got=repr(name),
-                    advice="The product of two irreps of complex or quaternionic type is reducible over the reals.",
-                )
-        example = self._join(self.first.irrep_labels(3)[-1], self.second.irrep_labels(3)[-1])
-        raise UnknownNameError(
-            "label",
-            expected=f"an irrep of {self}, 'a*b' with a of {self.first} and b of {self.second}, such as '{example}'",
-            got=repr(name),
-        )
-
-    def _pair(self, label: str) -> tuple[IrrepField, IrrepField, Array | None]:
-        """The irreps of a canonical label, and the basis (dim_1 * dim_2, dim) of its part of their product; None for all of it."""
-        pairs = split_label(label)
-        pair: PairLabel | None = None
-        for candidate in pairs:
-            try:
-                a, b = self.first.irrep_label(candidate.first), self.second.irrep_label(candidate.second)
-            except UnknownNameError:
-                continue
-            if (candidate.part is None) == (self._part_count(a, b) == 0):
-                pair = PairLabel(a, b, candidate.part)
-                break
-        if pair is None:
-            self.irrep_label(label)
-            raise UnknownNameError("label", expected=f"an irrep of {self}", got=repr(label))
-        first, second = IrrepField(self.first, pair.first), IrrepField(self.second, pair.second)
-        return first, second, None if pair.part is None else part_bases(first, second)[pair.part]
+        return self._pair(str(name)).label
 
     def irrep_dim(self, label: str) -> int:
-        first, second, basis = self._pair(label)
-        return first.dim * second.dim if basis is None else basis.shape[1]
+        return self._pair(label).dim
 
     def commutant_dim(self, label: str) -> int:
-        first, second, basis = self._pair(label)
-        types = self.first.commutant_dim(first.label), self.second.commutant_dim(second.label)
-        # R x D = D, C x C = C + C, C x H = 2 x 2 matrices over C, H x H = 4 x 4 matrices over R.
-        return max(types) if basis is None else 1 if types == (4, 4) else 2
+        return self._pair(label).commutant_dim
 
     def irrep_matrices(self, label: str, elements: Array) -> Array:
-        first, second, basis = self._pair(label)
-        left, right = self.factor_elements(elements)
-        full = batched_kron(first.matrices(left), second.matrices(right))
-        return full if basis is None else basis.T @ full @ basis
+        return self._pair(label).matrices(*self.factor_elements(elements))
 
     def irrep_algebra(self, label: str) -> Array:
-        first, second, basis = self._pair(label)
-        left, right = first.algebra(), second.algebra()
-        full = np.concatenate(
-            [
-                batched_kron(left, np.broadcast_to(np.eye(second.dim), (len(left), second.dim, second.dim))),
-                batched_kron(np.broadcast_to(np.eye(first.dim), (len(right), first.dim, first.dim)), right),
-            ]
-        )
-        return full if basis is None else basis.T @ full @ basis
+        return self._pair(label).algebra()
 
     # -- representations of the factors -----------------------------------------------------------
 
@@ -312,14 +252,11 @@ class DirectProduct(FactorGroup):
         return Representation(self, tuple(Segment(s.mul, self._lifted(s.field, which), s.layout) for s in rep.segments))
 
     def _lifted(self, field: Field, which: int) -> Field:
-        if isinstance(field, IrrepField):
-            label = (
-                self._join(field.label, self.second.trivial_label)
-                if which == 0
-                else self._join(self.first.trivial_label, field.label)
-            )
-            return IrrepField(self, label)
-        return LiftedField(self, field, which)
+        if not isinstance(field, IrrepField):
+            return LiftedField(self, field, which)
+        if which == 0:
+            return IrrepField(self, self._pairs(field.label, self.second.trivial_label)[0].label)
+        return IrrepField(self, self._pairs(self.first.trivial_label, field.label)[0].label)
 
     def outer(self, rep_first: Representation, rep_second: Representation) -> Representation:
         """The outer product ``rho_1(g) (x) rho_2(h)`` on features ``x_i y_j``, index ``i * rep_second.dim + j``.
@@ -338,21 +275,18 @@ class DirectProduct(FactorGroup):
             Representation(SO(3) * S4: 2x1*[3,1])
         """
         first, second = self.lift(rep_first, which=0), self.lift(rep_second, which=1)
-        one = rep_second.segments[0] if len(rep_second.segments) == 1 else None
-        if (
-            one is not None
-            and one.mul == 1
-            and isinstance(one.field, IrrepField)
-            and all(isinstance(s.field, IrrepField) and s.layout == "mul_ir" for s in rep_first.segments)
-        ):
-            pairs = [
-                (s.mul, s.field.label, one.field.label) for s in rep_first.segments if isinstance(s.field, IrrepField)
-            ]
-            if all(self._part_count(a, b) == 0 for _, a, b in pairs):
-                return Representation(
-                    self, tuple(Segment(mul, IrrepField(self, self._join(a, b))) for mul, a, b in pairs)
-                )
+        if len(rep_second.segments) == 1 and rep_second.segments[0].mul == 1:
+            named = [self._outer_irrep(segment, rep_second.segments[0].field) for segment in rep_first.segments]
+            if all(segment is not None for segment in named):
+                return Representation(self, tuple(segment for segment in named if segment is not None))
         return first.tensor(second)
+
+    def _outer_irrep(self, segment: Segment, field: Field) -> Segment | None:
+        """The copies of an outer product that is a named irrep in Kronecker order; None for any other."""
+        if not isinstance(segment.field, IrrepField) or not isinstance(field, IrrepField) or segment.layout != "mul_ir":
+            return None
+        pair = PairIrrep(segment.field, field, None)
+        return Segment(segment.mul, IrrepField(self, pair.label)) if pair.part_count == 0 else None
 
 
 @dataclass(frozen=True)
@@ -398,12 +332,6 @@ def block_diagonal(first: Array, second: Array) -> Array:
     out = np.zeros((n, a + b, a + b))
     out[:, :a, :a], out[:, a:, a:] = first, second
     return out
-
-
-def batched_kron(a: Array, b: Array) -> Array:
-    """Kronecker products of two batches of matrices."""
-    n, p, q = len(a), a.shape[1] * b.shape[1], a.shape[2] * b.shape[2]
-    return np.einsum("nij,nkl->nikjl", a, b).reshape(n, p, q)
 
 
 def _word(group: BaseGroup, index: int) -> tuple[int, ...]:

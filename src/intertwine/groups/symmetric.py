@@ -97,7 +97,7 @@ class Symmetric(FiniteBase):
         rows: Partition | None = None
         if isinstance(name, tuple | list) and all(isinstance(row, int) for row in name):
             rows = tuple(name)
-        elif isinstance(name, str) and re.fullmatch(r"\[\s*[0-9]+\s*(,\s*[0-9]+\s*)*\]", name):
+        elif isinstance(name, str) and re.fullmatch(r"\[\s*[0-9]{1,9}\s*(,\s*[0-9]{1,9}\s*)*\]", name):
             rows = tuple(int(row) for row in name[1:-1].split(","))
         if rows is None or sum(rows) != self.n or list(rows) != sorted(rows, reverse=True) or min(rows) < 1:
             examples = listing(_label(partition) for partition in partitions_up_to(self.n, max(self.n, 6)))

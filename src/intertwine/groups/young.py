@@ -23,7 +23,7 @@ def dimension(partition: Partition) -> int:
 
 
 def partitions_up_to(n: int, max_dim: int) -> list[Partition]:
-    """Partitions of n whose irreps have dimension up to ``max_dim``, by rising dimension, then lexicographically falling.
+    """Partitions of n whose irreps have dimension up to ``max_dim``, by rising dimension, longest rows first.
 
     An irrep of S_n restricts to irreps of S_{n-1}, none larger, so the search grows one box at a time and stays small.
     """

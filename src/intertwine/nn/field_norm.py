@@ -58,9 +58,10 @@ class FieldNorm(nn.Module):
         check_features(x, self.rep_in)
         if not self._copies:
             return x
-        parts = []
-        for part in split(widened(x), self.rep_in):
-            parts.append(part * (part.square().mean((-2, -1), keepdim=True) + self.eps).rsqrt())
+        parts = [
+            part * (part.square().mean((-2, -1), keepdim=True) + self.eps).rsqrt()
+            for part in split(widened(x), self.rep_in)
+        ]
         if self.weight is not None:
             scales = self.weight.split(self._copies)
             parts = [part * scale.to(part.dtype).unsqueeze(-1) for part, scale in zip(parts, scales, strict=True)]

@@ -5,8 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
@@ -19,17 +17,21 @@ MATCHED_ORBIT_SIZE = 256
 
 @dataclass(frozen=True)
 class AxisBlock:
-    """``mul`` copies of ``field`` from ``start`` on the (reordered) axis; ``mul`` None: the whole axis, no action."""
+    """``mul`` copies of ``field`` from ``start`` on the (reordered) axis; ``mul`` None: the whole axis, no action.
+
+    ``pixels`` is the length of an axis of pixels that carries no action of its own (steerable kernels), else 0.
+    """
 
     start: int
     mul: int | None
     field: Field | None
     copies_innermost: bool = False
+    pixels: int = 0
 
     @property
     def dim(self) -> int:
         """Dimension of one copy; 1 on an axis without action."""
-        return 1 if self.field is None else self.field.dim
+        return self.pixels or (1 if self.field is None else self.field.dim)
 
     def view(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
         """``tensor`` with its ``axis`` cut down to this block and split into (copies, field), without a copy."""
@@ -116,11 +118,16 @@ def permutation_table(field: Field) -> tuple[Array, Array]:
 
 def _orbit_labels(field: Field) -> tuple[int, Array]:
     images = permutation_table(field)[0]
-    sources = np.tile(np.arange(field.dim), len(images))
-    graph = csr_array(
-        (np.ones(sources.size, dtype=np.int8), (sources, images.reshape(-1))), shape=(field.dim, field.dim)
-    )
-    count, labels = connected_components(graph, directed=False)
+    return connected(field.dim, np.tile(np.arange(field.dim), len(images)), images.reshape(-1))
+
+
+def connected(size: int, sources: Array, targets: Array) -> tuple[int, Array]:
+    """Number of connected components of the graph on ``size`` nodes with the given edges, and each node's component."""
+    from scipy.sparse import csr_array  # scipy takes half a second to load; `import intertwine` does without
+    from scipy.sparse.csgraph import connected_components
+
+    edges = csr_array((np.ones(sources.size, dtype=np.int8), (sources, targets)), shape=(size, size))
+    count, labels = connected_components(edges, directed=False)
     return int(count), labels
 
 

@@ -57,8 +57,3 @@ def fixed_basis(fields: tuple[Field, ...]) -> Array:
             advice="Give it as a sum of smaller fields (rep.decompose() finds irreps), or use a finite subgroup.",
         )
     return nullspace(fixed_constraints(fields), "representation")
-
-
-def nullspace_projector(fields: tuple[Field, ...]) -> BasisProjector:
-    """The projector on the fixed tensors of one tuple, from the generators alone."""
-    return BasisProjector(fixed_basis(fields), [field.dim for field in fields])

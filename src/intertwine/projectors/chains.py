@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class ChainSplit:
     @property
     def names(self) -> tuple[str, ...]:
         """What each component is: ``"SO(2)"``, ``"C8, not SO(2)"``, ..., ``"not C2"``."""
-        steps = [f"{small}, not {large}" for large, small in zip(self.groups[:-1], self.groups[1:], strict=True)]
+        steps = [f"{small}, not {large}" for large, small in pairwise(self.groups)]
         return (self.groups[0], *steps, f"not {self.groups[-1]}")
 
     @property
@@ -61,10 +62,11 @@ class ChainSplit:
 
 
 def chain_split(W: torch.Tensor, projectors: Sequence[Projector]) -> ChainSplit:
-    r"""Which symmetry W keeps: ``|W|^2 = |P_G W|^2 + |P_H W - P_G W|^2 + ... + |W - P_K W|^2`` for nested G > H > ... > K.
+    """Which symmetry W keeps, along nested groups G > H > ... > K.
 
-    For H < G every G-equivariant tensor is H-equivariant, ``P_G P_H = P_H P_G = P_G``, so the components are orthogonal. The
-    nesting is checked on a random tensor and refused if it does not hold; ``subgroup_chain`` builds nested projectors.
+    ``|W|^2 = |P_G W|^2 + |P_H W - P_G W|^2 + ... + |W - P_K W|^2``. For H < G every G-equivariant tensor is
+    H-equivariant, ``P_G P_H = P_H P_G = P_G``, so the components are orthogonal. The nesting is checked on a random
+    tensor and refused if it does not hold; ``subgroup_chain`` builds nested projectors.
 
     Args:
         W: a tensor of the projectors' common shape.
@@ -104,7 +106,7 @@ def chain_split(W: torch.Tensor, projectors: Sequence[Projector]) -> ChainSplit:
     return ChainSplit(
         groups=tuple(str(P.group) for P in projectors),
         squared_norms=tuple(float(torch.linalg.vector_norm(b - a)) ** 2 for a, b in steps),
-        chance=tuple((b - a) / numel for a, b in zip(ranks[:-1], ranks[1:], strict=True)),
+        chance=tuple((b - a) / numel for a, b in pairwise(ranks)),
     )
 
 
@@ -155,7 +157,7 @@ def _check_nested(projectors: Sequence[Projector], like: torch.Tensor) -> None:
         like.device, like.dtype
     )
     norm = float(torch.linalg.vector_norm(probe))
-    for large, small in zip(projectors[:-1], projectors[1:], strict=True):
+    for large, small in pairwise(projectors):
         inner, outer = large.project(probe), small.project(probe)
         defect = max(
             float(torch.linalg.vector_norm(large.project(outer) - inner)),

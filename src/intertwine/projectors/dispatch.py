@@ -11,9 +11,17 @@ from intertwine.groups.adapters import as_representation
 from intertwine.projectors.average import AverageProjector, character_rank
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, is_transitive, plan_axis, plan_orbits
 from intertwine.projectors.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
+from intertwine.projectors.kernel import (
+    given_basis_projector,
+    kernel_sides,
+    pixel_representation,
+    space_representation,
+    steerable_projector,
+)
 from intertwine.projectors.orbit import OrbitProjector
 from intertwine.projectors.projector import Part, Projector
 from intertwine.projectors.schur import schur_projector
+from intertwine.projectors.steerable import Rings
 from intertwine.projectors.tuple_projector import TupleProjector
 from intertwine.representations import Field, Group, Representation
 from intertwine.representations.irrep_field import IrrepField
@@ -28,12 +36,18 @@ def projector(
     rep_out: object = None,
     *,
     axes: Sequence[object] | None = None,
+    kernel: Sequence[int] | None = None,
+    space: object = None,
+    kernel_basis: object = None,
+    rings: Rings | None = None,
     method: str | None = None,
 ) -> Projector:
     """The orthogonal projector on the equivariant weights, biases or tensors.
 
     * ``projector(rep_in, rep_out)``: weights (rep_out.dim, rep_in.dim) with ``rho_out(g) W = W rho_in(g)``;
     * ``projector(rep)``: biases (rep.dim,) with ``rho(g) b = b``;
+    * ``projector(rep_in, rep_out, kernel=(3, 3))``: convolution kernels (rep_out.dim, rep_in.dim, 3, 3) with
+      ``K(g x) = rho_out(g) K(x) rho_in(g)^-1``;
     * ``projector(axes=(rep_0, rep_1, ...))``: tensors with one representation an axis, in the tensor's own order, None
       where the
       group does not act. ``projector(a, b)`` is ``projector(axes=(b, a.dual()))``.
@@ -42,6 +56,12 @@ def projector(
         rep_in: representation of the inputs. Also an e3nn or cuEquivariance ``Irreps`` or an escnn ``FieldType``.
         rep_out: representation of the outputs; None for a bias.
         axes: instead of both.
+        kernel: sides of a convolution kernel in one, two or three dimensions. Where the group maps pixels onto pixels
+            P is exact; elsewhere (SO(2), C8, SO(3), ...) it projects on the span of sampled steerable kernels, and
+            ``exact`` is False with the reason.
+        space: how the group turns the kernel's points; its standard representation if None.
+        kernel_basis: a basis of one field pair's kernels, shape (n, d_out, d_in, *kernel), to project on instead.
+        rings: radial profiles and band limit of steerable kernels.
         method: None for the cheapest exact method, or one of ``"orbit"`` (permutations), ``"schur"`` (irreps),
             ``"block"``
             (a basis of one tuple of fields, or a group average), ``"nullspace"`` (generators alone).
@@ -67,6 +87,28 @@ def projector(
     reps = _axes(rep_in, rep_out, axes)
     if method is not None and method not in METHODS:
         raise ArgumentError("method", expected=f"one of {', '.join(METHODS)}, or None", got=repr(method))
+    if kernel is None:
+        for name, value in (("space", space), ("kernel_basis", kernel_basis), ("rings", rings)):
+            if value is not None:
+                raise ArgumentError(name, expected="None without kernel", got=type(value).__name__)
+        result = _tensor_projector(reps, method)
+    else:
+        result = _kernel_projector(reps, kernel_sides(kernel), space, kernel_basis, rings, method)
+    if result.rank == 0 and result.numel:
+        names = " and ".join(str(rep) for rep in reps if rep is not None)
+        warnings.warn(
+            f"There is no non-zero tensor on ({names}) that {result.group} leaves fixed: P is zero. Give the axes a "
+            "common irrep, or use G.regular(), which contains all of them.",
+            RankZeroWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _tensor_projector(
+    reps: tuple[Representation | None, ...], method: str | None, folds: tuple[tuple[int | None, ...], ...] | None = None
+) -> Projector:
+    """The projector for one representation an axis; ``folds`` says which axes of the tensor each one spans."""
     group = next(rep.group for rep in reps if rep is not None)
     chosen, plans = _plans(group, reps, method)
     parts = []
@@ -74,16 +116,35 @@ def projector(
         part = _tuple_projector(group, blocks, chosen)
         if part is not None and part.rank:
             parts.append(Part(tuple(blocks), part))
-    result = Projector(group, reps, plans, tuple(parts), chosen)
-    if result.rank == 0 and result.numel:
-        names = " and ".join(str(rep) for rep in reps if rep is not None)
-        warnings.warn(
-            f"There is no non-zero tensor on ({names}) that {group} leaves fixed: P is zero. Give the axes a "
-            "common irrep, or use G.regular(), which contains all of them.",
-            RankZeroWarning,
-            stacklevel=2,
+    return Projector(group, reps, plans, tuple(parts), chosen, folds=folds)
+
+
+def _kernel_projector(
+    reps: tuple[Representation | None, ...],
+    kernel: tuple[int, ...],
+    space: object,
+    kernel_basis: object,
+    rings: Rings | None,
+    method: str | None,
+) -> Projector:
+    """The projector for a kernel: on pixels where the group permutes them, on steerable kernels otherwise."""
+    group = next(rep.group for rep in reps if rep is not None)
+    if len(reps) != 2 or reps[0] is None or reps[1] is None:
+        raise ArgumentError(
+            "kernel",
+            expected="rep_in and rep_out, or two axes, beside a kernel",
+            got=f"{len(reps)} axes, or None on one",
         )
-    return result
+    first, second = reps[0], reps[1]
+    if kernel_basis is not None:
+        return given_basis_projector(first, second, kernel, kernel_basis)
+    points = space_representation(group, kernel, space)
+    pixels, reason = pixel_representation(group, kernel, points)
+    if pixels is not None and rings is None:
+        return _tensor_projector((first, second, pixels), method, folds=((first.dim,), (second.dim,), kernel))
+    if method not in (None, "block"):
+        raise ArgumentError("method", expected=f"'block' or None, as {reason or 'rings were given'}", got=repr(method))
+    return steerable_projector(first, second, points, kernel, rings, reason or "steerable kernels were asked for")
 
 
 def _axes(rep_in: object, rep_out: object, axes: Sequence[object] | None) -> tuple[Representation | None, ...]:

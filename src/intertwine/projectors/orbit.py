@@ -2,12 +2,10 @@
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
-from intertwine.projectors.axis_plan import permutation_table
+from intertwine.projectors.axis_plan import connected, permutation_table
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations.field import Field
 
@@ -84,14 +82,15 @@ class OrbitProjector(TupleProjector):
         means = entries.mean(1, keepdim=True)
         if self._run == 1:
             return means * self.constants.get("alive", entries) if self._signed else means
+        alive = self.constants.get("alive", entries) if self._signed else None
         if self._run:
             means = means.unflatten(-1, (-1, self._run)).mean(-1)
-        else:
-            runs, columns = self.constants.get("runs", entries), self.constants.get("columns", entries)
-            means = means.new_zeros(*means.shape[:-1], len(runs)).index_add_(3, columns, means) / runs
-        if self._signed:
-            means = means * self.constants.get("alive", entries)
-        return means.repeat_interleave(self._run, -1) if self._run else means.index_select(3, columns)
+            means = means if alive is None else means * alive
+            return means.repeat_interleave(self._run, -1)
+        runs, columns = self.constants.get("runs", entries), self.constants.get("columns", entries)
+        means = means.new_zeros(*means.shape[:-1], len(runs)).index_add_(3, columns, means) / runs
+        means = means if alive is None else means * alive
+        return means.index_select(3, columns)
 
     def basis(self) -> Array:
         out = np.zeros((len(self._alive), *self.labels.shape))
@@ -140,10 +139,7 @@ def _signed_orbits(fields: list[Field]) -> tuple[Array, Array]:
     # Double cover: node i + size is minus entry i. An orbit that holds both vanishes.
     flipped = sign < 0
     ends = np.concatenate([np.where(flipped, target + size, target), np.where(flipped, target, target + size)])
-    graph = csr_array(
-        (np.ones(ends.size, np.int8), (np.concatenate([source, source + size]), ends)), shape=(2 * size, 2 * size)
-    )
-    _, cover = connected_components(graph, directed=False)
+    _, cover = connected(2 * size, np.concatenate([source, source + size]), ends)
     plus, minus = cover[:size], cover[size:]
     pair = np.minimum(plus, minus)
     _, labels = np.unique(pair, return_inverse=True)

@@ -52,9 +52,19 @@ class Projector:
         plans: tuple[AxisPlan, ...],
         parts: tuple[Part, ...],
         method: str,
+        *,
+        folds: tuple[tuple[int | None, ...], ...] | None = None,
+        reason: str = "",
     ) -> None:
         self.group, self.axes, self.method = group, axes, method
-        self.exact, self.reason = True, ""
+        self.exact, self.reason = not reason, reason
+        # The tensor's own axes that each representation spans: pixels of a kernel are two or three axes of the weight.
+        self._folds = tuple((None if rep is None else rep.dim,) for rep in axes) if folds is None else folds
+        self._flat = (
+            None
+            if all(len(fold) == 1 for fold in self._folds)
+            else [-1 if fold == (None,) else int(np.prod([n or 1 for n in fold])) for fold in self._folds]
+        )
         self._plans, self._parts = plans, parts
         # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
         # write into.
@@ -68,7 +78,7 @@ class Projector:
     @property
     def shape(self) -> tuple[int | None, ...]:
         """Shape of the tensors that P applies to; None on an axis of any length."""
-        return tuple(None if rep is None else rep.dim for rep in self.axes)
+        return tuple(n for fold in self._folds for n in fold)
 
     @property
     def numel(self) -> int:
@@ -137,7 +147,7 @@ class Projector:
     def shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
         """``W <- P W + factor (W - P W)`` in place, without gradient: the proximal step of ``|W - P W|^2``.
 
-        With Schur's lemma it costs little more than ``W.mul_(factor)``: the parts of W that carry P are kept aside.
+        With Schur's lemma it costs little more than ``W.mul_(factor)``.
 
         Args:
             W: as ``project`` takes it.
@@ -148,18 +158,18 @@ class Projector:
             DtypeError: as ``project``.
         """
         self._check(W)
-        if not isinstance(factor, torch.Tensor):
-            # The factor as W's dtype has it: what is taken from P W must be what is given back, or P W would drift.
-            factor = float(torch.tensor(factor, dtype=accumulation_dtype(W.dtype).to_real()))
-        if any(order is not None for order in self._orders) or accumulation_dtype(W.dtype) != W.dtype:
+        copied = self._flat is not None and not W.is_contiguous()
+        if copied or any(order is not None for order in self._orders) or accumulation_dtype(W.dtype) != W.dtype:
             wide = W.to(accumulation_dtype(W.dtype))
             projected = self._project(wide)
             W.copy_((wide - projected).mul_(factor).add_(projected))
             return
-        kept = [part.projector.equivariant_part(part.view(W), 1 - factor) for part in self._parts]
+        blocks = [(part.projector, part.view(self._folded(W))) for part in self._parts]
+        # What P keeps is set aside and written back, not scaled and restored, so that rounding does not make it drift.
+        entries = [projector.shrunk(block, factor) for projector, block in blocks]
         W.mul_(factor)
-        for part, equivariant in zip(self._parts, kept, strict=True):
-            part.projector.add_part_(part.view(W), equivariant)
+        for (projector, block), part in zip(blocks, entries, strict=True):
+            projector.write_(block, part)
 
     def basis(self) -> torch.Tensor:
         """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.
@@ -168,7 +178,7 @@ class Projector:
             SizeLimitError: it would hold more than 2^26 numbers.
             ArgumentError: an axis has no representation, so its length is not known.
         """
-        if any(rep is None for rep in self.axes):
+        if None in self.shape:
             raise ArgumentError(
                 "axes", expected="a representation on every axis", got="None on one", advice="Use n * G.trivial()."
             )
@@ -180,7 +190,8 @@ class Projector:
                 advice="Use project() instead.",
             )
         kind = torch.complex128 if any(rep is not None and rep.is_complex for rep in self.axes) else torch.float64
-        out = torch.zeros(self.rank, *(n for n in self.shape if n is not None), dtype=kind)
+        flat = self._flat or [n for n in self.shape if n is not None]
+        out = torch.zeros(self.rank, *flat, dtype=kind)
         row = 0
         for part in self._parts:
             tuples = torch.from_numpy(part.projector.basis()).to(kind)
@@ -189,26 +200,31 @@ class Projector:
                 for vector in tuples:
                     part.view(out[row])[index] = vector
                     row += 1
-        return self._reordered(out, inverse=True, offset=1)
+        shape = [n for n in self.shape if n is not None]
+        return self._reordered(out, inverse=True, offset=1).reshape(self.rank, *shape)
 
     # -- how --------------------------------------------------------------------------------------
 
     def _project(self, W: torch.Tensor) -> torch.Tensor:
-        wide = self._reordered(W.to(accumulation_dtype(W.dtype)))
+        wide = self._reordered(self._folded(W.to(accumulation_dtype(W.dtype))))
         out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
         for part in self._parts:
             part.view(out).copy_(part.projector.project(part.view(wide)))
-        return self._reordered(out, inverse=True).to(W.dtype)
+        return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
-        wide = self._reordered(W.to(accumulation_dtype(W.dtype)))
+        wide = self._reordered(self._folded(W.to(accumulation_dtype(W.dtype))))
         if self._single:
             out = self._parts[0].projector.residual(self._parts[0].view(wide)).reshape(wide.shape)
         else:
             out = wide.clone(memory_format=torch.contiguous_format)
             for part in self._parts:
                 part.projector.residual_(part.view(out))
-        return self._reordered(out, inverse=True).to(W.dtype)
+        return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
+
+    def _folded(self, tensor: torch.Tensor) -> torch.Tensor:
+        """One axis per representation; a view where the tensor's strides allow."""
+        return tensor if self._flat is None else tensor.reshape(self._flat)
 
     def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
         for axis, order in enumerate(self._orders):
@@ -220,7 +236,7 @@ class Projector:
     def _check(self, W: object) -> None:
         if not isinstance(W, torch.Tensor):
             raise ShapeError("W", expected=f"a torch tensor of shape {self._shape_text()}", got=type(W).__name__)
-        if W.ndim != len(self.axes) or any(n is not None and n != m for n, m in zip(self.shape, W.shape, strict=True)):
+        if W.ndim != len(self.shape) or any(n is not None and n != m for n, m in zip(self.shape, W.shape, strict=True)):
             raise ShapeError(
                 "W",
                 expected=f"shape {self._shape_text()}, from {self._axes_text()}",
@@ -239,7 +255,7 @@ class Projector:
 
     def _shape_text(self) -> str:
         inner = ", ".join("any" if n is None else str(n) for n in self.shape)
-        return f"({inner},)" if len(self.axes) == 1 else f"({inner})"
+        return f"({inner},)" if len(self.shape) == 1 else f"({inner})"
 
     def _axes_text(self) -> str:
         return ", ".join("None" if rep is None else str(rep) for rep in self.axes)

@@ -50,16 +50,18 @@ class SchurProjector(TupleProjector):
             diagonal = block.diagonal(dim1=1, dim2=3)
             diagonal.sub_(diagonal.mean(-1, keepdim=True))
 
-    def equivariant_part(self, block: torch.Tensor, weight: float | torch.Tensor) -> torch.Tensor:
-        if self.dim > 1 and len(self.matrices) == 1:
-            return block.diagonal(dim1=1, dim2=3).mean(-1, keepdim=True) * weight
-        return super().equivariant_part(block, weight)
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
+        if self.dim == 1:
+            return block.clone()
+        if len(self.matrices) > 1:
+            return super().shrunk(block, factor)
+        diagonal = block.diagonal(dim1=1, dim2=3)
+        mean = diagonal.mean(-1, keepdim=True)
+        return (diagonal - mean).mul_(factor).add_(mean)
 
-    def add_part_(self, block: torch.Tensor, part: torch.Tensor) -> None:
-        if self.dim > 1 and len(self.matrices) == 1:
-            block.diagonal(dim1=1, dim2=3).add_(part)
-        else:
-            super().add_part_(block, part)
+    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
+        real = self.dim > 1 and len(self.matrices) == 1
+        (block.diagonal(dim1=1, dim2=3) if real else block).copy_(entries)
 
     def basis(self) -> Array:
         return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)

@@ -68,10 +68,10 @@ class ResidualSplit:
 def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
     r"""The squared residual of W, cut by irreps: ``|W - P W|^2 = sum over tuples of irreps of |(W - P W)_{ab}|^2``.
 
-    Each axis is turned into a basis of irreps, ``rho(g) = Q (sum of irreps)(g) Q^T``, one field at a time; copies of an irrep
-    are taken together. Between unlike irreps ``P W`` is zero and the residual is all of W; between like ones it is what
-    Schur's lemma forbids. Irreps have the names of the group's table. Complex fields, and fields of groups that are not compact, are
-    not cut and keep their own names; an axis without action is ``"-"``.
+    Each axis is turned into a basis of irreps, ``rho(g) = Q (sum of irreps)(g) Q^T``, one field at a time; copies of
+    an irrep are taken together. Between unlike irreps ``P W`` is zero and the residual is all of W; between like ones
+    it is what Schur's lemma forbids. Irreps have the names of the group's table. Complex fields, and fields of groups
+    that are not compact, are not cut and keep their own names; an axis without action is ``"-"``.
 
     Args:
         P: the projector of W.
@@ -97,7 +97,7 @@ def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
 
 
 def residual_by_fields(P: Projector, W: torch.Tensor) -> ResidualSplit:
-    """As ``residual_by_irreps`` with the fields as they are (``"regular"``, ``"1"``), nothing decomposed; for groups of any kind."""
+    """As ``residual_by_irreps`` with the fields as they are (``"regular"``, ``"1"``); nothing is decomposed."""
     return _split(P, W, lambda field: (None, [(field.name, slice(0, field.dim))]))
 
 
@@ -155,11 +155,14 @@ def _irrep_cut(field: Field) -> Cut:
     if field.irrep is not None or field.is_complex or not field.group.is_compact:
         return None, [(field.name, slice(0, field.dim))]
     found = decompose(Representation(field.group, (Segment(1, field),)))
-    return found.basis, [(segment.field.name, where) for segment, where in zip(found.rep_irreps.segments, found.rep_irreps.slices, strict=True)]
+    return found.basis, [
+        (segment.field.name, where)
+        for segment, where in zip(found.rep_irreps.segments, found.rep_irreps.slices, strict=True)
+    ]
 
 
 def measured(W: object) -> torch.Tensor:
-    """W without gradient, in float64 (complex128), refused if not finite; a split is a measurement and not a hot path."""
+    """W without gradient in float64 (complex128), refused if not finite: a split is a measurement, not a hot path."""
     if not isinstance(W, torch.Tensor):
         raise ShapeError("W", expected="a torch tensor", got=type(W).__name__)
     if not torch.isfinite(W).all():

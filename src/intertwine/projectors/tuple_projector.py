@@ -53,13 +53,14 @@ class TupleProjector(ABC):
         self.residual_(out)
         return out
 
-    def equivariant_part(self, block: torch.Tensor, weight: float | torch.Tensor) -> torch.Tensor:
-        """``weight * P block`` in a form of its own that ``add_part_`` takes: nothing of the block's memory."""
-        return self.project(block) * weight
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
+        """The entries of ``P block + factor (block - P block)`` other than ``factor * block``, in their own memory."""
+        projected = self.project(block)
+        return (block - projected).mul_(factor).add_(projected)
 
-    def add_part_(self, block: torch.Tensor, part: torch.Tensor) -> None:
-        """Adds in place what ``equivariant_part`` gave."""
-        block.add_(part)
+    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
+        """Puts the entries that ``shrunk`` gave where they belong."""
+        block.copy_(entries)
 
     @abstractmethod
     def basis(self) -> Array:

@@ -151,7 +151,7 @@ def field_decomposition(field: Field) -> tuple[tuple[str, Array], ...]:
 
 
 def _by_constraints(field: Field, irrep: IrrepField) -> Array:
-    """Isometries of an infinite group, from constraints by its generators: ``rho(h) T = T irrep(h)``, ``drho(X) T = T dirrep(X)``.
+    """Isometries from the generators of an infinite group: ``rho(h) T = T irrep(h)``, ``drho(X) T = T dirrep(X)``.
 
     One generic Lie algebra element first: T maps eigenspaces of its square (symmetric, as it is skew) to those of the
     same eigenvalue, which leaves a few numbers a pair of eigenspaces; the other constraints are solved for those.
@@ -200,7 +200,7 @@ def _by_constraints(field: Field, irrep: IrrepField) -> Array:
 
 
 def _by_average(field: Field, irrep: IrrepField) -> Array:
-    """Isometries of a finite group: the span of ``mean_g rho(g) e_i (irrep(g) e_0)^T`` over i is the space of equivariant maps."""
+    """Isometries of a finite group: the maps ``mean_g rho(g) e_i (irrep(g) e_0)^T`` span the equivariant ones."""
     group = field.group
     elements = group.element_matrices()
     chunk = max(1, CHUNK // field.dim**2)
@@ -232,7 +232,8 @@ def _isometries(spanning: Array, irrep: IrrepField, dim: int, multiplicity: int 
     By Schur's lemma every equivariant map from an irrep is an isometry up to scale, and T_i composed with the
     commutant spans all maps onto the same copy. Rows are taken by falling size, in order among equals.
     """
-    rest, found = spanning.copy(), []
+    rest = spanning.copy()
+    found: list[Array] = []
     scale = float(np.linalg.norm(rest, axis=1).max(initial=0.0))
     algebra = commutant(irrep)
     while len(rest):

@@ -50,7 +50,7 @@ class Embedding:
             lifted = np.zeros((len(source), 3, 3))
             lifted[:, [[i], [j]], [i, j]] = source
             source = lifted
-        flat = target.reshape(len(target), -1)
+        flat = target.reshape(len(target), self.group.matrix_dim**2)
         coefficients = np.linalg.lstsq(flat.T, source.reshape(len(source), -1).T, rcond=None)[0].T
         if relative_distance(coefficients @ flat, source.reshape(len(source), -1)) > 1e-9:
             raise GroupMismatchError("subgroup", expected=f"a subgroup of {self.group}", got=str(self.subgroup))
@@ -68,6 +68,8 @@ def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
         ArgumentError: an axis is missing, unknown or out of place.
         GroupMismatchError: the generators do not lie in the group.
     """
+    if not isinstance(subgroup, Group):
+        raise ArgumentError("subgroup", expected=f"a subgroup of {group}, such as iw.Cyclic(2)", got=repr(subgroup))
     small, large = subgroup.matrix_dim, group.matrix_dim
     if (small, large) == (2, 3):
         if axis not in PLANES:

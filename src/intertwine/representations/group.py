@@ -66,7 +66,7 @@ class Group(ABC):
         """Names of all real irreps of dimension up to ``max_dim``, the trivial one first, by rising frequency."""
 
     def irrep_candidates(self, max_dim: int, algebra: Array) -> tuple[str, ...]:
-        """Names of the irreps of dimension up to ``max_dim`` that a representation with these Lie algebra images may contain.
+        """Names of the irreps up to ``max_dim`` that a representation with these Lie algebra images may contain.
 
         Groups with infinitely many irreps of one dimension read the frequencies off ``algebra``, shape (k, dim, dim).
         """
@@ -178,8 +178,8 @@ def as_elements(group: Group, g: object, argument: str = "g") -> tuple[Array, bo
     """
     d = group.matrix_dim
     try:
-        matrices = g.detach().cpu().numpy() if isinstance(g, torch.Tensor) else np.asarray(g)
-        matrices = matrices.astype(np.float64)
+        matrices = g.detach().cpu().resolve_conj().numpy() if isinstance(g, torch.Tensor) else np.asarray(g)
+        matrices = np.empty(0) if np.iscomplexobj(matrices) else matrices.astype(np.float64)
     except (TypeError, ValueError):
         matrices = np.empty(0)
     if matrices.ndim not in (2, 3) or matrices.shape[-2:] != (d, d):
@@ -201,8 +201,10 @@ def orthogonality_defect(matrices: Array) -> float:
     """Largest entry of ``|M^* M - 1|`` over a batch of matrices (n, d, d)."""
     if not matrices.size:
         return 0.0
-    product = np.swapaxes(matrices.conj(), -1, -2) @ matrices
-    return float(np.abs(product - np.eye(matrices.shape[-1])).max())
+    with np.errstate(all="ignore"):
+        product = np.swapaxes(matrices.conj(), -1, -2) @ matrices
+        defect = float(np.abs(product - np.eye(matrices.shape[-1])).max())
+    return defect if np.isfinite(defect) else np.inf  # NaN would pass every comparison with a tolerance
 
 
 def orthogonal_membership(elements: Array, determinant: float | None, name: str) -> tuple[bool, str]:

@@ -193,5 +193,7 @@ def _orthogonalised(field: ImageField) -> str:
     values, vectors = np.linalg.eigh(metric)
     root = (vectors * np.sqrt(values)) @ vectors.conj().T
     orthogonal = root @ field.discrete.array @ np.linalg.inv(root)
+    if orthogonality_defect(orthogonal) > INPUT_TOLERANCE:
+        return f"The matrices are no representation of {field.group}."
     with np.printoptions(precision=6, suppress=True):
         return f"The orthogonalised images are: {orthogonal.tolist() if orthogonal.size <= 16 else orthogonal}"

@@ -1,0 +1,105 @@
+"""Sampled steerable kernels: the equivariant space of a kernel whose pixels carry no exact action."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from intertwine._numerics import Array
+from intertwine.errors import SeparationError
+from intertwine.groups.harmonic_field import HarmonicField
+from intertwine.projectors.block import fixed_basis
+from intertwine.representations import Field, Representation
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Radial profiles ``exp(-(|x| - r)^2 / (2 sigma^2))``, and the highest harmonic that each may carry.
+
+    They do not depend on the group nor on the fields: for H < G every G-steerable kernel is H-steerable also after
+    sampling, so that projectors along a chain of subgroups nest exactly.
+
+    Args:
+        radii: in pixels.
+        widths: sigma of each, in pixels.
+        band: the highest degree of each.
+    """
+
+    radii: tuple[float, ...]
+    widths: tuple[float, ...]
+    band: tuple[int, ...]
+
+
+def default_rings(kernel: Sequence[int]) -> Rings:
+    """Rings at distances 0, 1, ... from the centre (1/2, 3/2, ... for even sizes) up to the edge of the kernel."""
+    half = (min(kernel) - 1) / 2
+    radii = np.arange(half % 1, half + 0.5)
+    return Rings(
+        tuple(radii.tolist()),
+        tuple(0.6 if r < half else 0.4 for r in radii),
+        tuple(int(np.floor(2 * r)) for r in radii.tolist()),
+    )
+
+
+def pixel_positions(kernel: Sequence[int]) -> Array:
+    """Pixel centres about the kernel's centre, flattened in C order, shape (pixels, dim): (x, y[, z]) of the design."""
+    axes = [np.arange(side) - (side - 1) / 2 for side in kernel]
+    index = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(kernel))
+    # (x, y) = (column, -row); (x, y, z) = (last, -middle, first).
+    columns = index[:, ::-1].copy()
+    if len(kernel) > 1:
+        columns[:, 1] *= -1
+    return columns
+
+
+def sampled_profiles(space: Representation, kernel: Sequence[int], rings: Rings) -> list[tuple[HarmonicField, Array]]:
+    """Every radial profile times every harmonic on the pixels: ``(harmonic field, values (pixels, field.dim))`` each.
+
+    Raises:
+        SeparationError: on so few pixels they are not linearly independent.
+    """
+    points = pixel_positions(kernel)
+    distance = np.linalg.norm(points, axis=1)
+    found = []
+    for radius, width, band in zip(rings.radii, rings.widths, rings.band, strict=True):
+        profile = np.exp(-((distance - radius) ** 2) / (2 * width**2))
+        for degree in range(band + 1):
+            harmonics = HarmonicField(space, degree)
+            found.append((harmonics, profile[:, None] * harmonics.values(points)))
+    stacked = np.concatenate([values / np.linalg.norm(values) for _, values in found], axis=1)
+    smallest = np.linalg.svd(stacked, compute_uv=False)
+    if stacked.shape[1] > stacked.shape[0] or smallest[-1] < 1e-3 * smallest[0]:
+        raise SeparationError(
+            "rings",
+            expected=f"profiles that are linearly independent on {' x '.join(map(str, kernel))} pixels",
+            got=f"{stacked.shape[1]} functions, smallest singular value {smallest[-1] / smallest[0]:.1e} (relative)",
+            advice="Lower the band limit of the outer rings, or use fewer rings.",
+        )
+    return found
+
+
+@lru_cache(maxsize=256)
+def steerable_basis(
+    field_out: Field, field_in_dual: Field, space: Representation, kernel: tuple[int, ...], rings: Rings
+) -> Array:
+    """Orthonormal basis of the sampled steerable kernels of one field pair, shape (d_out d_in pixels, rank).
+
+    ``K(x) = sum_m c_m phi(|x|) Y_m(x / |x|)`` with c in ``(V_out (x) V_in* (x) H_J)^G`` solves
+    ``K(g x) = rho_out(g) K(x) rho_in(g)^-1`` for every radial profile phi and degree J (Weiler et al. 2018; Cohen et
+    al. 2019); sampled at the pixels it is orthonormalised by QR.
+
+    Raises:
+        SizeLimitError: fields above the limit of the null space.
+        SeparationError: profiles that the pixels cannot tell apart.
+    """
+    sizes = (field_out.dim, field_in_dual.dim)
+    columns = []
+    for harmonics, values in sampled_profiles(space, kernel, rings):
+        fixed = fixed_basis((field_out, field_in_dual, harmonics))
+        coefficients = fixed.reshape(sizes[0] * sizes[1], harmonics.dim, -1)
+        sampled = np.einsum("emb,pm->epb", coefficients, values)
+        columns.append(sampled.reshape(sizes[0] * sizes[1] * len(values), -1))
+    stacked = np.concatenate(columns, axis=1)
+    # The profiles are independent, hence so are these: QR loses no rank.
+    return np.linalg.qr(stacked)[0] if stacked.shape[1] else stacked

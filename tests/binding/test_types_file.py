@@ -1,0 +1,194 @@
+import pytest
+import torch
+from torch import nn
+
+import intertwine as iw
+from intertwine.binding.types_file import parse_group, parse_representation, read_types
+from intertwine.errors import ArgumentError, IntertwineError, NotARepresentationError, UnknownNameError
+
+DIGITS = """
+group = "C4"
+
+[modules]
+"0" = {in = "grid(8, 8)", out = "4xregular"}
+"2" = {in = "4xregular", out = "10xtrivial"}
+
+[parameters]
+embedding = ["", "4xregular"]
+shift = "4xregular"
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "types.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_file_becomes_what_bind_takes(tmp_path):
+    G = iw.Cyclic(4)
+    hidden = 4 * G.regular()
+    assert read_types(write(tmp_path, DIGITS)) == {
+        "0": (G.grid(8, 8), hidden),
+        "2": (hidden, 10 * G.trivial()),
+        "embedding": (None, hidden),
+        "shift": (hidden,),
+    }
+
+
+def test_bind_takes_it(tmp_path):
+    class Model(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+            self.embedding = nn.Parameter(torch.zeros(7, 16))
+            self.shift = nn.Parameter(torch.zeros(16))
+
+    binding = iw.bind(Model(), read_types(write(tmp_path, DIGITS)))
+    assert [entry.name for entry in binding] == ["0.weight", "0.bias", "2.weight", "2.bias", "embedding", "shift"]
+    assert binding.unaccounted == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("C4", iw.Cyclic(4)),
+        ("Cyclic(4)", iw.Cyclic(4)),
+        ("D4", iw.Dihedral(4)),
+        ("Dihedral(12)", iw.Dihedral(12)),
+        ("S5", iw.Symmetric(5)),
+        ("SO(2)", iw.SO(2)),
+        ("SO3", iw.SO(3)),
+        ("O(2)", iw.O(2)),
+        ("O(3)", iw.O(3)),
+        ("T", iw.Tetrahedral()),
+        ("Th", iw.Tetrahedral(reflections=True)),
+        ("O", iw.Octahedral()),
+        ("Oh", iw.Octahedral(reflections=True)),
+        ("Icosahedral", iw.Icosahedral()),
+        ("Ih", iw.Icosahedral(reflections=True)),
+        ("Trivial", iw.Trivial()),
+        ("C4 * C2", iw.Cyclic(4) * iw.Cyclic(2)),
+    ],
+)
+def test_group_names(name, group):
+    assert parse_group(name) == group
+
+
+@pytest.mark.parametrize(
+    "group", [iw.Cyclic(4), iw.Dihedral(4), iw.SO(3), iw.O(2), iw.O(3), iw.Octahedral(), iw.Symmetric(4)], ids=str
+)
+def test_group_names_round_trip(group):
+    assert parse_group(str(group)) == group
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "expected"),
+    [
+        ("SO(3)", "8x0 + 4x1", lambda G: G.irreps("8x0 + 4x1")),
+        ("SO(3)", "8x0+4x1", lambda G: G.irreps("8x0 + 4x1")),
+        ("SO(3)", " standard ", lambda G: G.standard()),
+        ("C4", "regular", lambda G: G.regular()),
+        ("C4", "2 x regular+trivial+3xtrivial", lambda G: 2 * G.regular() + 4 * G.trivial()),
+        ("D4", "0+ + 2x0- + regular + 0+", lambda G: G.irreps("0+ + 2x0-") + G.regular() + G.irreps("0+")),
+        ("D4", "0++regular+0+", lambda G: G.irreps("0+") + G.regular() + G.irreps("0+")),
+        ("O(2)", "2x0+ + 1", lambda G: G.irreps("2x0+ + 1")),
+        ("C4", "2xgrid(3,3) + 1", lambda G: 2 * G.grid(3, 3) + G.irreps("1")),
+        ("Oh", "grid(2, 2, 2)", lambda G: G.grid(2, 2, 2)),
+        ("S5", "2xdefining", lambda G: 2 * G.defining()),
+        ("C4", "0xregular + 2", lambda G: G.irreps("2")),
+    ],
+)
+def test_representations(group, text, expected):
+    G = parse_group(group)
+    assert parse_representation(G, text) == expected(G)
+
+
+@pytest.mark.parametrize("text", ["2xregular + 0", "grid(3, 3) + 4x1 + regular", "8x0 + 4x1"])
+def test_representations_round_trip(text):
+    rep = parse_representation(iw.Cyclic(4), text)
+    assert parse_representation(iw.Cyclic(4), str(rep)) == rep
+
+
+BAD = [
+    ("group = ", ArgumentError, r"types.toml: expected a TOML file in UTF-8"),
+    ("", ArgumentError, "key group: expected C4 or Cyclic"),
+    ('group = "C4"', ArgumentError, "at least one name under"),
+    (
+        'group = "C4"\nmodule = 1',
+        UnknownNameError,
+        "key module: expected one of group, modules, parameters; got 'module'",
+    ),
+    ("group = 4", ArgumentError, r"key group: .*got 4"),
+    ('group = "E8"', UnknownNameError, r"key group: expected C4 or Cyclic\(4\).*got 'E8'"),
+    ('group = "C4 + C2"', UnknownNameError, "got 'C4 \\+ C2'"),
+    ('group = "C0"\n[modules]', ArgumentError, "key group"),
+    ('group = "C4"\nmodules = 3', ArgumentError, "key modules: expected a table; got 3"),
+    ('group = "C4"\n[modules]\n"0" = "regular"', ArgumentError, "key modules.'0': expected a table"),
+    ('group = "C4"\n[modules]\n"0" = {in = "regular"}', ArgumentError, "key modules.'0': expected a table .in = "),
+    (
+        'group = "C4"\n[modules]\n"0" = {in = "regular", out = 3}',
+        ArgumentError,
+        "key modules.'0'.out: expected a sum of irreps.*got 3",
+    ),
+    ('group = "C4"\n[modules]\n"0" = {in = "regular", out = ""}', ArgumentError, "key modules.'0'.out"),
+    (
+        'group = "C4"\n[modules]\n"0" = {in = "regulr", out = "0"}',
+        UnknownNameError,
+        "key modules.'0'.in: .*regulr.*4xregular",
+    ),
+    ('group = "C4"\n[modules]\n"0" = {in = "regular +", out = "0"}', ArgumentError, "ends in"),
+    ('group = "SO(3)"\n[modules]\n"0" = {in = "regular", out = "0"}', IntertwineError, "key modules.'0'.in"),
+    ('group = "C4"\n[parameters]\nw = []', ArgumentError, "key parameters.'w': expected a list"),
+    ('group = "C4"\n[parameters]\nw = ["regular", 3]', ArgumentError, r"key parameters.'w'\[1\]"),
+    ('group = "C4"\n[modules]\nw = {in = "0", out = "0"}\n[parameters]\nw = "0"', ArgumentError, "a name typed once"),
+    ('group = "C4"\n[parameters]\nw = "grid(100000, 100000)"', ArgumentError, "at most 1048576 pixels"),
+    ('group = "C3"\n[parameters]\nw = "grid(3, 3)"', IntertwineError, "key parameters.'w'"),
+]
+
+
+@pytest.mark.parametrize(("text", "error", "message"), BAD)
+def test_bad_files_name_the_file_and_the_key(tmp_path, text, error, message):
+    with pytest.raises(error, match=message) as caught:
+        read_types(write(tmp_path, text))
+    assert "types.toml" in str(caught.value)
+
+
+def test_missing_and_binary_files(tmp_path):
+    with pytest.raises(ArgumentError, match=r"nowhere\.toml: expected a TOML file; got No such file"):
+        read_types(tmp_path / "nowhere.toml")
+    with pytest.raises(ArgumentError, match=r"expected a TOML file"):
+        read_types(tmp_path)
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ArgumentError, match="UTF-8"):
+        read_types(tmp_path / "b.toml")
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "__import__('pathlib').Path('{mark}').touch()",
+        "Cyclic(__import__('pathlib').Path('{mark}').touch() or 4)",
+        "{{{{ ''.__class__ }}}}",
+        "C4; import os",
+        "$(touch {mark})",
+        "__class__",
+    ],
+)
+def test_nothing_in_a_file_is_executed(tmp_path, evil):
+    mark = tmp_path / "mark"
+    value = evil.format(mark=mark)
+    files = [
+        f'group = """{value}"""\n[parameters]\nw = "0"',
+        f'group = "C4"\n[parameters]\nw = """{value}"""',
+        f'group = "C4"\n[modules]\n"0" = {{in = "grid({value})", out = "0"}}',
+    ]
+    for text in files:
+        with pytest.raises(IntertwineError):
+            read_types(write(tmp_path, text))
+    assert not mark.exists()
+
+
+def test_errors_keep_their_kind():
+    assert issubclass(NotARepresentationError, IntertwineError)
+    with pytest.raises(UnknownNameError):
+        parse_representation(iw.Cyclic(4), "7")
