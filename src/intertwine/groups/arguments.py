@@ -102,7 +102,7 @@ def permutation_table(argument: str, value: object, count: int | None = None) ->
     """
     expected = f"{'' if count is None else f'{count} '}permutations of 0, ..., n-1, one a generator"
     array = real_array(argument, value, expected)
-    if array.ndim == 1 and count == 1:
+    if array.ndim == 1 and count == 1 and array.size:
         array = array[None]
     if array.ndim != 2 or (count is not None and len(array) != count):
         raise ShapeError(argument, expected=expected, got=f"shape {array.shape}")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, ShapeError
+from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
 from intertwine.groups.arguments import integer, is_absent, permutation_table, square_matrices
 from intertwine.groups.irrep_strings import parse_irreps
 from intertwine.groups.permutations import (
@@ -82,6 +82,10 @@ class BaseGroup(Group):
             >>> iw.SO(3).irrep(2).dim
             5
         """
+        if not isinstance(label, int | str | tuple | list | np.integer) or isinstance(label, bool):
+            raise UnknownNameError(
+                "label", expected="the name of an irrep, a string or an integer", got=repr(label)[:80]
+            )
         return single(IrrepField(self, self.irrep_label(label)))
 
     def irreps(self, text: str) -> Representation:

@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import GroupMismatchError, SizeLimitError
@@ -104,6 +103,8 @@ class ElementIndex:
     """Finds matrices in a list of elements, through a few random coordinates of them."""
 
     def __init__(self, elements: Array) -> None:
+        from scipy.spatial import cKDTree  # scipy loads slowly; `import intertwine` does without
+
         size = elements.shape[-1] ** 2
         rng = np.random.default_rng(1)
         self.axes = rng.standard_normal((size, min(size, 6))) / np.sqrt(size)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from intertwine._numerics import Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
@@ -121,6 +120,8 @@ def _lie_fields(
     theirs = np.array([np.asarray(piece(g), dtype=np.float64) for g in located])
     if relative_distance(np.asarray(named.matrix(matrices)), theirs) < VERIFIED:
         return fields
+    from scipy.linalg import block_diag  # scipy loads slowly; `import intertwine` does without
+
     Q = basis @ block_diag(*(irreps[i][1] for i in ids))
     return (changed_basis(irreps_field(fields), Q, f"{getattr(piece, 'name', 'field')}[{piece.size}]"),)
 

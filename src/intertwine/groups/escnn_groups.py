@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, GroupMismatchError
@@ -141,6 +140,8 @@ def probes(group: BaseGroup) -> Array:
     if group.is_finite:
         return group.generator_matrices()
     plane = group.matrix_dim == 2
+    from scipy.spatial.transform import Rotation  # scipy loads slowly; `import intertwine` does without
+
     out = turns(np.array(PROBE_ANGLES)) if plane else Rotation.from_rotvec(np.array(PROBE_VECTORS)).as_matrix()
     discrete = group.generator_matrices()
     return np.concatenate([out, *(out @ generator for generator in discrete)])

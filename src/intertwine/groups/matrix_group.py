@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.linalg import expm, logm
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
@@ -149,6 +148,8 @@ class MatrixGroup(FactorGroup):
 
         Compact groups get many factors, which comes close to Haar; non-compact ones two, which keeps entries moderate.
         """
+        from scipy.linalg import expm  # scipy loads slowly; `import intertwine` does without
+
         algebra, discrete = self.algebra_matrices(), self.generator_matrices()
         size = self.matrix_dim
         out = np.broadcast_to(np.eye(size), (n, size, size)).copy()
@@ -310,6 +311,8 @@ def _words(group: MatrixGroup) -> list[tuple[tuple[int, ...], Array]]:
 
 def _logarithm(g: Array, flat: Array) -> Array | None:
     """Coordinates of log(g) in the Lie algebra with basis ``flat`` (k, d * d), if it lies there."""
+    from scipy.linalg import expm, logm  # scipy loads slowly; `import intertwine` does without
+
     size = g.shape[0]
     if relative_distance(g, np.eye(size)) < 1e-14:
         return np.zeros(len(flat))

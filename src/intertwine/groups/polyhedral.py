@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from intertwine._numerics import Array
 from intertwine.errors import listing
@@ -197,6 +196,8 @@ class Icosahedral(Polyhedral):
         return "I"
 
     def rotation_generators(self) -> Array:
+        from scipy.spatial.transform import Rotation  # scipy loads slowly; `import intertwine` does without
+
         axis = np.array([0.0, 1.0, GOLDEN])
         fifth = Rotation.from_rotvec(2 * np.pi / 5 * axis / np.linalg.norm(axis)).as_matrix()
         return np.stack([fifth, DIAGONAL_TURN])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 
 from intertwine._numerics import Array
 from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
@@ -94,11 +93,15 @@ def random_rotations(n: int, generator: torch.Generator | None) -> Array:
     if n == 0:
         return np.zeros((0, 3, 3))
     quaternions = torch.randn(n, 4, generator=generator, dtype=torch.float64).numpy()
+    from scipy.spatial.transform import Rotation  # scipy loads slowly; `import intertwine` does without
+
     return np.asarray(Rotation.from_quat(quaternions).as_matrix())
 
 
 def rotation_vectors(rotations: Array) -> Array:
     """Axis times angle of rotations (n, 3, 3), shape (n, 3); through quaternions, hence stable at angle pi."""
+    from scipy.spatial.transform import Rotation  # scipy loads slowly; `import intertwine` does without
+
     return np.asarray(Rotation.from_matrix(rotations).as_rotvec()) if len(rotations) else np.zeros((0, 3))
 
 

@@ -8,7 +8,6 @@ only).
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg import expm
 
 from intertwine._numerics import Array
 
@@ -80,4 +79,6 @@ def _turns_about_y(l: int, angles: Array) -> Array:
 @lru_cache(maxsize=64)
 def _tilt(l: int) -> Array:
     """``D_l`` of the turn about z that takes the y axis to the x axis."""
+    from scipy.linalg import expm  # scipy loads slowly; `import intertwine` does without
+
     return np.asarray(expm(-np.pi / 2 * rotation_algebra(l)[2]))

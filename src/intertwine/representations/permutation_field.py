@@ -39,9 +39,11 @@ class PermutationField(Field):
         return np.zeros((self.group.algebra_matrices().shape[0], self.dim, self.dim))
 
     def generator_permutations(self) -> tuple[Array, Array]:
-        images = np.array(self.images, dtype=np.int64).reshape(-1, self.dim)
+        images = np.array(self.images, dtype=np.int64).reshape(len(self.images), self.dim)
         signs = (
-            np.ones_like(images) if self.signs is None else np.array(self.signs, dtype=np.int64).reshape(-1, self.dim)
+            np.ones_like(images)
+            if self.signs is None
+            else np.array(self.signs, dtype=np.int64).reshape(len(self.images), self.dim)
         )
         return images, signs
 
