@@ -68,15 +68,14 @@ class EquivarianceDecay:
 
     Raises:
         ArgumentError: typed parameters that the optimiser does not hold (unless frozen, or of constant strength 0) or
-        that a
-            parametrisation computes; a bad strength; a param group without a learning rate.
+            that a parametrisation computes; a bad strength; a param group without a learning rate.
         DtypeError: float16 or bfloat16 parameters at finite strength, in which a factor near 1 rounds to 1.
         UnknownNameError: a name in a strength that fits no typed parameter.
 
     Source:
         The penalty: Berndt and Stuehmer, arXiv 2601.05028. Decoupling: Loshchilov and Hutter 2019, arXiv 1711.05101.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> layer = torch.nn.Linear(4, 4, bias=False)

@@ -12,7 +12,7 @@ class IntertwineError(Exception):
         got: what came instead.
         advice: what to do about it, one sentence.
 
-    Example:
+    Examples:
         >>> raise ShapeError("W", expected="shape (4, 2)", got="(2, 4)", advice="Transpose it.")
         Traceback (most recent call last):
         ...
@@ -83,7 +83,7 @@ class RankZeroWarning(UserWarning):
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Names joined for an error message, cut after ``limit``.
 
-    Example:
+    Examples:
         >>> listing(["a", "b", "c"], limit=2)
         'a, b and 1 more'
     """

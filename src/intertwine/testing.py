@@ -55,7 +55,12 @@ def assert_equivariant(  # noqa: PLR0913 - as equivariance_error, and tolerances
 
     Args:
         function: the function or module; a module is put in eval mode and restored.
-        rep_in, rep_out, num_samples, group, axis_in, axis_out: as in ``equivariance_error``.
+        rep_in: as in ``equivariance_error``.
+        rep_out: likewise.
+        num_samples: likewise.
+        group: likewise.
+        axis_in: likewise.
+        axis_out: likewise.
         x: inputs, shape (batch, ..., rep_in.dim); 8 random ones in the dtype and on the device of the module if None.
         atol: 0 if None; outputs that are zero up to rounding need one.
         rtol: the tolerance of the dtype of x if None (float32: 1e-5, float64: 1e-10).
@@ -67,7 +72,7 @@ def assert_equivariant(  # noqa: PLR0913 - as equivariance_error, and tolerances
     Raises:
         AssertionError: not equivariant; the message has the worst element.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> rep = 4 * iw.Cyclic(4).regular()
         >>> _ = iw.testing.assert_equivariant(torch.relu, rep, rep)
@@ -124,7 +129,7 @@ def assert_group(
     Raises:
         AssertionError: a law is broken; the message says which.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_group(iw.Dihedral(4))
     """
@@ -173,7 +178,7 @@ def assert_representation(
     Raises:
         AssertionError: a law is broken; the message has the elements and the size of the error.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_representation(iw.SO(3).irreps("2x0 + 1 + 2"))
     """
@@ -223,7 +228,7 @@ def assert_projector(
     Raises:
         AssertionError: a law is broken; the message says which, with the size of the error.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> rep = 2 * iw.Cyclic(3).regular()
         >>> iw.testing.assert_projector(iw.projector(rep, rep))

@@ -50,22 +50,22 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
         A ``Binding``: penalty, projection, initialisation and measurements of the typed parameters.
 
     Raises:
-        UnknownNameError: a name that the model does not have; the message lists those that it has. ArgumentError: a
-        tensor typed twice, a pair for a module that is not an ``nn.Linear``, a lazy parameter without a
-            shape yet, a weight computed by hooks.
+        UnknownNameError: a name that the model does not have; the message lists those that it has.
+        ArgumentError: a tensor typed twice, a pair for a module that is not an ``nn.Linear``, a lazy parameter without
+            a shape yet, a weight computed by hooks.
         ShapeError: representations that do not fit the widths.
         DtypeError: integers, or real parameters under a complex representation.
         GroupMismatchError: representations of different groups; bind once for each group.
 
     Warns:
         RankZeroWarning: a parameter has no equivariant value but zero, as the bias of a layer without invariant
-        outputs.
+            outputs.
 
     Source:
         Berndt and Stuehmer, arXiv 2601.05028 (the projected weight); Kim et al. 2023, "Regularizing towards soft
         equivariance under mixed symmetries" (PER).
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.SO(3)
         >>> rep_x, rep_h = G.irreps("2x1"), G.irreps("16x0 + 8x1")

@@ -128,7 +128,7 @@ class Binding:
             Berndt and Stuehmer, arXiv 2601.05028: their squared form with weight lambda is ours with s = 2 lambda,
             their norm form is ours with s = lambda.
 
-        Example:
+        Examples:
             >>> import intertwine as iw, torch
             >>> G = iw.Cyclic(4)
             >>> layer = torch.nn.Linear(4, 4, bias=False)
@@ -146,7 +146,7 @@ class Binding:
         Raises:
             NonFiniteError: a tensor holds NaN or infinity.
 
-        Example:
+        Examples:
             >>> import intertwine as iw, torch
             >>> G = iw.Cyclic(4)
             >>> layer = torch.nn.Linear(4, 4, bias=False)
@@ -169,8 +169,7 @@ class Binding:
 
         Args:
             preserve_norm: rescale the rows of each copy of each output field (axis 0) of a matrix to their former
-            norm: P
-                alone takes a factor ``sqrt(rank / numel)`` off a random weight. Copies without any equivariant part
+                norm: P alone takes a factor ``sqrt(rank / numel)`` off a random weight. Copies without any equivariant part
                 stay zero; biases, other vectors and buffers are projected, never rescaled.
 
         Returns:
@@ -179,7 +178,7 @@ class Binding:
         Raises:
             ArgumentError: a typed tensor is computed by a parametrisation. Nothing has been changed then.
 
-        Example:
+        Examples:
             >>> import intertwine as iw, torch
             >>> G = iw.Cyclic(4)
             >>> layer = torch.nn.Linear(4, 4)
@@ -200,9 +199,8 @@ class Binding:
         that they have. All are then projected, each output field rescaled to the norm that it was initialised with.
 
         Args:
-            generator: seeds the draws; torch's default one if None. The global generators end up as they were, but
-            for one
-                draw if ``generator`` is None.
+            generator: seeds the draws; torch's default one if None. The global generators end up as they were,
+                but for one draw if ``generator`` is None.
 
         Returns:
             The binding itself.

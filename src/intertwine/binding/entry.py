@@ -26,7 +26,7 @@ class Entry:
         projector: the projector P on the equivariant values.
         kind: ``"weight"`` and ``"bias"`` of a module typed with a pair, ``"parameter"`` or ``"buffer"`` typed by name.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> binding = iw.bind(torch.nn.Linear(4, 8), {"": (G.regular(), 2 * G.regular())})

@@ -9,7 +9,7 @@ from intertwine.errors import listing
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known names as a text, those close to ``name`` first, cut after a dozen.
 
-    Example:
+    Examples:
         >>> nearest("1.wieght", ["0.weight", "0.bias", "1.weight", "1.bias"])
         "'1.weight', '0.weight', '0.bias', '1.bias'"
     """

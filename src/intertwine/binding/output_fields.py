@@ -14,7 +14,7 @@ from intertwine.representations import Representation
 def copy_index(rep: Representation) -> Array:
     """Number of the copy that each feature belongs to, shape (dim,): copies counted segment by segment.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> copy_index(iw.SO(3).irreps("2x0 + 2x1")).tolist()
         [0, 1, 2, 2, 2, 3, 3, 3]

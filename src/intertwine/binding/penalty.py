@@ -29,7 +29,7 @@ def penalty(terms: Iterable[tuple[Binding, Strength]], *, form: Form = "squared"
     Source:
         Kim et al. 2023, "Regularizing towards soft equivariance under mixed symmetries" (PER).
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> layer = torch.nn.Linear(4, 4, bias=False)
         >>> regular = iw.Cyclic(4).regular()

@@ -81,7 +81,7 @@ def read_types(path: str | Path) -> Types:
         ArgumentError: no such file, no TOML, or a key or value that is not as above; the message names file and key.
         UnknownNameError: an unknown group or irrep.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "types.toml"
         >>> _ = path.write_text('group = "SO(3)"\n[modules]\n"0" = {in = "2x1", out = "4x0 + 2x1"}\n')
@@ -128,7 +128,7 @@ def parse_group(name: object) -> BaseGroup:
     Raises:
         UnknownNameError: no such group; the message lists the names.
 
-    Example:
+    Examples:
         >>> parse_group("Dihedral(4)"), parse_group("Oh"), parse_group("SO(2)")
         (D4, Oh, SO(2))
     """
@@ -157,7 +157,7 @@ def parse_representation(group: BaseGroup, text: object) -> Representation:
         ArgumentError: no such text.
         UnknownNameError: an irrep that the group does not have.
 
-    Example:
+    Examples:
         >>> parse_representation(parse_group("D4"), "2xregular + 3x0+ + grid(2, 2)")
         Representation(D4: 2xregular + 3x0+ + grid[2x2])
     """

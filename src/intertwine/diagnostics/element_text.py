@@ -15,7 +15,7 @@ def element_text(g: torch.Tensor) -> str:
     Plane and space rotations are named by angle and axis, mirrors by what they reverse, permutation matrices by
     their cycles (on 0 .. d - 1); other matrices are printed.
 
-    Example:
+    Examples:
         >>> import torch
         >>> element_text(torch.tensor([[0.0, -1.0], [1.0, 0.0]]))
         'turn by 90 degrees'

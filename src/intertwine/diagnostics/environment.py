@@ -10,7 +10,7 @@ import torch
 def environment() -> dict[str, str]:
     """Versions, processor and threads, as text, for reports and records.
 
-    Example:
+    Examples:
         >>> sorted(environment())
         ['accelerator', 'cores', 'intertwine', 'numpy', 'platform', 'python', 'threads', 'torch']
     """

@@ -101,11 +101,11 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
     Args:
         function: takes x, returns a tensor, or a tuple of tensors if ``rep_out`` is a tuple.
         rep_in: representation on ``axis_in`` of x, or a function ``(g, x) -> g x``, called on float64 (for images,
-        say).
+            say).
         rep_out: the same for the output; a tuple of them for a function with several outputs.
         x: shape (batch, ..., rep_in.dim), floating point or complex; at least one sample.
         num_samples: for sampled groups, how many elements; a finite group of at most this order is run through
-        completely.
+            completely.
         generator: torch generator on the CPU for the sampling.
         group: needed only if neither ``rep_in`` nor ``rep_out`` is a representation.
         axis_in: the axis of x that ``rep_in`` acts on, such as 1 for channels of images that the group does not move.
@@ -117,7 +117,7 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
         NonFiniteError: x or an output has NaN or infinity.
         ArgumentError, DtypeError: anything else that is not as described.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> rep = 4 * iw.Cyclic(4).regular()
         >>> x = torch.randn(10, 16, generator=torch.Generator().manual_seed(0))

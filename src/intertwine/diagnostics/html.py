@@ -85,7 +85,7 @@ def render_html(
         MissingExtraError: jinja2 is not installed.
         ArgumentError: something that is no section.
 
-    Example:
+    Examples:
         >>> page = render_html("Digits", [TextSection("Result", ["a < b"])])
         >>> page.startswith("<!doctype html>"), "a &lt; b" in page
         (True, True)

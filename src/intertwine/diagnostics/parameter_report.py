@@ -108,7 +108,7 @@ def _worst(P: Projector, W: torch.Tensor) -> tuple[PairShare, ...]:
 def level(relative: float, chance: float) -> str:
     """``"kept"``, ``"approximate"`` or ``"chance"``: where a relative residual stands beside its chance level.
 
-    Example:
+    Examples:
         >>> level(1e-7, 0.9), level(0.3, 0.9), level(0.9, 0.9)
         ('kept', 'approximate', 'chance')
     """
@@ -120,7 +120,7 @@ def level(relative: float, chance: float) -> str:
 def number(value: float) -> str:
     """Three decimals, or powers of ten below a thousandth.
 
-    Example:
+    Examples:
         >>> number(0.25), number(3e-8), number(0.0)
         ('0.250', '3.0e-08', '0')
     """

@@ -207,7 +207,7 @@ def report(binding: Binding, *, split: bool = True) -> Report:
     Raises:
         NonFiniteError: a parameter has NaN or infinity; the message names it.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))

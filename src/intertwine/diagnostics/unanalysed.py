@@ -40,7 +40,7 @@ def unanalysed_modules(model: nn.Module, typed: Collection[str]) -> tuple[Unanal
         model: any module.
         typed: names of the modules with a typed parameter.
 
-    Example:
+    Examples:
         >>> import torch
         >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
         >>> [module.kind for module in unanalysed_modules(model, ["0"])]

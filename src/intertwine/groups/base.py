@@ -28,7 +28,7 @@ Images = torch.Tensor | Array | Sequence[object]
 class BaseGroup(Group):
     """A group with the constructors of its representations.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Dihedral(4)
         >>> 2 * G.regular() + G.standard() + G.irreps("3x0+ + 0-")
@@ -38,7 +38,7 @@ class BaseGroup(Group):
     def trivial(self) -> Representation:
         """The trivial representation ``rho(g) = 1``, of dimension 1.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> 3 * iw.SO(3).trivial()
             Representation(SO(3): 3x0)
@@ -48,7 +48,7 @@ class BaseGroup(Group):
     def defining(self) -> Representation:
         """``rho(g) = g``: the group's own matrices, of dimension ``matrix_dim``, under the name ``defining``.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Symmetric(5).defining().dim
             5
@@ -60,7 +60,7 @@ class BaseGroup(Group):
 
         Positions and vectors carry it: it acts on (x, y) in two dimensions and on (x, y, z) in three.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.SO(3).standard(), iw.O(3).standard(), iw.Octahedral().standard()
             (Representation(SO(3): 1), Representation(O(3): 1o), Representation(O: T1))
@@ -77,7 +77,7 @@ class BaseGroup(Group):
         Raises:
             UnknownNameError: the group has no irrep of that name; the message lists those that it has.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.SO(3).irrep(2).dim
             5
@@ -100,7 +100,7 @@ class BaseGroup(Group):
             UnknownNameError: a label that the group does not have.
             ArgumentError: not a sum of irreps.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.O(3).irreps("8x0e+4x1o").dim
             20
@@ -117,7 +117,7 @@ class BaseGroup(Group):
             ArgumentError: the group is infinite.
             SizeLimitError: it is too large to list.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Octahedral().regular().dim
             24
@@ -135,7 +135,7 @@ class BaseGroup(Group):
             ArgumentError: a group is infinite, or ``axis`` is missing or out of place.
             GroupMismatchError: not a subgroup.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Octahedral().quotient(iw.Cyclic(4), axis="z").dim
             6
@@ -155,7 +155,7 @@ class BaseGroup(Group):
             ShapeError, ArgumentError: not m permutations of one length.
             NotARepresentationError: they do not multiply as the generators do.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Cyclic(2).permutation([[1, 0, 2]]).dim
             3
@@ -204,7 +204,7 @@ class BaseGroup(Group):
             NotARepresentationError: they do not multiply as the generators do.
             NotOrthogonalError: they are not orthogonal (unitary), and the group is compact.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> turn = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
             >>> iw.Cyclic(4).representation([turn])
@@ -261,7 +261,7 @@ class BaseGroup(Group):
             ArgumentError: a side is no positive integer, or the group is infinite.
             GroupMismatchError: the group does not map the grid onto itself; the message says which generator.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> import torch
             >>> G, image = iw.Cyclic(4), torch.arange(9.0).reshape(3, 3)

@@ -29,7 +29,7 @@ class Cyclic(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(8)
         >>> G.order, G.irreps("2x0 + 3x1 + 4").dim
@@ -59,7 +59,7 @@ class Cyclic(FiniteBase):
     def standard(self) -> Representation:
         """(x, y): the irrep ``"1"``; for n = 1, 2 two copies of the irrep that has the same matrices.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Cyclic(4).standard(), iw.Cyclic(2).standard()
             (Representation(C4: 1), Representation(C2: 2x1))

@@ -32,7 +32,7 @@ class Dihedral(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Dihedral(4)
         >>> G.order, G.irrep_labels(2)
@@ -63,7 +63,7 @@ class Dihedral(FiniteBase):
     def standard(self) -> Representation:
         """(x, y): the irrep ``"1"``; for n = 1, 2 the sum of signs that has the same matrices.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.Dihedral(4).standard(), iw.Dihedral(2).standard()
             (Representation(D4: 1), Representation(D2: 1+ + 1-))

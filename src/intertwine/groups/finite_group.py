@@ -34,7 +34,7 @@ class FiniteGroup(FiniteBase):
         NotOrthogonalError: the matrices are not orthogonal; the message has an orthogonal form where there is one.
         SizeLimitError: they generate an infinite group, or one of more than 20 000 elements.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> i = [[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]]
         >>> j = [[0, 0, -1, 0], [0, 0, 0, 1], [1, 0, 0, 0], [0, -1, 0, 0]]

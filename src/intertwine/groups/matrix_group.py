@@ -38,7 +38,7 @@ class MatrixGroup(FactorGroup):
         ShapeError, NonFiniteError: not square matrices of one size.
         NotOrthogonalError: ``compact=True`` and a matrix that is not orthogonal (skew, in the Lie algebra).
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> L = iw.MatrixGroup.lorentz()
         >>> L, L.lie_algebra.shape

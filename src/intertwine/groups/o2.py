@@ -21,7 +21,7 @@ class O2(FactorGroup):
     Irreps (all of real type): ``"0+"`` is trivial, ``"0-"`` is -1 on mirrors, ``"f"`` for f > 0 turns by f times the
     angle and maps the mirror to diag(1, -1).
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.O(2).irreps("2x0+ + 0- + 3x1").dim
         9

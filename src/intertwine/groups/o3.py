@@ -22,7 +22,7 @@ class O3(FactorGroup):
     Irreps have e3nn's names and real basis: ``"le"`` and ``"lo"`` of dimension 2l+1 (real type), on which the
     inversion is +1 (even) or -1 (odd). ``"1o"`` is (x, y, z), ``"1e"`` a pseudovector, ``"0o"`` a pseudoscalar.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.O(3).irreps("8x0e + 4x1o").dim
         20

@@ -15,7 +15,7 @@ def SO(n: int) -> SO2 | SO3:
     Raises:
         ArgumentError: another ``n``.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.SO(3), iw.SO(3) == iw.SO(3)
         (SO(3), True)
@@ -33,7 +33,7 @@ def O(n: int) -> O2 | O3:  # noqa: E743
     Raises:
         ArgumentError: another ``n``.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.O(3).standard()
         Representation(O(3): 1o)

@@ -37,12 +37,13 @@ class DirectProduct(FactorGroup):
     type; other pairs are reducible over the reals and their parts are called ``"a*b:0"``, ``"a*b:1"``.
 
     Args:
-        first, second: the factors.
+        first: the factor G.
+        second: the factor H.
 
     Raises:
         ArgumentError: a factor is no group.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4) * iw.Symmetric(3)
         >>> G, G.order
@@ -227,7 +228,7 @@ class DirectProduct(FactorGroup):
             GroupMismatchError: ``rep`` is of neither factor, or not of the one that ``which`` says.
             ArgumentError: ``which`` is missing or not 0 or 1.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> (iw.SO(3) * iw.Cyclic(4)).lift(iw.Cyclic(4).regular())
             Representation(SO(3) * C4: C4:regular)
@@ -268,7 +269,7 @@ class DirectProduct(FactorGroup):
         Raises:
             GroupMismatchError: a representation is not of its factor.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> G = iw.SO(3) * iw.Symmetric(4)
             >>> G.outer(iw.SO(3).irreps("2x1"), iw.Symmetric(4).standard())

@@ -112,7 +112,7 @@ def find_pair(product: Group, first: Group, second: Group, name: str) -> PairIrr
 def split_label(text: str) -> list[tuple[str, str, int | None]]:
     """The readings of ``"a*b"``, ``"a*b:0"``, ``"(a*b:0)*c"`` as (a, b, part), cut at each star outside of parentheses.
 
-    Example:
+    Examples:
         >>> split_label("1*2:0")
         [('1', '2:0', None), ('1', '2', 0)]
     """

@@ -21,7 +21,7 @@ class SO2(FactorGroup):
 
     Irreps are frequencies: ``"0"`` is trivial, ``"f"`` turns by f times the angle (dimension 2, complex type).
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.SO(2).irreps("4x0 + 2x1").dim
         8

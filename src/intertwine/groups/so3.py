@@ -20,7 +20,7 @@ class SO3(FactorGroup):
     Irreps are degrees ``"0"``, ``"1"``, ... of dimension 2l+1 (real type), in e3nn's real basis: ``"1"`` is (x, y, z),
     and the polar axis is y.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.SO(3)
         >>> g = G.sample(1)[0]

@@ -31,7 +31,7 @@ class Symmetric(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Symmetric(4)
         >>> G.order, G.standard(), G.irrep("[2,2]").dim

@@ -13,7 +13,7 @@ from intertwine.groups.finite_base import FiniteBase
 class Trivial(FiniteBase):
     """The trivial group {1}: every tensor is equivariant. Its one irrep is ``"0"``.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.Trivial().order
         1

@@ -13,7 +13,7 @@ Partition = tuple[int, ...]
 def dimension(partition: Partition) -> int:
     """Number of standard tableaux, by the hook length formula (Frame, Robinson, Thrall 1954).
 
-    Example:
+    Examples:
         >>> dimension((3, 2))
         5
     """

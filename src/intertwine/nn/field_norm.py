@@ -37,7 +37,7 @@ class FieldNorm(nn.Module):
         Zhang and Sennrich 2019, arXiv 1910.07467 (RMSNorm), per field as in ``e3nn.nn.BatchNorm`` and Equiformer's
         layer norm.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> norm = iw.nn.FieldNorm(iw.SO(3).irreps("16x0 + 8x1"))
         >>> y = norm(5 * torch.randn(10, 40))

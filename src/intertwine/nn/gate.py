@@ -35,7 +35,7 @@ class Gate(nn.Module):
     Source:
         Weiler et al. 2018, arXiv 1807.02547; ``e3nn.nn.Gate``, whose order is scalars, gates, gated.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> gate = iw.nn.Gate(iw.SO(3).irreps("16x0 + 8x1"))
         >>> gate.rep_in, gate(torch.randn(5, gate.rep_in.dim)).shape

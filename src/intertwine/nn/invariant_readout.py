@@ -26,9 +26,9 @@ class InvariantReadout(nn.Module):
         eps: smoothing of the norms, > 0: their gradient at 0 is 0.
 
     Attributes:
-        rep_in: ``rep``. rep_out: as many trivial features as ``rep`` has copies (a field of dimension d on which the
-        group acts trivially
-            counts as d).
+        rep_in: ``rep``.
+        rep_out: as many trivial features as ``rep`` has copies (a field of dimension d on which the group acts
+            trivially counts as d).
 
     Raises:
         ArgumentError: not a real representation, or ``eps`` not positive.
@@ -39,7 +39,7 @@ class InvariantReadout(nn.Module):
         Cohen and Welling 2016, arXiv 1602.07576 (pooling over the group); Worrall et al. 2017, arXiv 1612.04642
         (norms).
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> readout = iw.nn.InvariantReadout(G.trivial() + G.regular())

@@ -34,7 +34,7 @@ class NormActivation(nn.Module):
     Source:
         Worrall et al. 2017, arXiv 1612.04642; ``e3nn.nn.NormActivation``.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> layer = iw.nn.NormActivation(iw.SO(3).irreps("1"), torch.tanh)
         >>> layer(torch.tensor([0.0, 3.0, 4.0]))

@@ -32,7 +32,7 @@ class PointwiseActivation(nn.Module):
     Source:
         Fact 10 of the design; Cohen and Welling 2017, arXiv 1612.08498, section 2.5.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> layer = iw.nn.PointwiseActivation(iw.Cyclic(4).regular(), torch.relu)
         >>> layer(torch.tensor([-1.0, 0.0, 1.0, 2.0]))

@@ -77,7 +77,7 @@ def chain_split(W: torch.Tensor, projectors: Sequence[Projector]) -> ChainSplit:
         ShapeError: W, or the projectors among themselves, differ in shape.
         NonFiniteError: W has NaN or infinity.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.SO(2)
         >>> rep = G.irreps("4x0 + 2x1 + 2x2")
@@ -125,7 +125,7 @@ def subgroup_chain(
         GroupMismatchError: a group is no subgroup of the one before.
         ArgumentError: an empty chain, or one that does not start at the representations' group.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> vector = iw.SO(3).irreps("1")
         >>> [P.rank for P in subgroup_chain(vector, vector, [iw.SO(3), iw.SO(2), iw.Cyclic(2)], axis="z")]

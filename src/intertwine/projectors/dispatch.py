@@ -11,6 +11,7 @@ from intertwine.groups.adapters import as_representation
 from intertwine.projectors.average import AverageProjector, character_rank
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, is_transitive, plan_axis, plan_orbits
 from intertwine.projectors.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
+from intertwine.projectors.folds import fold_axes
 from intertwine.projectors.kernel import (
     given_basis_projector,
     kernel_sides,
@@ -31,11 +32,12 @@ METHODS = ("orbit", "schur", "block", "nullspace")
 SMALL_BASIS = 2**16
 
 
-def projector(
+def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors are meant
     rep_in: object = None,
     rep_out: object = None,
     *,
     axes: Sequence[object] | None = None,
+    shape: Sequence[int | None] | None = None,
     kernel: Sequence[int] | None = None,
     space: object = None,
     kernel_basis: object = None,
@@ -56,6 +58,8 @@ def projector(
         rep_in: representation of the inputs. Also an e3nn or cuEquivariance ``Irreps`` or an escnn ``FieldType``.
         rep_out: representation of the outputs; None for a bias.
         axes: instead of both.
+        shape: the tensor's shape, where a representation spans several consecutive axes of it: a table (H, W, D) is
+            ``axes=(G.grid(H, W), rep), shape=(H, W, D)``. None on an axis of any length.
         kernel: sides of a convolution kernel in one, two or three dimensions. Where the group maps pixels onto pixels
             P is exact; elsewhere (SO(2), C8, SO(3), ...) it projects on the span of sampled steerable kernels, and
             ``exact`` is False with the reason.
@@ -74,7 +78,7 @@ def projector(
     Warns:
         RankZeroWarning: no non-zero equivariant tensor exists.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> P = iw.projector(16 * G.regular(), 8 * G.regular())
@@ -91,7 +95,9 @@ def projector(
         for name, value in (("space", space), ("kernel_basis", kernel_basis), ("rings", rings)):
             if value is not None:
                 raise ArgumentError(name, expected="None without kernel", got=type(value).__name__)
-        result = _tensor_projector(reps, method)
+        result = _tensor_projector(reps, method, None if shape is None else fold_axes(reps, shape))
+    elif shape is not None:
+        raise ArgumentError("shape", expected="None with kernel, which says it", got=repr(shape)[:80])
     else:
         result = _kernel_projector(reps, kernel_sides(kernel), space, kernel_basis, rings, method)
     if result.rank == 0 and result.numel:

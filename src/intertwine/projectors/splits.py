@@ -82,7 +82,7 @@ def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
         NonFiniteError: W has NaN or infinity.
         SeparationError, SizeLimitError: a field cannot be decomposed.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.SO(3)
         >>> P = iw.projector(G.irreps("2x0 + 1"), G.irreps("2x0 + 1"))

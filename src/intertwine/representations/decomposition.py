@@ -64,7 +64,7 @@ def decompose(rep: Representation) -> Decomposition:
         SizeLimitError: a field of more than 2000 dimensions, or too large a finite group.
         SeparationError: rounding hides which irreps occur, or some of them have no name.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> iw.decompose(iw.Octahedral().grid(3, 3, 3)).multiplicities
         {'A1': 4, 'A2': 1, 'E': 2, 'T1': 3, 'T2': 3}

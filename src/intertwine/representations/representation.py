@@ -51,7 +51,7 @@ class Representation:
         group: the group that acts.
         segments: the summands, in the order of the features.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4)
         >>> rep = 2 * G.regular() + G.trivial()
@@ -242,7 +242,7 @@ class Representation:
             GroupMismatchError: not a subgroup.
             ArgumentError: the axis is missing or out of place.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> iw.SO(2).irreps("2x0 + 1").restrict(iw.Cyclic(4))
             Representation(C4: 2x0 + 1)

@@ -1,0 +1,47 @@
+"""How a group acts on what goes into a module and on what comes out, with the options that some modules need."""
+
+from dataclasses import dataclass
+
+from intertwine.projectors.steerable import Rings
+
+
+@dataclass(frozen=True, eq=False)
+class Typed:
+    """The type of a module for ``bind``: ``Typed(rep_in, rep_out)`` is the pair ``(rep_in, rep_out)``.
+
+    Args:
+        rep_in: how the group acts on the inputs' channels.
+        rep_out: likewise on the outputs'.
+        space: convolutions: how it turns the kernel's axes; the group's standard representation if None.
+        kernel_basis: convolutions: a basis of one field pair's kernels (n, d_out, d_in, *kernel) to project on.
+        rings: convolutions: radial profiles and band limit of steerable kernels.
+        hidden: attention: how it acts on the projected queries, keys and values, whole fields in each head; ``rep_in``
+            if None.
+        rep_key: attention: how it acts on the keys' source where that is not ``rep_in`` (``kdim``).
+        rep_value: likewise for the values (``vdim``).
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> mirror = iw.Cyclic(2)
+        >>> conv = torch.nn.Conv2d(2, 4, 3)
+        >>> left_right = mirror.irrep(1) + mirror.trivial()  # x changes sign, y does not
+        >>> iw.bind(conv, {"": iw.Typed(mirror.regular(), 2 * mirror.regular(), space=left_right)})
+        Binding(C2, 2 typed, 0 unaccounted)
+          weight (4, 2, 3, 3)  2xregular, regular, grid[3x3]  rank 36 of 72
+          bias (4,)  2xregular  rank 2 of 4
+    """
+
+    rep_in: object
+    rep_out: object
+    space: object = None
+    kernel_basis: object = None
+    rings: Rings | None = None
+    hidden: object = None
+    rep_key: object = None
+    rep_value: object = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options that are given."""
+        names = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value")
+        return tuple(name for name in names if getattr(self, name) is not None)
