@@ -143,7 +143,7 @@ CASES = (
     ),
     Case(
         "SO3-interleaved",
-        _pair(lambda: iw.SO(3), lambda G: (2 * (G.irrep(1) + G.irrep(0)), G.irreps("1 + 0 + 1"))),
+        _pair(lambda: iw.SO(3), lambda G: (5 * (G.irrep(1) + G.irrep(0)), G.irreps("1 + 0 + 1"))),
         band=2,
     ),
     Case(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
@@ -13,6 +12,8 @@ from intertwine.representations.permutation_field import PermutationField
 
 # Matching like orbits tries every base point; beyond this size an orbit is simply its own field.
 MATCHED_ORBIT_SIZE = 256
+# So few segments stay where they lie, even if a field comes back: views of a few blocks cost less than sorting features.
+SEPARATE_SEGMENTS = 6
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,12 @@ class AxisBlock:
         """Dimension of one copy; 1 on an axis without action."""
         return self.pixels or (1 if self.field is None else self.field.dim)
 
-    def view(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
-        """``tensor`` with its ``axis`` cut down to this block and split into (copies, field), without a copy."""
+    def cut(self, size: int, stride: int) -> tuple[tuple[int, int], tuple[int, int], int]:
+        """Sizes and strides of the axis cut to this block and split into (copies, field), and its offset."""
         if self.mul is None:
-            return tensor.unsqueeze(axis + 1)
-        part = tensor.narrow(axis, self.start, self.mul * self.dim)
-        if self.copies_innermost:
-            return part.unflatten(axis, (self.dim, self.mul)).transpose(axis, axis + 1)
-        return part.unflatten(axis, (self.mul, self.dim))
+            return (size, 1), (stride, stride), 0
+        strides = (stride, self.mul * stride) if self.copies_innermost else (self.dim * stride, stride)
+        return (self.mul, self.dim), strides, self.start * stride
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ def free_axis() -> AxisPlan:
 
 
 def plan_axis(rep: Representation) -> AxisPlan:
-    """Blocks of ``rep``: its segments, or, where a field comes back after another, its features sorted by field."""
+    """Blocks of ``rep``: its segments, or, where fields keep coming back, its features sorted by field."""
     starts = [where.start for where in rep.slices]
-    if len({segment.field for segment in rep.segments}) == len(rep.segments):
+    if len(rep.segments) <= max(SEPARATE_SEGMENTS, len({segment.field for segment in rep.segments})):
         return AxisPlan(
             tuple(
                 AxisBlock(start, segment.mul, segment.field, segment.layout == "ir_mul")

@@ -41,7 +41,7 @@ class OrbitProjector(TupleProjector):
         alive = np.zeros(count, dtype=bool)
         alive[self.labels[self.signs != 0]] = True
         self._alive = alive
-        arrays: dict[str, Array] = {"gather": gather, "back": np.argsort(gather, axis=1)}
+        arrays: dict[str, Array] = {"gather": gather}
         if not self._run:
             arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
         if self._signed:
@@ -73,8 +73,8 @@ class OrbitProjector(TupleProjector):
 
     def _put_back(self, entries: torch.Tensor) -> torch.Tensor:
         """Inverse of ``_lined_up``."""
-        index = self.constants.get("back", entries)[None, :, None, :].expand(entries.shape)
-        rows = entries.gather(3, index)
+        index = self.constants.get("gather", entries)[None, :, None, :].expand(entries.shape)
+        rows = torch.empty_like(entries, memory_format=torch.contiguous_format).scatter_(3, index, entries)
         return rows * self.constants.get("flips", entries)[:, None, :] if self._signed else rows
 
     def _means(self, entries: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,9 @@ import torch
 
 from intertwine._numerics import accumulation_dtype
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
-from intertwine.projectors.autograd import SelfAdjoint, SquaredNorm
+from intertwine.projectors.autograd import SelfAdjoint, squared_norm_of_image
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan
-from intertwine.projectors.tuple_projector import TupleProjector
+from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations import Group, Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
@@ -26,9 +26,16 @@ class Part:
 
     def view(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
-        for axis, block in enumerate(self.blocks):
-            tensor = block.view(tensor, 2 * axis)
-        return tensor
+        sizes: list[int] = []
+        strides: list[int] = []
+        offset = tensor.storage_offset()
+        # One call in place of two an axis: of a small weight they would cost as much as the arithmetic.
+        for block, size, stride in zip(self.blocks, tensor.shape, tensor.stride(), strict=True):
+            split, steps, start = block.cut(size, stride)
+            sizes += split
+            strides += steps
+            offset += start
+        return tensor.as_strided(sizes, strides, offset)
 
 
 class Projector:
@@ -71,7 +78,9 @@ class Projector:
         self._single = len(parts) == 1 and all(
             len(plan.blocks) == 1 and not plan.blocks[0].copies_innermost for plan in plans
         )
-        self._orders = tuple(None if plan.order is None else torch.from_numpy(plan.order) for plan in plans)
+        orders = {str(axis): plan.order for axis, plan in enumerate(plans) if plan.order is not None}
+        self._orders = Constants(**orders, **{f"{axis} back": np.argsort(order) for axis, order in orders.items()})
+        self._sorted_axes = tuple(int(axis) for axis in orders)
 
     # -- what P is --------------------------------------------------------------------------------
 
@@ -102,7 +111,7 @@ class Projector:
     def constant_bytes(self) -> int:
         """Memory of the constants, in bytes as built (float64)."""
         seen = {id(part.projector): part.projector.constants.nbytes for part in self._parts}
-        return sum(seen.values()) + sum(order.nbytes for order in self._orders if order is not None)
+        return sum(seen.values()) + self._orders.nbytes
 
     # -- what P does ------------------------------------------------------------------------------
 
@@ -127,12 +136,12 @@ class Projector:
         The residual is formed first, as ``|W|^2 - |PW|^2`` would cancel. Its gradient is ``2 (W - P W)``.
         """
         self._check(W)
-        return SquaredNorm.apply(W.to(accumulation_dtype(W.dtype)), self._residual)[0]
+        return squared_norm_of_image(W.to(accumulation_dtype(W.dtype)), self._residual)
 
     def squared_projection(self, W: torch.Tensor) -> torch.Tensor:
         """``|P W|^2``, a scalar, twice differentiable; float32 for half precision."""
         self._check(W)
-        return SquaredNorm.apply(W.to(accumulation_dtype(W.dtype)), self._project)[0]
+        return squared_norm_of_image(W.to(accumulation_dtype(W.dtype)), self._project)
 
     def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
         """``|W - P W| / |W|`` in [0, 1], a scalar without gradient, 0 for W = 0; read it beside ``chance``."""
@@ -159,7 +168,7 @@ class Projector:
         """
         self._check(W)
         copied = self._flat is not None and not W.is_contiguous()
-        if copied or any(order is not None for order in self._orders) or accumulation_dtype(W.dtype) != W.dtype:
+        if copied or self._sorted_axes or accumulation_dtype(W.dtype) != W.dtype:
             wide = W.to(accumulation_dtype(W.dtype))
             projected = self._project(wide)
             W.copy_((wide - projected).mul_(factor).add_(projected))
@@ -227,10 +236,9 @@ class Projector:
         return tensor if self._flat is None else tensor.reshape(self._flat)
 
     def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
-        for axis, order in enumerate(self._orders):
-            if order is not None:
-                index = torch.argsort(order) if inverse else order
-                tensor = tensor.index_select(axis + offset, index.to(tensor.device))
+        for axis in self._sorted_axes:
+            index = self._orders.get(f"{axis} back" if inverse else str(axis), tensor)
+            tensor = tensor.index_select(axis + offset, index)
         return tensor
 
     def _check(self, W: object) -> None:

@@ -1,0 +1,69 @@
+"""Ours beside each peer's: seconds to build the projector, and to project a batch of weights."""
+
+import importlib.metadata
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+import intertwine as iw
+from benchmarks.peers.emlp import EMLP
+from benchmarks.peers.peer import Case, Peer, Weights
+from benchmarks.peers.record import recorded_summary
+from benchmarks.peers.symm_learning import SymmLearning
+from benchmarks.row import Row, ratio_row
+from benchmarks.settings import Settings
+from benchmarks.timing import Timing, interleaved, ratio
+
+PEERS: tuple[Peer, ...] = (SymmLearning(), EMLP())
+BATCH = 8
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    """For every installed peer two rows a case; for the others one row that says so. Always on the CPU."""
+    dims = (16,) if settings.quick else (256, 1024)
+    for peer in PEERS:
+        if importlib.util.find_spec(peer.module) is None:
+            yield Row(
+                "peers",
+                f"{peer.name}'s projector",
+                None,
+                note=f"{peer.name} is not installed. {recorded_summary(peer)}",
+            )
+            continue
+        for case in peer.cases(dims):
+            yield from _compare(peer, case, settings)
+
+
+def _compare(peer: Peer, case: Case, settings: Settings) -> Iterator[Row]:
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in peer.versions)
+    theirs_built, project = _timed(case.build)
+    ours_built, P = _timed(lambda: iw.projector(case.rep, case.rep))
+    # Built once each: libraries keep what they have built, a second time would measure a look-up.
+    times = {peer.name: Timing((theirs_built,), 1), "ours": Timing((ours_built,), 1)}
+    work = f"building the projector, {peer.name} / ours, {case.name}"
+    yield Row("peers", work, theirs_built / ours_built, timings=times, note=versions)
+    generator = np.random.default_rng(settings.seed)
+    weights = generator.standard_normal((BATCH, case.rep.dim, case.rep.dim), dtype=np.float32)
+
+    def ours() -> Weights:
+        return np.stack([P.project(torch.from_numpy(W)).numpy() for W in weights])
+
+    works = {peer.name: lambda: project(weights), "ours": ours}
+    difference = float(np.linalg.norm(project(weights) - ours()) / np.linalg.norm(weights))
+    times = interleaved(works, settings)
+    yield ratio_row(
+        "peers",
+        f"projecting {BATCH} weights, {peer.name} / ours, {case.name}",
+        ratio(times[peer.name], times["ours"]),
+        times,
+        note=f"the two projections differ by {difference:.1e} of the weights' norm",
+    )
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result

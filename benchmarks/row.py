@@ -1,0 +1,96 @@
+"""One line of the budget table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.timing import Ratio, Timing
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured, beside what it may cost.
+
+    Attributes:
+        section: the name that ``--only`` takes.
+        work: what was done, in words.
+        value: the measured number in ``unit``; None if it could not be measured, and ``note`` says why.
+        unit: ``"x"`` for a ratio of medians, otherwise ``"s"``, ``"%"``, ``"MB"``.
+        budget: the largest value allowed, the smallest one if ``at_least``; None for numbers that are only reported.
+        at_least: which of the two.
+        low, high: range over rounds.
+        timings: the times behind the value.
+        note: what a reader must know beside the number.
+        curve: for growth, the value at every size.
+        judged: False in a smoke test, whose sizes the budgets are not meant for.
+    """
+
+    section: str
+    work: str
+    value: float | None
+    unit: str = "x"
+    budget: float | None = None
+    at_least: bool = False
+    low: float | None = None
+    high: float | None = None
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    note: str = ""
+    curve: Mapping[float, float] = field(default_factory=dict)
+    judged: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """``"met"``, ``"missed"``, or why there is neither."""
+        if self.value is None:
+            return "not measured"
+        if self.budget is None:
+            return "no budget"
+        if not self.judged:
+            return "not judged"
+        met = self.value >= self.budget if self.at_least else self.value <= self.budget
+        return "met" if met else "missed"
+
+    @property
+    def budget_text(self) -> str:
+        """As in ``"<= 1.5 x"``."""
+        return "" if self.budget is None else f"{'>=' if self.at_least else '<='} {self.text(self.budget)}"
+
+    def text(self, number: float | None) -> str:
+        """A number of this row with its unit."""
+        return "" if number is None else f"{digits(number)} {self.unit}"
+
+    @property
+    def range_text(self) -> str:
+        """Smallest and largest value over the rounds."""
+        return "" if self.low is None or self.high is None else f"{digits(self.low)} .. {digits(self.high)}"
+
+    def as_dict(self) -> dict[str, object]:
+        """For the record."""
+        return {
+            "section": self.section,
+            "work": self.work,
+            "value": self.value,
+            "unit": self.unit,
+            "budget": self.budget,
+            "at_least": self.at_least,
+            "low": self.low,
+            "high": self.high,
+            "verdict": self.verdict,
+            "note": self.note,
+            "curve": {f"{x:.0f}": y for x, y in self.curve.items()},
+            "timings": {name: timing.as_dict() for name, timing in self.timings.items()},
+        }
+
+
+def digits(number: float) -> str:
+    """Three digits, or all of those before the point.
+
+    Example:
+        >>> digits(0.6624), digits(13883.76)
+        ('0.662', '13,884')
+    """
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
+
+
+def ratio_row(section: str, work: str, measured: Ratio, timings: Mapping[str, Timing], **rest: object) -> Row:
+    """A row whose value is a ratio of medians; ``rest`` as in ``Row``."""
+    return Row(section, work, measured.value, low=measured.low, high=measured.high, timings=timings, **rest)  # type: ignore[arg-type]

@@ -1,0 +1,20 @@
+"""The sections of the table by name, in the order in which they are printed."""
+
+from collections.abc import Callable, Iterator
+
+from benchmarks import constants, decay, growth, import_time, penalty, regular, sampled, training_step
+from benchmarks.peers import comparison
+from benchmarks.row import Row
+from benchmarks.settings import Settings
+
+SECTIONS: dict[str, Callable[[Settings], Iterator[Row]]] = {
+    "penalty": penalty.rows,
+    "decay": decay.rows,
+    "regular": regular.rows,
+    "growth": growth.rows,
+    "constants": constants.rows,
+    "sampled": sampled.rows,
+    "step": training_step.rows,
+    "import": import_time.rows,
+    "peers": comparison.rows,
+}
