@@ -7,7 +7,7 @@ equivariant part and the rest, ``iw.bind`` does so for a whole model.
 from importlib.metadata import PackageNotFoundError, version
 
 from intertwine import errors, nn, testing
-from intertwine.binding import Binding, bind, penalty
+from intertwine.binding import Binding, Typed, bind, penalty
 from intertwine.decay import EquivarianceDecay
 from intertwine.diagnostics import EquivarianceError, Report, equivariance_error, report
 from intertwine.errors import IntertwineError, RankZeroWarning
@@ -28,6 +28,7 @@ from intertwine.groups import (
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.chains import chain_split, subgroup_chain
+from intertwine.projectors.diagonal import diagonal_projector
 from intertwine.projectors.splits import residual_by_irreps
 from intertwine.representations import Field, Group, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
@@ -62,10 +63,12 @@ __all__ = [
     "Symmetric",
     "Tetrahedral",
     "Trivial",
+    "Typed",
     "as_representation",
     "bind",
     "chain_split",
     "decompose",
+    "diagonal_projector",
     "equivariance_error",
     "errors",
     "nn",

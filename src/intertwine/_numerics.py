@@ -33,7 +33,7 @@ def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
 def squared_norm(tensor: torch.Tensor) -> torch.Tensor:
     """``|tensor|^2`` over all entries, a real scalar, without a temporary of the tensor's size.
 
-    A dot product is twice as fast as a norm where it pays to start the threads of BLAS, which counts entries in 32 bits.
+    A dot product is twice as fast as a norm where it pays to start the threads of BLAS, which counts in 32 bits.
     """
     if not 2**17 <= tensor.numel() < 2**31:
         return torch.linalg.vector_norm(tensor).square()

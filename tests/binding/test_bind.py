@@ -27,6 +27,7 @@ class Branches(nn.Module):
         self.tied.weight = self.first.weight
         self.token = nn.Parameter(torch.randn(3, 4))
         self.conv = nn.Conv2d(1, 1, 3)
+        self.activation = nn.PReLU(4)
         self.register_buffer("mean", torch.zeros(4))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
 
@@ -60,7 +61,7 @@ def test_everything_else_by_name():
         "first.weight": "weight",
         "first.bias": "bias",
     }
-    assert binding.unaccounted == {"conv.weight": (1, 1, 3, 3), "conv.bias": (1,)}
+    assert binding.unaccounted == {"conv.weight": (1, 1, 3, 3), "conv.bias": (1,), "activation.weight": (4,)}
     assert binding.residuals()["token"].rank == 3  # one mean for each of the three free rows
     binding.project_()
     assert torch.allclose(model.token, model.token.mean(1, keepdim=True).expand(3, 4))
@@ -106,9 +107,9 @@ def test_other_libraries_representations():
         ),
         ({"first": (R, 2 * R)}, iw.errors.ShapeError, r"rep_out of dimension 4, as out_features=4; got dimension 8"),
         (
-            {"conv": (R, R)},
+            {"activation": (R, R)},
             iw.errors.ArgumentError,
-            r"module of type Linear; got a Conv2d. Type its parameters by name",
+            r"module of type Linear, Conv1d, .*; got a PReLU. Type its parameters by name",
         ),
         ({"": (R, R)}, iw.errors.ArgumentError, r"got a Branches. Type the modules inside it: 'first'"),
         ({"token": R}, iw.errors.ShapeError, r"per axis of token, shape \(3, 4\); got dimensions \(4\), from regular"),

@@ -123,7 +123,11 @@ BAD = [
     ('group = "C4 + C2"', UnknownNameError, "got 'C4 \\+ C2'"),
     ('group = "C0"\n[modules]', ArgumentError, "key group"),
     ('group = "C4"\nmodules = 3', ArgumentError, "key modules: expected a table; got 3"),
-    ('group = "C4"\n[modules]\n"0" = "regular"', ArgumentError, "key modules.'0': expected a table"),
+    (
+        'group = "C4"\n[modules]\n"0" = ["regular"]',
+        ArgumentError,
+        "key modules.'0': expected a table .in = .* or one text",
+    ),
     ('group = "C4"\n[modules]\n"0" = {in = "regular"}', ArgumentError, "key modules.'0': expected a table .in = "),
     (
         'group = "C4"\n[modules]\n"0" = {in = "regular", out = 3}',
@@ -192,3 +196,12 @@ def test_errors_keep_their_kind():
     assert issubclass(NotARepresentationError, IntertwineError)
     with pytest.raises(UnknownNameError):
         parse_representation(iw.Cyclic(4), "7")
+
+
+def test_norm_layers_have_one_representation(tmp_path):
+    path = tmp_path / "types.toml"
+    path.write_text('group = "D4"\n[modules]\n"0" = {in = "3x0+", out = "2xregular"}\n"1" = "2xregular"\n')
+    types = read_types(path)
+    assert types["1"] == 2 * iw.Dihedral(4).regular()
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.BatchNorm2d(16))
+    assert iw.bind(model, types).unaccounted == {}

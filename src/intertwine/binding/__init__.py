@@ -4,5 +4,6 @@ from intertwine.binding.bind import bind
 from intertwine.binding.binding import Binding, Residual
 from intertwine.binding.entry import Entry
 from intertwine.binding.penalty import penalty
+from intertwine.binding.typed import Typed
 
-__all__ = ["Binding", "Entry", "Residual", "bind", "penalty"]
+__all__ = ["Binding", "Entry", "Residual", "Typed", "bind", "penalty"]

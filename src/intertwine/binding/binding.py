@@ -1,8 +1,7 @@
 """A model whose parameters carry projectors: what can be measured of it and done to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch.nn.parameter import is_lazy
 from intertwine._numerics import accumulation_dtype
 from intertwine.binding.entry import Entry, parametrizations
 from intertwine.binding.forms import Form, penalty_of
-from intertwine.binding.names import nearest
+from intertwine.binding.names import axes_text, nearest
 from intertwine.binding.output_fields import project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
@@ -168,9 +167,10 @@ class Binding:
         """``W <- P W`` in place, for every typed parameter and buffer.
 
         Args:
-            preserve_norm: rescale the rows of each copy of each output field (axis 0) of a matrix to their former
-                norm: P alone takes a factor ``sqrt(rank / numel)`` off a random weight. Copies without any equivariant part
-                stay zero; biases, other vectors and buffers are projected, never rescaled.
+            preserve_norm: rescale what feeds each copy of each output field (axis 0; the outputs' axis of transposed
+                convolutions and embeddings) to its former norm: P alone takes a factor ``sqrt(rank / numel)`` off a
+                random weight. Copies without any equivariant part stay zero; biases, other vectors, norm layers and
+                buffers are projected, never rescaled.
 
         Returns:
             The binding itself.
@@ -188,15 +188,16 @@ class Binding:
         """
         self._check_writable("project_")
         for entry, tensor in self.tensors():
-            keep = preserve_norm and entry.has_output_fields
-            tensor.copy_(project_keeping_norms(entry.projector, tensor) if keep else entry.projector.project(tensor))
+            P, output = entry.projector, entry.output
+            keep = preserve_norm and output is not None and entry.kind != "buffer"
+            tensor.copy_(project_keeping_norms(P, tensor, output) if keep and output else P.project(tensor))
         return self
 
     def initialize_(self, *, generator: torch.Generator | None = None) -> "Binding":
         """The modules' own initialisation, then ``project_(preserve_norm=True)``.
 
-        Every module typed with a pair draws anew (its ``reset_parameters``); parameters typed by name keep the values
-        that they have. All are then projected, each output field rescaled to the norm that it was initialised with.
+        Every typed module draws anew (its ``reset_parameters``); parameters typed by name keep the values that they
+        have. All are then projected, each output field rescaled to the norm that it was initialised with.
 
         Args:
             generator: seeds the draws; torch's default one if None. The global generators end up as they were,
@@ -209,21 +210,29 @@ class Binding:
             ArgumentError: as ``project_``, or a typed module has no ``reset_parameters``.
         """
         self._check_writable("initialize_")
-        modules = {
-            id(m): (e.module, m) for e in self.entries if e.kind in ("weight", "bias") for m in [e.owner(self.model)]
-        }
-        for name, module in modules.values():
-            if not callable(getattr(module, "reset_parameters", None)):
+        draws = self._draws()
+        with seeded(generator, [tensor.device for _, tensor in self.tensors()]):
+            for draw in draws:
+                draw()
+        return self.project_(preserve_norm=True)
+
+    def _draws(self) -> list[Callable[[], object]]:
+        """The typed modules' own initialisations; modules inside a typed one first, as it has the last word."""
+        typed = [entry for entry in self.entries if entry.kind in ("weight", "bias")]
+        modules = {id(module): (entry.module, module) for entry in typed for module in [entry.owner(self.model)]}
+        draws = []
+        for name, module in sorted(modules.values(), key=lambda item: -len(item[0].split(".")) if item[0] else 0):
+            # nn.MultiheadAttention has it under a private name.
+            draw = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+            if not callable(draw):
                 raise ArgumentError(
                     "model",
                     expected=f"{name!r} to have reset_parameters()",
                     got=type(module).__name__,
                     advice="Initialise it, then project_(preserve_norm=True).",
                 )
-        with seeded(generator, [tensor.device for _, tensor in self.tensors()]):
-            for _, module in modules.values():
-                cast(Any, module).reset_parameters()
-        return self.project_(preserve_norm=True)
+            draws.append(draw)
+        return draws
 
     def _check_writable(self, argument: str) -> None:
         computed = [entry.name for entry in self.entries if entry.is_parametrized(self.model)]
@@ -254,16 +263,14 @@ class Binding:
     def __repr__(self) -> str:
         lines = [f"Binding({self.group}, {len(self.entries)} typed, {len(self.unaccounted)} unaccounted)"]
         for entry, tensor in self.tensors():
-            axes = ", ".join("None" if rep is None else str(rep) for rep in entry.projector.axes)
-            lines.append(
-                f"  {entry.name} {tuple(tensor.shape)}  {axes}  rank {_rank(entry, tensor)} of {tensor.numel()}"
-            )
+            axes, rank = axes_text(entry.projector), _rank(entry, tensor)
+            lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  rank {rank} of {tensor.numel()}")
         return "\n".join(lines)
 
 
 def _rank(entry: Entry, tensor: torch.Tensor) -> int:
-    """Rank of P on the tensor, axes without action counted by their length."""
-    free = [n for n, rep in zip(tensor.shape, entry.projector.axes, strict=True) if rep is None]
+    """Rank of P on the tensor, axes of any length counted by their length."""
+    free = [n for n, fixed in zip(tensor.shape, entry.projector.shape, strict=True) if fixed is None]
     return entry.projector.rank * int(np.prod(free, dtype=np.int64))
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from intertwine.binding.output_fields import OutputFields
 from intertwine.errors import UnknownNameError
 from intertwine.projectors import Projector
 
@@ -24,7 +25,8 @@ class Entry:
         module: name of the module that owns it, such as ``"encoder.0"``; ``""`` for the model itself.
         attribute: its name inside that module, such as ``"weight"``.
         projector: the projector P on the equivariant values.
-        kind: ``"weight"`` and ``"bias"`` of a module typed with a pair, ``"parameter"`` or ``"buffer"`` typed by name.
+        kind: ``"weight"`` and ``"bias"`` of a typed module, ``"parameter"`` typed by its name, or ``"buffer"``.
+        output: which output field each entry feeds; None for biases and diagonals, whose norms mean nothing.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -39,6 +41,7 @@ class Entry:
     attribute: str
     projector: Projector
     kind: Kind
+    output: OutputFields | None = None
 
     def owner(self, model: nn.Module) -> nn.Module:
         """The module of ``model`` that owns the tensor.
@@ -65,11 +68,6 @@ class Entry:
     def is_parametrized(self, model: nn.Module) -> bool:
         """Whether the tensor is computed by ``torch.nn.utils.parametrize``, hence cannot be written to."""
         return self.attribute in parametrized_names(self.owner(model))
-
-    @property
-    def has_output_fields(self) -> bool:
-        """Whether axis 0 carries output fields whose norms an initialisation keeps: matrices and more, never a bias."""
-        return self.kind != "buffer" and len(self.projector.axes) > 1
 
     def _gone(self) -> UnknownNameError:
         return UnknownNameError(

@@ -1,67 +1,74 @@
-"""How a module's parameters follow from its (rep_in, rep_out): one function a module type, found by type."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""How a module's parameters follow from its type: one function a module type, found by type."""
 
 from torch import nn
 
-from intertwine.binding.entry import Kind
-from intertwine.errors import ArgumentError, ShapeError, listing
-from intertwine.representations import Representation
+from intertwine.binding.attention import attention
+from intertwine.binding.convolutions import convolution
+from intertwine.binding.linear import embedding, linear
+from intertwine.binding.norms import NORM_TYPES, norm
+from intertwine.binding.slot import ModuleTyping, Slot, Typing
+from intertwine.errors import ArgumentError, listing
+
+# Modules typed by a pair (rep_in, rep_out).
+MODULE_TYPINGS: dict[type[nn.Module], ModuleTyping] = {
+    nn.Linear: linear,
+    nn.Conv1d: convolution,
+    nn.Conv2d: convolution,
+    nn.Conv3d: convolution,
+    nn.ConvTranspose1d: convolution,
+    nn.ConvTranspose2d: convolution,
+    nn.ConvTranspose3d: convolution,
+    nn.Embedding: embedding,
+    nn.MultiheadAttention: attention,
+}
 
 
-@dataclass(frozen=True)
-class Slot:
-    """One parameter of a module: its attribute and a representation (or None) per axis, in the tensor's own order."""
-
-    attribute: str
-    axes: tuple[Representation | None, ...]
-    kind: Kind
+def is_norm(module: nn.Module) -> bool:
+    """Whether one representation types the module, rather than a pair."""
+    return isinstance(module, NORM_TYPES)
 
 
-ModuleTyping = Callable[[nn.Module, Representation, Representation, str], tuple[Slot, ...]]
-
-
-def _linear(module: nn.Module, rep_in: Representation, rep_out: Representation, argument: str) -> tuple[Slot, ...]:
-    """``y = W x + b``: W is (out, in), b is (out,)."""
-    for name, rep, width in (("rep_in", rep_in, module.in_features), ("rep_out", rep_out, module.out_features)):
-        if rep.dim != width:
-            side = "in" if name == "rep_in" else "out"
-            raise ShapeError(
-                argument,
-                expected=f"{name} of dimension {width}, as {side}_features={width}",
-                got=f"dimension {rep.dim}, from {rep}",
-                advice="The pair is (rep_in, rep_out).",
-            )
-    weight = Slot("weight", (rep_out, rep_in.dual()), "weight")
-    return (weight,) if module.bias is None else (weight, Slot("bias", (rep_out,), "bias"))
-
-
-# Convolutions and the rest join here, each with the projector axes that its weight layout needs.
-MODULE_TYPINGS: dict[type[nn.Module], ModuleTyping] = {nn.Linear: _linear}
-
-
-def module_slots(
-    module: nn.Module, rep_in: Representation, rep_out: Representation, name: str, argument: str
-) -> tuple[Slot, ...]:
-    """The typed parameters of ``module``, by the nearest type in its ancestry.
+def module_slots(module: nn.Module, name: str, typing: Typing) -> tuple[Slot, ...]:
+    """The typed tensors of ``module``, by the nearest type in its ancestry.
 
     Raises:
-        ArgumentError: nothing is known of modules of this type.
+        ArgumentError: nothing is known of modules of this type, or it has nothing to type.
         ShapeError: the representations do not fit the module's widths.
     """
+    if is_norm(module):
+        slots = norm(module, typing)
+        if not slots:
+            raise ArgumentError(
+                typing.argument,
+                expected="a module with parameters or running statistics",
+                got=f"a {type(module).__name__} without",
+                advice="Leave it out.",
+            )
+        return slots
     for kind in type(module).__mro__:
         if kind in MODULE_TYPINGS:
-            return MODULE_TYPINGS[kind](module, rep_in, rep_out, argument)
+            return MODULE_TYPINGS[kind](module, typing)
+    raise unknown_module(module, name, typing.argument)
+
+
+def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError:
+    """The error for a module of a type of which nothing is known, with how to type what it holds."""
     prefix = f"{name}." if name else ""
-    inside = [prefix + key for key, child in module.named_modules() if key and type(child) in MODULE_TYPINGS]
+    inside = [
+        prefix + key
+        for key, child in module.named_modules()
+        if key and (type(child) in MODULE_TYPINGS or is_norm(child))
+    ]
     own = [prefix + key for key, _ in module.named_parameters(recurse=False)]
     advice = (
         f"Type the modules inside it: {listing(map(repr, inside))}."
         if inside
-        else (f"Type its parameters by name, with a representation per axis: {listing(map(repr, own))}.")
+        else f"Type its parameters by name, with a representation per axis or a Projector: {listing(map(repr, own))}."
     )
     known = listing(kind.__name__ for kind in MODULE_TYPINGS)
-    raise ArgumentError(
-        argument, expected=f"a pair for a module of type {known}", got=f"a {type(module).__name__}", advice=advice
+    return ArgumentError(
+        argument,
+        expected=f"a pair for a module of type {known}, or a representation for a norm layer",
+        got=f"a {type(module).__name__}",
+        advice=advice,
     )

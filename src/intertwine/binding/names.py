@@ -1,9 +1,10 @@
-"""Names in error messages: what there is, the nearest first."""
+"""Names in messages: what there is, the nearest first, and what a projector acts on."""
 
 import difflib
 from collections.abc import Iterable
 
 from intertwine.errors import listing
+from intertwine.projectors import Projector
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -16,3 +17,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     return listing(repr(word) for word in [*close, *(word for word in names if word not in close)])
+
+
+def axes_text(P: Projector) -> str:
+    """The representations on the axes of P, None where there is none."""
+    return ", ".join("None" if rep is None else str(rep) for rep in P.axes)

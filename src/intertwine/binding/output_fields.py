@@ -1,5 +1,6 @@
 """Projection that keeps the norm of every output field, so that deep nets do not starve."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,11 +11,44 @@ from intertwine.projectors import Projector
 from intertwine.representations import Representation
 
 
+@dataclass(frozen=True)
+class OutputFields:
+    """Which copy of which output field each entry of a weight feeds.
+
+    Attributes:
+        rep: how the group acts on the outputs; None: every row of axis 0 counts for itself.
+        axis: 0 where the outputs lead, (out, in, ...); 1 where the inputs do, as in a transposed convolution.
+        groups: for ``axis=1``: axis 1 has the outputs of one of so many groups, the one of the entry's input.
+    """
+
+    rep: Representation | None
+    axis: int = 0
+    groups: int = 1
+
+    def index(self, shape: tuple[int, ...]) -> Array:
+        """Number of the copy for each entry of a weight, shape equal to the leading axes of ``shape``.
+
+        Example:
+            >>> import intertwine as iw
+            >>> two = OutputFields(2 * iw.Cyclic(2).regular(), axis=1, groups=2)
+            >>> two.index((2, 2, 3, 3)).tolist()
+            [[0, 0], [1, 1]]
+        """
+        if self.rep is None:
+            return np.arange(shape[0])
+        copies = copy_index(self.rep)
+        if self.axis == 1:
+            return copies.reshape(self.groups, -1)[np.arange(shape[0]) * self.groups // max(1, shape[0])]
+        # A representation may span several leading axes, as a grid spans those of a table (H, W, D).
+        leading = next(k for k in range(1, len(shape) + 1) if np.prod(shape[:k], dtype=np.int64) == len(copies))
+        return copies.reshape(shape[:leading])
+
+
 @lru_cache(maxsize=256)
 def copy_index(rep: Representation) -> Array:
     """Number of the copy that each feature belongs to, shape (dim,): copies counted segment by segment.
 
-    Examples:
+    Example:
         >>> import intertwine as iw
         >>> copy_index(iw.SO(3).irreps("2x0 + 2x1")).tolist()
         [0, 1, 2, 2, 2, 3, 3, 3]
@@ -28,25 +62,24 @@ def copy_index(rep: Representation) -> Array:
     return np.concatenate(index)
 
 
-def project_keeping_norms(P: Projector, W: torch.Tensor) -> torch.Tensor:
-    """``P W``, the rows of each copy of each output field (axis 0) rescaled to the norm they had in W.
+def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -> torch.Tensor:
+    """``P W``, what feeds each copy of each output field rescaled to the norm it had in W.
 
-    Rows whose projection vanishes stay zero: there is nothing to scale up but rounding. One scale per copy of an
-    output field commutes with the group, so the result is still a fixed point of P. On an axis 0 without a
-    representation every row counts for itself.
+    Copies whose projection vanishes stay zero: there is nothing to scale up but rounding. One scale per copy of an
+    output field commutes with the group, so the result is still a fixed point of P.
     """
     wide = W.to(accumulation_dtype(W.dtype))
     projected = P.project(wide)
-    rep = P.axes[0]
-    rows = np.arange(W.shape[0]) if rep is None else copy_index(rep)
-    index = torch.from_numpy(rows).to(W.device)
+    index = torch.from_numpy(output.index(tuple(W.shape))).to(W.device)
     before, after = _copy_norms(wide, index), _copy_norms(projected, index)
     alive = after > TOLERANCES[W.dtype] * before
     scale = torch.where(alive, before / torch.where(alive, after, 1.0), 1.0)
-    return (projected * scale[index].reshape(-1, *(1,) * (W.ndim - 1))).to(W.dtype)
+    return (projected * scale[index].reshape(*index.shape, *(1,) * (W.ndim - index.ndim))).to(W.dtype)
 
 
 def _copy_norms(W: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    rows = torch.linalg.vector_norm(W.flatten(1), dim=1).square() if W.ndim > 1 else W.abs().square()
+    """The norm of all entries with the same number."""
+    entries = W.reshape(index.numel(), -1)
+    squares = torch.linalg.vector_norm(entries, dim=1).square()
     count = int(index.max()) + 1 if index.numel() else 0
-    return rows.new_zeros(count).index_add_(0, index, rows).sqrt()
+    return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt()

@@ -13,8 +13,8 @@ from intertwine.representations import Representation
 
 T = TypeVar("T")
 
-# What bind takes: (rep_in, rep_out) for a module, a representation or None per axis for a parameter.
-Types = dict[str, tuple[Representation | None, ...]]
+# What bind takes: (rep_in, rep_out) for a module, one for a norm layer, one or None per axis for a parameter.
+Types = dict[str, Representation | tuple[Representation | None, ...]]
 
 _FAMILIES: dict[str, Callable[[int], BaseGroup]] = {
     "C": groups.Cyclic,
@@ -59,13 +59,15 @@ _NAMED = re.compile(
 def read_types(path: str | Path) -> Types:
     r"""The types for ``bind`` from a TOML file.
 
-    The file has a ``group``, a table ``[modules]`` with the representations of inputs and outputs of linear layers,
-    and a table ``[parameters]`` with a list of representations, one per axis, ``""`` where the group does not act::
+    The file has a ``group``, a table ``[modules]`` with the representations of inputs and outputs of layers (one for a
+    norm layer), and a table ``[parameters]`` with a list of representations, one per axis, ``""`` where the group
+    does not act::
 
         group = "C4"
 
         [modules]
         "0" = {in = "grid(8, 8)", out = "64xregular"}
+        "1" = "64xregular"
         "2" = {in = "64xregular", out = "10xtrivial"}
 
         [parameters]
@@ -102,8 +104,12 @@ def read_types(path: str | Path) -> Types:
     types: Types = {}
     for name, value in _table(content, "modules", path).items():
         key = f"{path}, key modules.{name!r}"
+        if isinstance(value, str):
+            types[name] = _representation(group, value, key)
+            continue
         if not isinstance(value, dict) or set(value) != {"in", "out"}:
-            raise ArgumentError(key, expected='a table {in = "...", out = "..."}', got=_shown(value))
+            expected = 'a table {in = "...", out = "..."}, or one text for a norm layer'
+            raise ArgumentError(key, expected=expected, got=_shown(value))
         types[name] = tuple(_representation(group, value[end], f"{key}.{end}") for end in ("in", "out"))
     for name, value in _table(content, "parameters", path).items():
         key = f"{path}, key parameters.{name!r}"

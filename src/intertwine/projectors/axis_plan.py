@@ -12,7 +12,7 @@ from intertwine.representations.permutation_field import PermutationField
 
 # Matching like orbits tries every base point; beyond this size an orbit is simply its own field.
 MATCHED_ORBIT_SIZE = 256
-# So few segments stay where they lie, even if a field comes back: views of a few blocks cost less than sorting features.
+# So few segments stay where they lie, even if a field comes back: a few more views cost less than sorting features.
 SEPARATE_SEGMENTS = 6
 
 

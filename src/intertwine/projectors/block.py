@@ -9,6 +9,7 @@ import torch
 from intertwine._numerics import Array, nullspace
 from intertwine.errors import SizeLimitError
 from intertwine.projectors.tuple_projector import Constants, TupleProjector, copies_first, interleaved
+from intertwine.projectors.zero_weight import fixed_by_lie_group
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import fixed_constraints
 
@@ -56,4 +57,6 @@ def fixed_basis(fields: tuple[Field, ...]) -> Array:
             got=f"{names} = {size}",
             advice="Give it as a sum of smaller fields (rep.decompose() finds irreps), or use a finite subgroup.",
         )
+    if fields[0].group.is_compact and len(fields[0].algebra()) and all(field.is_orthogonal for field in fields):
+        return fixed_by_lie_group(fields)
     return nullspace(fixed_constraints(fields), "representation")

@@ -5,7 +5,6 @@ from abc import abstractmethod
 import torch
 
 from intertwine._numerics import accumulation_dtype
-from intertwine.projectors.autograd import SelfAdjoint, squared_norm_of_image
 from intertwine.projectors.projector import Projector
 from intertwine.representations import Group, Representation
 
@@ -22,6 +21,7 @@ class ClosedFormProjector(Projector):
         axes: one representation (or None) an axis of the tensor.
         shape: the tensor's shape, None on an axis of any length.
         method: what ``P.method`` says.
+        pairs: the tensor holds complex numbers as a last axis (Re, Im), after ``shape``.
         reason: why P is no projector on the fixed space of an action; empty if it is.
     """
 
@@ -32,13 +32,17 @@ class ClosedFormProjector(Projector):
         shape: tuple[int | None, ...],
         method: str,
         *,
+        pairs: bool = False,
         reason: str = "",
     ) -> None:
+        self._pairs = pairs
+        if pairs:
+            axes, shape = (*axes, None), (*shape, 2)
         super().__init__(group, axes, (), (), method, folds=tuple((n,) for n in shape), reason=reason)
 
     @abstractmethod
     def _formula(self, W: torch.Tensor) -> torch.Tensor:
-        """``D^(1/2) P D^(-1/2) W``, which is orthogonal in the plain norm; W is not changed."""
+        """``D^(1/2) P D^(-1/2) W``, which is orthogonal in the plain norm; W, complex under ``pairs``, is not changed."""
 
     def _weighted(self, W: torch.Tensor, *, inverse: bool = False) -> torch.Tensor:
         """``D^(1/2) W``, or ``D^(-1/2) W``; W itself where D = 1."""
@@ -93,7 +97,10 @@ class ClosedFormProjector(Projector):
         W.copy_((wide - projected).mul_(factor).add_(projected))
 
     def _project(self, W: torch.Tensor) -> torch.Tensor:
-        return self._formula(W.to(accumulation_dtype(W.dtype))).to(W.dtype)
+        wide = W.to(accumulation_dtype(W.dtype))
+        if not self._pairs:
+            return self._formula(wide).to(W.dtype)
+        return torch.view_as_real(self._formula(torch.view_as_complex(wide.contiguous()))).to(W.dtype)
 
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
         return W - self._project(W)

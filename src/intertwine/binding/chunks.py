@@ -1,0 +1,58 @@
+"""Channels in equal chunks: the groups of a convolution, the heads of an attention."""
+
+import numpy as np
+
+from intertwine._numerics import Array
+from intertwine.representations import Representation, Segment
+
+
+def whole_field_chunks(rep: Representation, count: int) -> tuple[tuple[Representation, ...] | None, str]:
+    """``(chunks, "")``: the representations of ``count`` equally long runs of channels, or ``(None, reason)``.
+
+    There are none where a field reaches over the end of a chunk, so that the group mixes two of them.
+
+    Example:
+        >>> import intertwine as iw
+        >>> R = iw.Cyclic(4).regular()
+        >>> whole_field_chunks(4 * R, 2)[0]
+        (Representation(C4: 2xregular), Representation(C4: 2xregular))
+        >>> whole_field_chunks(2 * R, 4)[1]
+        'a field regular reaches over the end of a chunk of 2 channels'
+    """
+    if count < 1 or rep.dim % count:
+        return None, f"{rep.dim} channels do not make {count} equal chunks"
+    size = rep.dim // count
+    chunks: list[list[Segment]] = [[]]
+    filled = 0
+    for segment in rep.segments:
+        units = [Segment(1, segment.field)] * segment.mul if segment.layout == "mul_ir" else [segment]
+        for unit in units:
+            if filled == size:
+                chunks.append([])
+                filled = 0
+            if filled + unit.dim > size:
+                return None, f"a field {unit.name} reaches over the end of a chunk of {size} channels"
+            chunks[-1].append(unit)
+            filled += unit.dim
+    return tuple(Representation(rep.group, tuple(chunk)) for chunk in chunks), ""
+
+
+def generator_permutations(rep: Representation) -> tuple[Array, Array] | None:
+    """Images and signs of the discrete generators on all features, (m, dim) each; None if no basis is permuted."""
+    images, signs = [], []
+    for segment, where in zip(rep.segments, rep.slices, strict=True):
+        table = segment.field.generator_permutations()
+        if table is None:
+            return None
+        features = np.arange(segment.dim)
+        mul, dim = segment.mul, segment.field.dim
+        copy, index = (
+            (features // dim, features % dim) if segment.layout == "mul_ir" else (features % mul, features // mul)
+        )
+        moved = table[0][:, index]
+        images.append(where.start + (copy * dim + moved if segment.layout == "mul_ir" else moved * mul + copy))
+        signs.append(table[1][:, index])
+    if not images:
+        count = len(rep.group.generator_matrices())
+        return np.zeros((count, 0), dtype=np.int64), np.ones((count, 0), dtype=np.int64)
+    return np.concatenate(images, axis=1), np.concatenate(signs, axis=1)

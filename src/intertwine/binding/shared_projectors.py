@@ -1,0 +1,58 @@
+"""The projectors of one call of ``bind``: equal types share one, and errors name the entry of ``types``."""
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+
+from intertwine.errors import IntertwineError, RankZeroWarning
+from intertwine.projectors import Projector, projector
+from intertwine.projectors.diagonal import diagonal_projector
+from intertwine.projectors.steerable import Rings
+from intertwine.representations import Representation
+
+Axes = tuple[Representation | None, ...]
+
+
+class SharedProjectors:
+    """Builds projectors and keeps them, for as long as one model is being typed."""
+
+    def __init__(self) -> None:
+        self._built: dict[Hashable, Projector] = {}
+
+    def tensor(self, argument: str, axes: Axes, shape: tuple[int, ...] | None = None) -> Projector:
+        """``projector(axes=axes, shape=shape)``, the shape only where axes are folded."""
+        folded = None if shape is None or len(shape) == len(axes) else shape
+        return self._shared((axes, folded), argument, lambda: projector(axes=axes, shape=folded))
+
+    def kernel(
+        self,
+        argument: str,
+        axes: Axes,
+        kernel: Sequence[int],
+        space: Representation | None,
+        kernel_basis: object,
+        rings: Rings | None,
+    ) -> Projector:
+        """``projector(axes=axes, kernel=kernel, ...)``; a basis is the same if it is the same object."""
+        basis = None if kernel_basis is None else id(kernel_basis)
+        key = (axes, tuple(kernel), space, basis, rings)
+        return self._shared(
+            key,
+            argument,
+            lambda: projector(axes=axes, kernel=tuple(kernel), space=space, kernel_basis=kernel_basis, rings=rings),
+        )
+
+    def diagonal(self, argument: str, rep: Representation, shape: tuple[int, ...]) -> Projector:
+        """``diagonal_projector(rep, shape=shape)``."""
+        return self._shared(("diagonal", rep, shape), argument, lambda: diagonal_projector(rep, shape=shape))
+
+    def _shared(self, key: Hashable, argument: str, build: Callable[[], Projector]) -> Projector:
+        if key not in self._built:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RankZeroWarning)  # told with the parameter's name
+                try:
+                    self._built[key] = build()
+                except IntertwineError as error:
+                    raise type(error)(
+                        f"{argument} ({error.argument})", expected=error.expected, got=error.got, advice=error.advice
+                    ) from error
+        return self._built[key]

@@ -1,0 +1,75 @@
+"""One tensor that a typed module brings, and what the functions that find such tensors are given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from intertwine.binding.entry import Kind
+from intertwine.binding.output_fields import OutputFields
+from intertwine.binding.shared_projectors import SharedProjectors
+from intertwine.binding.typed import Typed
+from intertwine.errors import ArgumentError, ShapeError
+from intertwine.groups.adapters import as_representation
+from intertwine.projectors import Projector
+from intertwine.representations import Representation
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A tensor of a module: its name inside it, the projector that it carries, the output fields that it feeds."""
+
+    name: str
+    projector: Projector
+    kind: Kind
+    output: OutputFields | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Typing:
+    """What ``types`` says of one module: checked representations, options, and how errors call it."""
+
+    argument: str
+    rep_in: Representation
+    rep_out: Representation
+    options: Typed
+    projectors: SharedProjectors
+
+    def check_width(self, name: str, rep: Representation, width: int, source: str) -> None:
+        """Whether ``rep`` is as wide as the module says.
+
+        Raises:
+            ShapeError: it is not.
+        """
+        if rep.dim != width:
+            raise ShapeError(
+                self.argument,
+                expected=f"{name} of dimension {width}, as {source}={width}",
+                got=f"dimension {rep.dim}, from {rep}",
+                advice="The pair is (rep_in, rep_out).",
+            )
+
+    def check_options(self, known: tuple[str, ...], module: nn.Module) -> None:
+        """Whether only such options are given as modules of this type have.
+
+        Raises:
+            ArgumentError: another one is.
+        """
+        for name in self.options.options:
+            if name not in known:
+                raise ArgumentError(
+                    f"{self.argument}.{name}", expected=f"None for a {type(module).__name__}", got="a value"
+                )
+
+    def representation(self, option: str, default: Representation | None) -> Representation | None:
+        """An option that is a representation, or the default."""
+        value = getattr(self.options, option)
+        return default if value is None else as_representation(value, f"{self.argument}.{option}")
+
+    def vector(self, name: str, rep: Representation, shape: tuple[int, ...] | None = None) -> Slot:
+        """A bias: a vector that the group leaves fixed."""
+        return Slot(name, self.projectors.tensor(self.argument, (rep,), shape), "bias")
+
+
+ModuleTyping = Callable[[Any, Typing], tuple[Slot, ...]]

@@ -1,0 +1,179 @@
+"""One entry of ``types``, checked: the projectors and kinds of the tensors that it names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from intertwine.binding.entry import Kind
+from intertwine.binding.model_tensors import ModelTensor
+from intertwine.binding.modules import is_norm, module_slots
+from intertwine.binding.names import axes_text
+from intertwine.binding.output_fields import OutputFields
+from intertwine.binding.shared_projectors import SharedProjectors
+from intertwine.binding.slot import Typing
+from intertwine.binding.typed import Typed
+from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
+from intertwine.groups.adapters import as_representation
+from intertwine.projectors import Projector
+from intertwine.projectors.folds import fold_axes
+from intertwine.representations import Representation
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What ``types`` asks for one tensor."""
+
+    projector: Projector
+    kind: Kind
+    argument: str
+    output: OutputFields | None
+
+
+@dataclass(frozen=True, eq=False)
+class TypingScope:
+    """What one entry of ``types`` is checked against: its name in errors, the model's tensors, projectors built."""
+
+    argument: str
+    tensors: Mapping[str, ModelTensor]
+    projectors: SharedProjectors
+
+
+def module_types(module: nn.Module, name: str, value: object, scope: TypingScope) -> dict[str, Wanted]:
+    """The tensors of a typed module by their full names."""
+    argument = scope.argument
+    prefix = f"{name}." if name else ""
+    rep_in, rep_out, options = _ends(module, value, argument)
+    for attribute, tensor in (*module._parameters.items(), *module._buffers.items()):
+        if tensor is not None and is_lazy(tensor):
+            raise lazy(prefix + attribute, argument)
+    if rep_in.group != rep_out.group:
+        raise GroupMismatchError(
+            argument,
+            expected=f"rep_out of {rep_in.group}, as rep_in is",
+            got=f"one of {rep_out.group}",
+            advice="Use rep.restrict(H) with a common subgroup.",
+        )
+    found = {}
+    for slot in module_slots(module, name, Typing(argument, rep_in, rep_out, options, scope.projectors)):
+        full = prefix + slot.name
+        if full not in scope.tensors:
+            raise ArgumentError(
+                argument,
+                expected=f"{full} to be a parameter",
+                got="a tensor that a hook computes, so that it is out of date between two forward passes",
+                advice="Use torch.nn.utils.parametrizations instead of the older weight_norm or spectral_norm, and "
+                "make pruning permanent with prune.remove.",
+            )
+        found[full] = Wanted(slot.projector, slot.kind, argument, slot.output)
+    return found
+
+
+def _ends(module: nn.Module, value: object, argument: str) -> tuple[Representation, Representation, Typed]:
+    """``rep_in``, ``rep_out`` and the options: of a pair, a Typed, or of one representation for a norm layer."""
+    pair = _plain_sequence(value)
+    if is_norm(module):
+        if pair is not None or isinstance(value, Typed):
+            raise ArgumentError(
+                argument,
+                expected=f"one representation for a {type(module).__name__}, whose inputs are like its outputs",
+                got=type(value).__name__,
+            )
+        rep = as_representation(value, argument)
+        return rep, rep, Typed(rep, rep)
+    if isinstance(value, Typed):
+        ends = [as_representation(getattr(value, end), f"{argument}.{end}") for end in ("rep_in", "rep_out")]
+        return ends[0], ends[1], value
+    if pair is None or len(pair) != 2:
+        got = type(value).__name__ if pair is None else f"{len(pair)} of them"
+        raise ArgumentError(argument, expected="a pair (rep_in, rep_out) for a module", got=got)
+    ends = [as_representation(rep, f"{argument}[{i}]") for i, rep in enumerate(pair)]
+    return ends[0], ends[1], Typed(ends[0], ends[1])
+
+
+def tensor_type(name: str, value: object, scope: TypingScope) -> Wanted:
+    """What a tensor typed by its own name carries: a Projector, or a representation per axis."""
+    argument, tensor = scope.argument, scope.tensors[name]
+    if isinstance(value, Projector):
+        P = value
+    else:
+        axes, whole = _axes(value, argument), tensor.value
+        if is_lazy(whole):
+            raise lazy(name, argument)
+        try:
+            fold_axes(axes, tuple(whole.shape))
+        except ShapeError as error:
+            widths = ", ".join("any" if rep is None else str(rep.dim) for rep in axes)
+            names = ", ".join("None" if rep is None else str(rep) for rep in axes)
+            raise ShapeError(
+                argument,
+                expected=f"a representation (or None) per axis of {name}, shape {tuple(whole.shape)}",
+                got=f"dimensions ({widths}), from {names}",
+                advice="Axes come in the tensor's own order; a representation may span several that follow each other.",
+            ) from error
+        P = scope.projectors.tensor(argument, axes, tuple(whole.shape))
+    return Wanted(P, tensor.kind, argument, OutputFields(P.axes[0]) if len(P.axes) > 1 else None)
+
+
+def _plain_sequence(value: object) -> Sequence[object] | None:
+    """``value`` if it is a tuple or list as such: e3nn's Irreps is a tuple too, but stands for one representation."""
+    return cast(Sequence[object], value) if type(value) in (tuple, list) else None
+
+
+def _axes(value: object, argument: str) -> tuple[Representation | None, ...]:
+    """The axes of a tensor typed by its name."""
+    items = _plain_sequence(value)
+    if items is None:
+        return (as_representation(value, argument),)
+    axes = tuple(None if rep is None else as_representation(rep, f"{argument}[{i}]") for i, rep in enumerate(items))
+    if not any(axis is not None for axis in axes):
+        raise ArgumentError(
+            argument,
+            expected="a representation on at least one axis",
+            got=f"{len(axes)} axes without",
+            advice="Leave the name out, or use n * G.trivial().",
+        )
+    return axes
+
+
+def check_tensor(name: str, tensor: torch.Tensor, want: Wanted) -> None:
+    """Whether the tensor has the shape and the dtype that its projector takes.
+
+    Raises:
+        ArgumentError: it is lazy.
+        ShapeError: it has another shape.
+        DtypeError: it holds integers, or real numbers under a complex representation.
+    """
+    if is_lazy(tensor):
+        raise lazy(name, want.argument)
+    P = want.projector
+    if len(P.shape) != tensor.ndim or any(n not in (None, m) for n, m in zip(P.shape, tensor.shape, strict=True)):
+        raise ShapeError(
+            want.argument,
+            expected=f"a projector for {name}, shape {tuple(tensor.shape)}",
+            got=f"one for shape {P.shape}, from {axes_text(P)}",
+        )
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        raise DtypeError(
+            want.argument, expected=f"{name} to hold floating-point or complex numbers", got=str(tensor.dtype)
+        )
+    if not tensor.is_complex() and any(axis is not None and axis.is_complex for axis in P.axes):
+        raise DtypeError(
+            want.argument,
+            expected=f"{name} to be complex, as a representation is",
+            got=str(tensor.dtype),
+            advice="Use model.to(torch.complex64).",
+        )
+
+
+def lazy(name: str, argument: str) -> ArgumentError:
+    """The error for a parameter without a shape."""
+    return ArgumentError(
+        argument,
+        expected=f"{name} to have its shape",
+        got="a lazy parameter",
+        advice="Run the model once on an example before binding.",
+    )
