@@ -42,7 +42,7 @@ class ClosedFormProjector(Projector):
 
     @abstractmethod
     def _formula(self, W: torch.Tensor) -> torch.Tensor:
-        """``D^(1/2) P D^(-1/2) W``, which is orthogonal in the plain norm; W, complex under ``pairs``, is not changed."""
+        """``D^(1/2) P D^(-1/2) W``, orthogonal in the plain norm; W is complex under ``pairs`` and is not changed."""
 
     def _weighted(self, W: torch.Tensor, *, inverse: bool = False) -> torch.Tensor:
         """``D^(1/2) W``, or ``D^(-1/2) W``; W itself where D = 1."""

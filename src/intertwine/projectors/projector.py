@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -67,11 +68,7 @@ class Projector:
         self.exact, self.reason = not reason, reason
         # The tensor's own axes that each representation spans: pixels of a kernel are two or three axes of the weight.
         self._folds = tuple((None if rep is None else rep.dim,) for rep in axes) if folds is None else folds
-        self._flat = (
-            None
-            if all(len(fold) == 1 for fold in self._folds)
-            else [-1 if fold == (None,) else int(np.prod([n or 1 for n in fold])) for fold in self._folds]
-        )
+        self._one_axis_each = all(len(fold) == 1 for fold in self._folds)
         self._plans, self._parts = plans, parts
         # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
         # write into.
@@ -167,7 +164,7 @@ class Projector:
             DtypeError: as ``project``.
         """
         self._check(W)
-        copied = self._flat is not None and not W.is_contiguous()
+        copied = not self._one_axis_each and not W.is_contiguous()
         if copied or self._sorted_axes or accumulation_dtype(W.dtype) != W.dtype:
             wide = W.to(accumulation_dtype(W.dtype))
             projected = self._project(wide)
@@ -199,7 +196,7 @@ class Projector:
                 advice="Use project() instead.",
             )
         kind = torch.complex128 if any(rep is not None and rep.is_complex for rep in self.axes) else torch.float64
-        flat = self._flat or [n for n in self.shape if n is not None]
+        flat = [prod(n for n in fold if n is not None) for fold in self._folds]
         out = torch.zeros(self.rank, *flat, dtype=kind)
         row = 0
         for part in self._parts:
@@ -233,7 +230,13 @@ class Projector:
 
     def _folded(self, tensor: torch.Tensor) -> torch.Tensor:
         """One axis per representation; a view where the tensor's strides allow."""
-        return tensor if self._flat is None else tensor.reshape(self._flat)
+        if self._one_axis_each:
+            return tensor
+        sizes, axis = [], 0
+        for fold in self._folds:
+            sizes.append(prod(tensor.shape[axis : axis + len(fold)]))
+            axis += len(fold)
+        return tensor.reshape(sizes)
 
     def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
         for axis in self._sorted_axes:

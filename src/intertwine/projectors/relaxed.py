@@ -7,8 +7,9 @@ from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 from intertwine.groups.arguments import real_array
 from intertwine.projectors.closed_form import ClosedFormProjector
+from intertwine.projectors.positions import position_axes, position_projector
 from intertwine.projectors.projector import Projector
-from intertwine.projectors.translation import Boundary, position_axes, position_projector
+from intertwine.projectors.translation import Boundary
 from intertwine.projectors.tuple_projector import Constants
 from intertwine.representations import Group
 

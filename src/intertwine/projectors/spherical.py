@@ -11,7 +11,7 @@ from intertwine.groups import SO
 from intertwine.groups.arguments import integer
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.projector import Projector
-from intertwine.projectors.spectral import NORMS, Norm
+from intertwine.projectors.spectral_modes import NORMS, Norm
 from intertwine.projectors.tuple_projector import Constants
 
 
