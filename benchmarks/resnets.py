@@ -95,9 +95,7 @@ def d4_resnet18(settings: Settings) -> TypedResNet:
     """ResNet-18 (stem 7 x 7 stride 2, max pool, 64 to 512 channels, 1000 classes), every layer typed."""
     torch.manual_seed(settings.seed)
     widths, D4 = (64, 128, 256, 512), iw.Dihedral(4)
-    stem = nn.Sequential(
-        nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
-    )
+    stem = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
     model = ResNet(2, stem, widths, 1000).to(settings.device)
     reps = [regular(D4, width) for width in widths]
     types: Types = {"stem.0": (3 * D4.trivial(), reps[0]), "stem.1": reps[0]}

@@ -7,7 +7,7 @@ without interpolation: ``(K f)(x) = sum_q K(q) f(x + q)`` over the pixels q of t
 
     rms of (K (g f))(x) - rho_out(g) (K f)(g^-1 x)  /  rms of (K f)(g^-1 x)
 
-over 16 elements g drawn from the group, 16 points x, and 16 kernels K = P W, W Gaussian.
+over 16 elements g drawn from the group, with 4 fields and 16 points x each, and 128 kernels K = P W, W Gaussian.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from intertwine.projectors.steerable import default_rings, pixel_positions
 ROOT = Path(__file__).parents[1]
 FOLDER, BASES = ROOT / "results" / "rotation_error", ROOT / "tests" / "data" / "escnn_kernels.npz"
 BANDS = {"pi/4": math.pi / 4, "pi/2": math.pi / 2, "3 pi/4": 3 * math.pi / 4}
-DRAWS, WAVES = 16, 64
+DRAWS, FIELDS, KERNELS, WAVES = 16, 4, 128, 64
 COLUMNS = ("fields", "kernel", "band", "rank", "escnn's rank", "error", "escnn's", "ours / escnn's", "degrees to 2 r")
 ABOUT = """# Rotation error of sampled steerable kernels
 
@@ -43,6 +43,8 @@ rank, and where the rank is larger the error is too. That is why the default sto
 rings lie. For random W without P the error is {unprojected:.3g} (SO(2) 1 -> 1, 3 x 3, pi/2).
 
 {verdict}
+The table shows the first seed. Draws of rotations and waves move the ratios by some percent, most at 3 pi/4. The radii
+and widths were chosen on the mean over all draws, which has a closed form for one harmonic at a time.
 
 {date}, {processor}, torch {torch}, intertwine {intertwine}. Made with `{command}` in {seconds:.0f} s.
 
@@ -128,10 +130,11 @@ def rotation_error(case: Case, side: int, projection: Projection, band: float, s
     kernel = case.dim * (side,)
     pixels = torch.from_numpy(pixel_positions(kernel))
     shape = (case.rep_out.dim, case.rep_in.dim, *kernel)
-    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(DRAWS)]
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(KERNELS)]
     kernels = torch.stack([projection(W).flatten(2) for W in drawn])
     wrong = right = 0.0
-    for g in case.rep_in.group.sample(DRAWS, generator=generator):
+    elements = case.rep_in.group.sample(DRAWS, generator=generator)
+    for g in (g for g in elements for _ in range(FIELDS)):
         waves = Waves(case.dim, case.rep_in.dim, band, generator)
         points = 20 * torch.rand(DRAWS, 1, case.dim, generator=generator, dtype=torch.float64)
         back = case.rep_in.group.standard().matrix(g).T
@@ -175,14 +178,26 @@ def not_worse(row: dict[str, object]) -> bool:
     return float(str(row["ours / escnn's"])) <= 1.0005 and int(str(row["rank"])) >= int(str(row["escnn's rank"]))
 
 
-def markdown(rows: list[dict[str, object]], header: dict[str, object]) -> str:
-    """README of the record."""
+def verdict(rows: list[dict[str, object]], seed: int) -> str:
+    """How many rows are not worse, and which are."""
+    worse = [f"{r['fields']}, {r['kernel']}, {r['band']} ({r[COLUMNS[7]]:.3g} x)" for r in rows if not not_worse(r)]
+    text = (
+        f"Seed {seed}: of {len(rows)} rows {len(rows) - len(worse)} are not worse than escnn's at equal or larger rank"
+    )
+    return text + (f"; worse: {'; '.join(worse)}." if worse else ".")
+
+
+def markdown(runs: dict[int, list[dict[str, object]]], header: dict[str, object]) -> str:
+    """README of the record, with the table of the first seed."""
+    rows = next(iter(runs.values()))
     texts = [[f"{row[c]:.3g}" if isinstance(row[c], float) else str(row[c]) for c in COLUMNS] for row in rows]
-    worse = [f"{r['fields']}, {r['kernel']}, {r['band']}" for r in rows if not not_worse(r)]
-    verdict = f"Of {len(rows)} rows {len(rows) - len(worse)} are not worse than escnn's at equal or larger rank"
-    verdict += f"; worse: {'; '.join(worse)}." if worse else "."
     facts: dict[str, object] = header["machine"]  # type: ignore[assignment]
-    about = ABOUT.format(definition=(__doc__ or "").partition("\n\n")[2].strip(), verdict=verdict, **header, **facts)
+    about = ABOUT.format(
+        definition=(__doc__ or "").partition("\n\n")[2].strip(),
+        verdict="\n".join(verdict(rows, seed) for seed, rows in runs.items()),
+        **header,
+        **facts,
+    )
     table = [COLUMNS, ["---"] * len(COLUMNS), *texts]
     return about + "\n".join(f"| {' | '.join(line)} |" for line in table) + "\n"
 
@@ -190,11 +205,11 @@ def markdown(rows: list[dict[str, object]], header: dict[str, object]) -> str:
 def main() -> None:
     """Measures and writes README.md and record.json."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rotation_error", description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the table; the next one is run too")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the record")
     options = parser.parse_args()
     start = time.perf_counter()
-    rows = list(measured(options.seed))
+    runs = {seed: list(measured(seed)) for seed in (options.seed, options.seed + 1)}
     vector = iw.SO(2).irrep(1)
     plain = Case("SO2", "SO(2) 1 -> 1", vector, vector, (3,))
     with np.load(BASES) as bases:
@@ -208,9 +223,9 @@ def main() -> None:
         "machine": machine("cpu"),
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    text = markdown(rows, header)
+    text = markdown(runs, header)
     (options.out / "README.md").write_text(text, encoding="utf-8")
-    (options.out / "record.json").write_text(json.dumps({**header, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (options.out / "record.json").write_text(json.dumps({**header, "rows": runs}, indent=1) + "\n", encoding="utf-8")
     print(text)
 
 

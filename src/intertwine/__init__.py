@@ -9,7 +9,18 @@ from importlib.metadata import PackageNotFoundError, version
 from intertwine import errors, nn, testing
 from intertwine.binding import Binding, Typed, bind, penalty
 from intertwine.decay import EquivarianceDecay
-from intertwine.diagnostics import EquivarianceError, Report, equivariance_error, report
+from intertwine.diagnostics import (
+    Breaker,
+    EquivarianceError,
+    Geometry,
+    GridAction,
+    Report,
+    equivariance_error,
+    first_breaker,
+    geometry,
+    on_grid,
+    report,
+)
 from intertwine.errors import IntertwineError, RankZeroWarning
 from intertwine.groups import (
     SO,
@@ -29,7 +40,12 @@ from intertwine.groups.adapters import as_representation
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.chains import chain_split, subgroup_chain
 from intertwine.projectors.diagonal import diagonal_projector
+from intertwine.projectors.positions import position_projector
+from intertwine.projectors.relaxed import relaxed_projector
+from intertwine.projectors.spectral import spectral_projector
+from intertwine.projectors.spherical import spherical_projector
 from intertwine.projectors.splits import residual_by_irreps
+from intertwine.projectors.translation import torus, translation_projector
 from intertwine.representations import Field, Group, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
 
@@ -41,6 +57,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 __all__ = [
     "SO",
     "Binding",
+    "Breaker",
     "Cyclic",
     "Decomposition",
     "Dihedral",
@@ -49,6 +66,8 @@ __all__ = [
     "EquivarianceError",
     "Field",
     "FiniteGroup",
+    "Geometry",
+    "GridAction",
     "Group",
     "Icosahedral",
     "IntertwineError",
@@ -71,11 +90,20 @@ __all__ = [
     "diagonal_projector",
     "equivariance_error",
     "errors",
+    "first_breaker",
+    "geometry",
     "nn",
+    "on_grid",
     "penalty",
+    "position_projector",
     "projector",
+    "relaxed_projector",
     "report",
     "residual_by_irreps",
+    "spectral_projector",
+    "spherical_projector",
     "subgroup_chain",
     "testing",
+    "torus",
+    "translation_projector",
 ]

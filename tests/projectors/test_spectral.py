@@ -342,3 +342,16 @@ def test_nothing_equivariant_is_a_warning() -> None:
         warnings.simplefilter("ignore")
         Q = spectral_projector(G.trivial(), G.trivial(), (1, 1))
     assert "real rank 1 of 2" in repr(Q)
+
+
+def test_reports_count_real_dimensions() -> None:
+    """Weights on real fields: rank and size both count real numbers, so that the total chance is P's own."""
+    G = iw.Cyclic(4)
+    P = iw.spectral_projector(G.regular(), G.regular(), modes=(6, 4))
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.randn(P.shape, dtype=torch.complex64))
+    binding = iw.bind(model, {"weight": P})
+    report = iw.report(binding, split=False)
+    assert report.parameters[0].numel == 2 * model.weight.numel() == P.ambient_dim
+    assert f"rank {P.rank} of {P.ambient_dim}" in repr(binding)
+    assert report.chance == pytest.approx((1 - P.rank / P.ambient_dim) ** 0.5)

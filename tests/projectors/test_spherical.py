@@ -137,6 +137,31 @@ def test_torch_harmonics_commutes_with_rotations() -> None:
     assert error(spherical_projector(L, L, channels=()).project(W)) < 1e-10
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("package", ["neuralop", "torch_harmonics"])
+def test_layers_of_the_real_packages_are_bound(package: str) -> None:
+    """``neuraloperator`` (in, out, l), kept as (Re, Im) and read as complex; torch-harmonics (groups, in, out, l)."""
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    if package == "neuralop":
+        from neuralop.layers.spherical_convolution import SphericalConv
+
+        layer, name = SphericalConv(3, 4, n_modes=(8, 8), factorization=None, bias=False), "weight.tensor"
+        P = spherical_projector(8, channels=(3, 4))
+    else:
+        from torch_harmonics import SpectralConvS2
+
+        layer, name = SpectralConvS2((8, 16), (8, 16), 3, 4), "weight"
+        P = spherical_projector(layer.weight.shape[-1], channels=tuple(layer.weight.shape[:-1]))
+    binding = iw.bind(layer, {name: P})
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(randn(*parameter.shape, dtype=C128 if parameter.is_complex() else torch.float64))
+    assert float(binding.penalty(strength=1.0).detach()) > 0.1
+    binding.project_()
+    assert float(binding.penalty(strength=1.0).detach()) < 1e-10
+
+
 @pytest.mark.parametrize("orders", [None, 3])
 def test_pairs_of_real_numbers_are_complex_numbers(orders: int | None) -> None:
     P, Q = (spherical_projector(3, orders, channels=(2,), pairs=pairs) for pairs in (False, True))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -263,15 +264,15 @@ class Binding:
     def __repr__(self) -> str:
         lines = [f"Binding({self.group}, {len(self.entries)} typed, {len(self.unaccounted)} unaccounted)"]
         for entry, tensor in self.tensors():
-            axes, rank = axes_text(entry.projector), _rank(entry, tensor)
-            lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  rank {rank} of {tensor.numel()}")
+            axes, free = axes_text(entry.projector), _free(entry, tensor)
+            rank = f"rank {free * entry.projector.rank} of {free * entry.projector.ambient_dim}"
+            lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  {rank}")
         return "\n".join(lines)
 
 
-def _rank(entry: Entry, tensor: torch.Tensor) -> int:
-    """Rank of P on the tensor, axes of any length counted by their length."""
-    free = [n for n, fixed in zip(tensor.shape, entry.projector.shape, strict=True) if fixed is None]
-    return entry.projector.rank * int(np.prod(free, dtype=np.int64))
+def _free(entry: Entry, tensor: torch.Tensor) -> int:
+    """How often P acts on the tensor: the product of the lengths of the axes without action."""
+    return prod(n for n, fixed in zip(tensor.shape, entry.projector.shape, strict=True) if fixed is None)
 
 
 def _residual(entry: Entry, tensor: torch.Tensor) -> Residual:
@@ -283,4 +284,4 @@ def _residual(entry: Entry, tensor: torch.Tensor) -> Residual:
             entry.name, expected="finite numbers", got="NaN or infinity", advice="The training has diverged before."
         )
     relative = min(1.0, squared**0.5 / norm) if norm else 0.0
-    return Residual(entry.name, entry.kind, tuple(W.shape), _rank(entry, W), norm, squared, relative, P.chance)
+    return Residual(entry.name, entry.kind, tuple(W.shape), P.rank * _free(entry, W), norm, squared, relative, P.chance)

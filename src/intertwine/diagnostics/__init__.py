@@ -2,7 +2,11 @@
 
 from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
+from intertwine.diagnostics.first_breaker import Breaker, first_breaker
+from intertwine.diagnostics.geometry import Geometry, LayerGeometry, geometry
 from intertwine.diagnostics.html import Bar, PictureSection, TableSection, TextSection, render_html
+from intertwine.diagnostics.kernel_plots import plot_chain, plot_kernel
+from intertwine.diagnostics.on_grid import GridAction, on_grid
 from intertwine.diagnostics.parameter_report import PairShare, ParameterReport
 from intertwine.diagnostics.plots import plot_report
 from intertwine.diagnostics.report import Report, report
@@ -10,7 +14,11 @@ from intertwine.diagnostics.unanalysed import Unanalysed
 
 __all__ = [
     "Bar",
+    "Breaker",
     "EquivarianceError",
+    "Geometry",
+    "GridAction",
+    "LayerGeometry",
     "PairShare",
     "ParameterReport",
     "PictureSection",
@@ -20,6 +28,11 @@ __all__ = [
     "Unanalysed",
     "environment",
     "equivariance_error",
+    "first_breaker",
+    "geometry",
+    "on_grid",
+    "plot_chain",
+    "plot_kernel",
     "plot_report",
     "render_html",
     "report",

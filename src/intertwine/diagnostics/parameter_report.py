@@ -1,6 +1,7 @@
 """What a report says of one parameter."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -34,7 +35,8 @@ class ParameterReport:
     Attributes:
         name: its name in the model.
         axes: the representations of its axes, as text, in the order of the tensor.
-        shape, numel, dtype: of the tensor.
+        shape, dtype: of the tensor.
+        numel: number of its entries, real and imaginary parts apart where P is linear over the reals only.
         rank: dimension of the equivariant subspace.
         method: how P is computed.
         exact: whether P belongs to a true action; ``reason`` says why not.
@@ -72,14 +74,15 @@ def measure_parameter(name: str, P: Projector, parameter: torch.Tensor, split: b
     norm, residual = float(torch.linalg.vector_norm(wide)), float(P.squared_residual(wide)) ** 0.5
     # Below the rounding of the weights themselves there are no worst blocks, only noise.
     split = split and residual > TOLERANCES.get(parameter.dtype, 0.0) * norm
+    # P counts an axis without action as one.
+    free = prod(n for n, fixed in zip(parameter.shape, P.shape, strict=True) if fixed is None)
     return ParameterReport(
         name=name,
         axes=tuple("-" if rep is None else str(rep) for rep in P.axes),
         shape=tuple(parameter.shape),
-        numel=parameter.numel(),
+        numel=P.ambient_dim * free,
         dtype=str(parameter.dtype).removeprefix("torch."),
-        # P counts an axis without action as one.
-        rank=P.rank * (parameter.numel() // P.numel if P.numel else 1),
+        rank=P.rank * free,
         method=P.method,
         exact=P.exact,
         reason=P.reason,

@@ -21,6 +21,7 @@ class ClosedFormProjector(Projector):
         axes: one representation (or None) an axis of the tensor.
         shape: the tensor's shape, None on an axis of any length.
         method: what ``P.method`` says.
+        real_linear: W is complex and P is linear over the reals only, as weights that act on real fields are.
         pairs: the tensor holds complex numbers as a last axis (Re, Im), after ``shape``.
         reason: why P is no projector on the fixed space of an action; empty if it is.
     """
@@ -33,9 +34,10 @@ class ClosedFormProjector(Projector):
         method: str,
         *,
         pairs: bool = False,
+        real_linear: bool = False,
         reason: str = "",
     ) -> None:
-        self._pairs = pairs
+        self._pairs, self._real_linear = pairs, real_linear
         if pairs:
             axes, shape = (*axes, None), (*shape, 2)
         super().__init__(group, axes, (), (), method, folds=tuple((n,) for n in shape), reason=reason)
@@ -52,6 +54,10 @@ class ClosedFormProjector(Projector):
     @abstractmethod
     def basis(self) -> torch.Tensor:
         """Basis of the equivariant subspace, orthonormal in the norm of P, shape (rank, *shape); for small cases."""
+
+    @property
+    def ambient_dim(self) -> int:
+        return 2 * self.numel if self._real_linear and not self._pairs else self.numel
 
     @property
     @abstractmethod

@@ -65,6 +65,16 @@ class OrbitProjector(TupleProjector):
         entries = self._lined_up(self._rows(block))
         return self._restored(self._put_back(entries.sub_(self._means(entries))), block)
 
+    def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
+        rows = self._rows(block)
+        if self._signed or rows.untyped_storage().data_ptr() != block.untyped_storage().data_ptr():
+            super().shrink_(block, factor)
+            return
+        entries = self._lined_up(rows)
+        entries.lerp_(self._means(entries), 1 - factor)
+        # The rows are a view of the block: what was lined up goes straight back to where it came from.
+        rows.scatter_(3, self.constants.get("gather", rows)[None, :, None, :].expand(rows.shape), entries)
+
     def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
         """Each row's entries sorted by orbit, signs taken out; a new tensor."""
         index = self.constants.get("gather", rows)[None, :, None, :].expand(rows.shape)

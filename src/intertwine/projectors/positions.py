@@ -29,9 +29,8 @@ def position_projector(
         ArgumentError: ``positions`` are no different axes of ``shape`` with known lengths.
 
     Example:
-        >>> import torch
-        >>> from intertwine.projectors.positions import position_projector
-        >>> P = position_projector((2, 2, None), (0, 1))
+        >>> import intertwine as iw, torch
+        >>> P = iw.position_projector((2, 2, None), (0, 1))
         >>> P.project(torch.arange(8.0).reshape(2, 2, 2))[0, 0].tolist(), P.rank
         ([3.0, 4.0], 1)
     """

@@ -92,6 +92,11 @@ class Projector:
         return int(np.prod([1 if n is None else n for n in self.shape], dtype=np.int64))
 
     @property
+    def ambient_dim(self) -> int:
+        """Dimension of the space in which ``rank`` counts: ``numel``; twice that for real-linear P on complex W."""
+        return self.numel
+
+    @property
     def rank(self) -> int:
         """Dimension of the equivariant subspace, the mean of the product of characters; a None axis counts as one."""
         return sum(
@@ -167,8 +172,10 @@ class Projector:
         copied = not self._one_axis_each and not W.is_contiguous()
         if copied or self._sorted_axes or accumulation_dtype(W.dtype) != W.dtype:
             wide = W.to(accumulation_dtype(W.dtype))
-            projected = self._project(wide)
-            W.copy_((wide - projected).mul_(factor).add_(projected))
+            W.copy_(torch.lerp(wide, self._project(wide), 1 - factor))
+            return
+        if self._single:
+            self._parts[0].projector.shrink_(self._parts[0].view(self._folded(W)), factor)
             return
         blocks = [(part.projector, part.view(self._folded(W))) for part in self._parts]
         # What P keeps is set aside and written back, not scaled and restored, so that rounding does not make it drift.

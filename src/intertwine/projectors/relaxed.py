@@ -65,12 +65,11 @@ def relaxed_projector(
     Source: Wang, Walters and Yu 2022, Approximately equivariant networks for imperfectly symmetric dynamics.
 
     Example:
-        >>> import torch
-        >>> from intertwine.projectors.relaxed import relaxed_projector
+        >>> import intertwine as iw, torch
         >>> w = torch.tensor([[1.0, 3.0]])
-        >>> relaxed_projector((1, 2), (1,)).project(w).tolist()
+        >>> iw.relaxed_projector((1, 2), (1,)).project(w).tolist()
         [[2.0, 2.0]]
-        >>> P = relaxed_projector((1, 2), (1,), filters=[[[1.0, 3.0]]], bank=0)
+        >>> P = iw.relaxed_projector((1, 2), (1,), filters=[[[1.0, 3.0]]], bank=0)
         >>> [round(c, 4) for c in P.project(w)[0].tolist()]
         [2.8, 2.8]
     """

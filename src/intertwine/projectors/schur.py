@@ -57,11 +57,16 @@ class SchurProjector(TupleProjector):
             return super().shrunk(block, factor)
         diagonal = block.diagonal(dim1=1, dim2=3)
         mean = diagonal.mean(-1, keepdim=True)
-        return (diagonal - mean).mul_(factor).add_(mean)
+        return torch.lerp(diagonal, mean, 1 - factor)
 
     def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
         real = self.dim > 1 and len(self.matrices) == 1
         (block.diagonal(dim1=1, dim2=3) if real else block).copy_(entries)
+
+    def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
+        entries = self.shrunk(block, factor)
+        block.mul_(factor)
+        self.write_(block, entries)
 
     def basis(self) -> Array:
         return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)

@@ -51,7 +51,7 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
         norm: P is orthogonal in the norm of the ``"operator"``, the mean over the group: every pair of conjugate
             waves counts once, which halves the entries on the line that is stored twice; or in the plain norm of the
             ``"stored"`` tensor, as weight decay has it. They differ for groups that turn that line into others (C4).
-        pairs: the weights are real with (Re, Im) as a last axis, as older layers store them; shape (..., 2).
+        pairs: the weights are real with (Re, Im) as a last axis, as some checkpoints hold them; shape (..., 2).
         space: how the group turns the wave vectors; its standard representation if None.
 
     Raises:
@@ -66,9 +66,8 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
 
     Example:
         >>> import intertwine as iw, torch
-        >>> from intertwine.projectors.spectral import spectral_projector
         >>> G = iw.Cyclic(4)
-        >>> P = spectral_projector(G.trivial(), G.trivial(), (3, 2))
+        >>> P = iw.spectral_projector(G.trivial(), G.trivial(), (3, 2))
         >>> W = torch.arange(6.0).reshape(1, 1, 3, 2).to(torch.complex64)
         >>> P.project(W)[0, 0].real.tolist()
         [[2.5, 3.0], [2.0, 2.5], [2.5, 3.0]]

@@ -45,7 +45,7 @@ class SpectralProjector(ClosedFormProjector):
         self._first, self._second = first, second
         axes = (first, second, *(None for _ in sides))
         method = "orbit" if self._inner is None else self._inner.method
-        super().__init__(group, axes, (first.dim, second.dim, *sides), method, pairs=pairs)
+        super().__init__(group, axes, (first.dim, second.dim, *sides), method, pairs=pairs, real_linear=half)
         self._entries = first.dim * second.dim * self._stored
         size = np.bincount(orbits.labels)
         own = np.bincount(orbits.labels[~orbits.conjugate], minlength=len(size))

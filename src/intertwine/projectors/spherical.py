@@ -46,7 +46,7 @@ def spherical_projector(
         fields: complex fields allow complex weights, and P is linear over the complex numbers.
         norm: P is orthogonal in the norm of the ``"operator"``, in which the orders m and -m count once together and
             m = 0 one half; or in the plain norm of the ``"stored"`` tensor, with the mean ``sum_m w_lm / (l + 1)``.
-        pairs: the weights are real with (Re, Im) as a last axis, as ``neuraloperator``'s SphericalConv stores them.
+        pairs: the weights are real with (Re, Im) as a last axis, as some checkpoints hold them; shape (..., 2).
 
     Raises:
         ArgumentError: numbers that are no positive integers, or unknown fields or norm.
@@ -54,9 +54,8 @@ def spherical_projector(
     Source: Bonev et al. 2023 (spherical Fourier neural operators); Driscoll and Healy 1994.
 
     Example:
-        >>> import torch
-        >>> from intertwine.projectors.spherical import spherical_projector
-        >>> P = spherical_projector(2, 2, channels=())
+        >>> import intertwine as iw, torch
+        >>> P = iw.spherical_projector(2, 2, channels=())
         >>> P.project(torch.tensor([[1.0 + 2j, 5.0], [3.0, 6.0 + 1j]])).real.tolist()
         [[1.0, 0.0], [5.0, 5.0]]
     """
@@ -102,7 +101,7 @@ class SphericalProjector(ClosedFormProjector):
             vectors=live * np.sqrt(metric / total), root=np.sqrt(metric[..., None] if pairs else metric)
         )
         shape = (*channels, degrees) if orders is None else (*channels, *live.shape)
-        super().__init__(SO(3), tuple(None for _ in shape), shape, "schur", pairs=pairs)
+        super().__init__(SO(3), tuple(None for _ in shape), shape, "schur", pairs=pairs, real_linear=real)
 
     @property
     def rank(self) -> int:

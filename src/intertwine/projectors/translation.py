@@ -35,8 +35,7 @@ def torus(*sides: int) -> Representation:
 
     Example:
         >>> import intertwine as iw, torch
-        >>> from intertwine.projectors.translation import torus
-        >>> rep = torus(2, 3)
+        >>> rep = iw.torus(2, 3)
         >>> rep, rep.group
         (Representation(C2 * C3: torus[2x3]), C2 * C3)
         >>> rep.act(rep.group.generators[1], torch.arange(6.0)).tolist()
@@ -80,12 +79,11 @@ def translation_projector(
         ArgumentError: sizes that are no positive integers, an unknown boundary or method.
 
     Example:
-        >>> import torch
-        >>> from intertwine.projectors.translation import translation_projector
+        >>> import intertwine as iw, torch
         >>> W = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
-        >>> translation_projector(1, 1, (3,)).project(W).tolist()
+        >>> iw.translation_projector(1, 1, (3,)).project(W).tolist()
         [[5.0, 5.0, 5.0], [5.0, 5.0, 5.0], [5.0, 5.0, 5.0]]
-        >>> translation_projector(1, 1, (3,), boundary="bounded").project(W).tolist()
+        >>> iw.translation_projector(1, 1, (3,), boundary="bounded").project(W).tolist()
         [[5.0, 4.0, 3.0], [6.0, 5.0, 4.0], [7.0, 6.0, 5.0]]
     """
     sides = check_sides("grid", grid)

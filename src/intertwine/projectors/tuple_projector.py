@@ -55,8 +55,11 @@ class TupleProjector(ABC):
 
     def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
         """The entries of ``P block + factor (block - P block)`` other than ``factor * block``, in their own memory."""
-        projected = self.project(block)
-        return (block - projected).mul_(factor).add_(projected)
+        return torch.lerp(block, self.project(block), 1 - factor)
+
+    def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
+        """``block <- P block + factor (block - P block)`` in place."""
+        block.lerp_(self.project(block), 1 - factor)
 
     def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
         """Puts the entries that ``shrunk`` gave where they belong."""
