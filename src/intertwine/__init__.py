@@ -45,6 +45,7 @@ from intertwine.projectors.relaxed import relaxed_projector
 from intertwine.projectors.spectral import spectral_projector
 from intertwine.projectors.spherical import spherical_projector
 from intertwine.projectors.splits import residual_by_irreps
+from intertwine.projectors.steerable import Rings
 from intertwine.projectors.translation import torus, translation_projector
 from intertwine.representations import Field, Group, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
@@ -78,6 +79,7 @@ __all__ = [
     "RankZeroWarning",
     "Report",
     "Representation",
+    "Rings",
     "Segment",
     "Symmetric",
     "Tetrahedral",

@@ -1,8 +1,7 @@
 """How far a function is from commuting with a group, measured on data."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 
@@ -10,6 +9,8 @@ import torch
 from torch import nn
 
 from intertwine.diagnostics.element_text import element_text
+from intertwine.diagnostics.evaluating import evaluating
+from intertwine.diagnostics.on_grid import GridAction
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, NonFiniteError, ShapeError
 from intertwine.groups.adapters import as_representation
 from intertwine.representations import Group, Representation
@@ -100,14 +101,14 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
 
     Args:
         function: takes x, returns a tensor, or a tuple of tensors if ``rep_out`` is a tuple.
-        rep_in: representation on ``axis_in`` of x, or a function ``(g, x) -> g x``, called on float64 (for images,
-            say).
+        rep_in: representation on ``axis_in`` of x; ``iw.on_grid(rep)`` for images (batch, channels, height, width),
+            whose pixels the group moves; or any function ``(g, x) -> g x``, called on float64.
         rep_out: the same for the output; a tuple of them for a function with several outputs.
         x: shape (batch, ..., rep_in.dim), floating point or complex; at least one sample.
         num_samples: for sampled groups, how many elements; a finite group of at most this order is run through
             completely.
         generator: torch generator on the CPU for the sampling.
-        group: needed only if neither ``rep_in`` nor ``rep_out`` is a representation.
+        group: needed only if both ``rep_in`` and ``rep_out`` are functions of yours.
         axis_in: the axis of x that ``rep_in`` acts on, such as 1 for channels of images that the group does not move.
         axis_out: the same for the output(s).
 
@@ -133,12 +134,12 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
     outs: Sequence[object] = rep_out if several else [rep_out]  # type: ignore[assignment]
     names = [f"rep_out[{i}]" for i in range(len(outs))] if several else ["rep_out"]
     actions, group = _actions([rep_in, *outs], ["rep_in", *names], [axis_in] + [axis_out] * len(outs), group)
-    _check_input(x)
+    check_input(x)
     elements, exact = _elements(group, num_samples, generator)
     act_in, act_outs = actions[0], actions[1:]
     absolute, relative = torch.zeros(len(elements), len(outs)), torch.zeros(len(elements), len(outs))
     absolute, relative = absolute.double(), relative.double()
-    with _evaluating(function), torch.no_grad():
+    with evaluating(function):
         wide = _wide(x)
         act_in(elements[0], wide)  # an input of another width is refused here, before the function trips over it
         reference = [_wide(y) for y in _outputs(function, x, len(outs), several)]
@@ -171,13 +172,13 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
 
 def _actions(reps: list[object], names: list[str], axes: list[int], group: Group | None) -> tuple[list[Action], Group]:
     """Actions on float64 tensors, and the group that they share."""
-    converted: list[Representation | Action] = []
+    converted: list[Representation | GridAction | Action] = []
     for rep, name in zip(reps, names, strict=True):
         # Not `callable`: representations of other libraries are callable too.
         if inspect.isroutine(rep) or isinstance(rep, nn.Module | partial):
             converted.append(rep)
             continue
-        representation = as_representation(rep, name)
+        representation = rep if isinstance(rep, GridAction) else as_representation(rep, name)
         if group is not None and representation.group != group:
             raise GroupMismatchError(
                 name,
@@ -189,14 +190,18 @@ def _actions(reps: list[object], names: list[str], axes: list[int], group: Group
         converted.append(representation)
     if group is None:
         raise ArgumentError("group", expected="the group, as rep_in and rep_out are functions", got="None")
-    return [
-        _along(rep, axis, name) if isinstance(rep, Representation) else rep
-        for rep, axis, name in zip(converted, axes, names, strict=True)
-    ], group
+    return [_action(rep, axis, name) for rep, axis, name in zip(converted, axes, names, strict=True)], group
+
+
+def _action(rep: Representation | GridAction | Action, axis: int, name: str) -> Action:
+    """``rep`` as a function (g, x) -> g x, with errors that name what the user passed."""
+    if isinstance(rep, GridAction):
+        return partial(rep, argument="x" if name == "rep_in" else "the output of function")
+    return _along(rep, axis, name) if isinstance(rep, Representation) else rep
 
 
 def _along(rep: Representation, axis: int, name: str) -> Action:
-    """``rep`` acting on ``axis``, with errors that name what the user passed."""
+    """``rep`` acting on ``axis``."""
     what = "x" if name == "rep_in" else "the output of function"
 
     def act(g: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
@@ -223,7 +228,12 @@ def _elements(group: Group, num_samples: int | None, generator: torch.Generator 
     return group.sample(num_samples or DEFAULT_SAMPLES, generator=generator), False
 
 
-def _check_input(x: object) -> None:
+def check_input(x: object) -> None:
+    """Whether x is a batch of finite numbers.
+
+    Raises:
+        ArgumentError, DtypeError, ShapeError, NonFiniteError: it is not.
+    """
     if not isinstance(x, torch.Tensor):
         raise ArgumentError("x", expected="a torch tensor of shape (batch, ..., rep_in.dim)", got=type(x).__name__)
     if not (x.is_floating_point() or x.is_complex()):
@@ -259,17 +269,3 @@ def _wide(tensor: torch.Tensor) -> torch.Tensor:
     """In float64 (complex128); on the CPU where the device has none."""
     device = "cpu" if tensor.device.type == "mps" else tensor.device
     return tensor.detach().to(device).to(torch.promote_types(tensor.dtype, torch.float64))
-
-
-@contextmanager
-def _evaluating(function: object) -> Iterator[None]:
-    """Eval mode for the modules of ``function``, each put back as it was."""
-    modules = list(function.modules()) if isinstance(function, nn.Module) else []
-    modes = [module.training for module in modules]
-    try:
-        if isinstance(function, nn.Module):
-            function.eval()
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode

@@ -1,0 +1,45 @@
+"""What one layer does to the symmetry of its grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from intertwine.diagnostics.axis_moves import AxisMove
+
+Verdict = Literal["keeps", "breaks", "depends", "unknown"]
+Sides = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a layer does to the symmetry outside its weights.
+
+    Attributes:
+        verdict: ``"keeps"``: it commutes with the group if its weights are equivariant; ``"breaks"``: it does not,
+            whatever they are; ``"depends"``: on the types of the layers around it; ``"unknown"``: nobody has looked.
+        reason: why, in numbers where there are any.
+        advice: what to do; empty where nothing is to be done.
+    """
+
+    verdict: Verdict
+    reason: str
+    advice: str = ""
+
+
+KEEPS = Finding("keeps", "its grid of samples has the symmetry of its input")
+
+
+def by(sides: Sides) -> str:
+    """``"5 x 7"``."""
+    return " x ".join(map(str, sides)) if sides else "one point"
+
+
+def unequal_output(sides: Sides, moves: Sequence[AxisMove]) -> Finding | None:
+    """The finding on an output whose sides differ along axes that the group exchanges; None if they do not."""
+    if all(sides[move.source] == sides[move.target] for move in moves):
+        return None
+    return Finding(
+        "breaks",
+        f"its output is {by(sides)}, of unequal sides along axes that the group exchanges",
+        "Use one output size for these axes.",
+    )

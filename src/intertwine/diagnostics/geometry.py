@@ -1,0 +1,158 @@
+"""Which layers of a model break a symmetry of the grid outside their weights."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine.diagnostics.axis_moves import AxisMove, axis_moves, grid_space
+from intertwine.diagnostics.evaluating import evaluating
+from intertwine.diagnostics.finding import Sides, Verdict, by
+from intertwine.diagnostics.layer_geometry import layer_finding
+from intertwine.errors import ArgumentError, ShapeError
+from intertwine.representations import Group
+
+
+@dataclass(frozen=True)
+class LayerGeometry:
+    """What one layer does to the symmetry outside its weights, on the input that it really had.
+
+    Attributes:
+        name: of the module in the model.
+        kind: its class.
+        sides_in: its input's pixels along each axis.
+        sides_out: its output's; none where it does away with them.
+        verdict: ``"keeps"``: it commutes with the group where its weights are equivariant; ``"breaks"``: it does not,
+            whatever they are; ``"depends"``: on the types of its neighbours; ``"unknown"``: not analysed.
+        reason: why.
+        advice: what to do; empty where there is nothing to do.
+    """
+
+    name: str
+    kind: str
+    sides_in: Sides
+    sides_out: Sides
+    verdict: Verdict
+    reason: str
+    advice: str
+
+    def __str__(self) -> str:
+        said = f"{self.reason}. {self.advice}" if self.advice else f"{self.reason}."
+        return f"{self.name} {self.kind}, {by(self.sides_in)} -> {by(self.sides_out)}: {self.verdict}. {said}"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What ``geometry`` found; it prints one line a layer.
+
+    Attributes:
+        group: name of the group.
+        layers: every layer with spatial geometry, in the order of execution.
+    """
+
+    group: str
+    layers: tuple[LayerGeometry, ...]
+
+    @property
+    def breaking(self) -> tuple[LayerGeometry, ...]:
+        """The layers that break the symmetry."""
+        return tuple(layer for layer in self.layers if layer.verdict == "breaks")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        count = f"{len(self.breaking)} of {len(self.layers)} layers break {self.group} outside their weights"
+        return "\n".join([count, *(f"  {layer}" for layer in self.layers)])
+
+
+def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object = None) -> Geometry:
+    """Which layers of ``model`` break the symmetry outside their weights, when it is given ``x``.
+
+    ``W = PW`` is not enough where the samples of a layer lie unevenly on the grid. The model runs once on x (eval mode,
+    no gradients, restored), and each layer is judged by the sizes that it really met. With n pixels, padding p,
+    kernel k, dilation d and stride s along an axis:
+
+    * convolutions and poolings keep a reversal of the axis iff ``(n + 2p - d(k-1) - 1) % s == 0``: 65 pixels at stride
+      2, not 64; ``ceil_mode`` and ``count_include_pad`` change nothing. ``padding="same"`` must meet an odd kernel or
+      an even dilation;
+    * transposed convolutions need ``output_padding=0``; adaptive pooling keeps every reversal; resizing keeps it by
+      whole factors, and in linear and cubic modes to any ``size``;
+    * axes that the group exchanges need equal sides and settings;
+    * Flatten and PixelShuffle move pixels into channels: the group moves them there too, which the next layer's type
+      must say.
+
+    What is padded with (zeros, reflections, copies, the other end) does not matter to turns and mirrors; to
+    translations it does. Functions called inside ``forward`` (``F.interpolate``, ``F.pad``, ``x[..., ::2]``,
+    ``x.flatten(1)``) are not modules and cannot be seen here; ``equivariance_error`` sees the whole model. Norm layers
+    and activations are in ``report``.
+
+    Args:
+        model: any module; called as ``model(x)``.
+        x: a real input, (batch, channels, *pixels) with one to three axes of pixels; its numbers do not matter.
+        group: the group; it must map pixels onto pixels.
+        space: how it turns the axes; its standard representation if None.
+
+    Raises:
+        ShapeError: x has no pixels.
+        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> stem = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 7, stride=2, padding=3), torch.nn.MaxPool2d(3, 2, 1))
+        >>> print(iw.geometry(stem, torch.zeros(1, 3, 64, 64), group=iw.Cyclic(4)).layers[0])
+        0 Conv2d, 64 x 64 -> 32 x 32: breaks. axis 0: its samples miss the centre: (n + 2p - d(k-1) - 1) % s = (64 + 6
+        - 6 - 1) % 2 = 1, not 0. Use 63 or 65 pixels in place of 64, or another stride or kernel.
+        >>> iw.geometry(stem, torch.zeros(1, 3, 65, 65), group=iw.Cyclic(4)).breaking
+        ()
+    """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    if not isinstance(group, Group):
+        raise ArgumentError("group", expected="a group, such as Dihedral(4)", got=type(group).__name__)
+    if not isinstance(x, torch.Tensor) or not 3 <= x.ndim <= 5:
+        raise ShapeError(
+            "x",
+            expected="a tensor (batch, channels, *pixels) with one to three axes of pixels",
+            got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
+        )
+    dim = x.ndim - 2
+    moves = axis_moves(grid_space(group, dim, space, "group"))
+    found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
+    handles = [
+        module.register_forward_hook(_watch(name, dim, moves, found), with_kwargs=True)
+        for name, module in model.named_modules()
+        if next(module.children(), None) is None and not isinstance(module, nn.Linear)
+    ]
+    try:
+        with evaluating(model):
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Geometry(str(group), tuple(found))
+
+
+def _watch(
+    name: str, dim: int, moves: tuple[AxisMove, ...], found: dict[LayerGeometry, None]
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        image = args[0] if args else kwargs.get("input")
+        # Max pooling gives indices beside its output where asked to.
+        result = output[0] if isinstance(output, tuple) and output else output
+        if not isinstance(image, torch.Tensor) or not isinstance(result, torch.Tensor) or image.ndim != dim + 2:
+            return
+        sides_in = tuple(image.shape[2:])
+        sides_out = tuple(result.shape[2:]) if result.ndim == dim + 2 else ()
+        finding = layer_finding(module, sides_in, sides_out, moves)
+        if finding is not None:
+            kind = type(module).__name__
+            layer = LayerGeometry(
+                name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice
+            )
+            found[layer] = None
+
+    return hook

@@ -1,0 +1,122 @@
+"""Convolutions and poolings: do their windows lie symmetrically on the grid?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.nn.modules.pooling import _MaxPoolNd
+
+from intertwine.diagnostics import axis_incidence
+from intertwine.diagnostics.axis_incidence import Incidence, Window
+from intertwine.diagnostics.axis_moves import AxisMove
+from intertwine.diagnostics.finding import KEEPS, Finding, Sides
+
+
+def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
+    """A plain convolution, of any stride, dilation and padding."""
+    windows = _convolution_windows(module, len(sides_in))
+    incidences = [
+        axis_incidence.convolution(window, n, m, module.padding_mode)
+        for window, n, m in zip(windows, sides_in, sides_out, strict=True)
+    ]
+    return _compare(windows, incidences, sides_in, moves)
+
+
+def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
+    """A transposed convolution."""
+    windows = _convolution_windows(module, len(sides_in))
+    incidences = [
+        axis_incidence.transposed_convolution(*axis) for axis in zip(windows, sides_in, sides_out, strict=True)
+    ]
+    asymmetric = _asymmetric(incidences, moves)
+    if asymmetric is None:
+        return KEEPS
+    if asymmetric.source != asymmetric.target and windows[asymmetric.source] != windows[asymmetric.target]:
+        return _differ(asymmetric, windows)
+    axis, window = asymmetric.target, windows[asymmetric.target]
+    full = (sides_in[axis] - 1) * window.stride - 2 * window.before + window.dilation * (window.kernel - 1) + 1
+    return Finding(
+        "breaks",
+        f"axis {axis}: output_padding {sides_out[axis] - full} makes pixels at the end that have no counterpart at the "
+        "beginning",
+        "Use output_padding=0 (and no output_size), with a kernel side that gives the size you need: an even kernel "
+        "doubles the sides.",
+    )
+
+
+def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
+    """Maximum, average and power-average pooling."""
+    dim = len(sides_in)
+    kernel = _per_axis(module.kernel_size, dim)
+    stride = kernel if module.stride is None else _per_axis(module.stride, dim)
+    dilation, padding = _per_axis(getattr(module, "dilation", 1), dim), _per_axis(getattr(module, "padding", 0), dim)
+    windows = [Window(k, s, d, p, p) for k, s, d, p in zip(kernel, stride, dilation, padding, strict=True)]
+    divisor = "none"
+    if not isinstance(module, _MaxPoolNd) and getattr(module, "divisor_override", None) is None:
+        divisor = "padded" if getattr(module, "count_include_pad", True) else "inside"
+    axes = zip(windows, sides_in, sides_out, strict=True)
+    return _compare(windows, [axis_incidence.pooling(*axis, divisor) for axis in axes], sides_in, moves)
+
+
+def _compare(
+    windows: Sequence[Window], incidences: Sequence[Incidence], sides: Sides, moves: Sequence[AxisMove]
+) -> Finding:
+    move = _asymmetric(incidences, moves)
+    if move is None:
+        return KEEPS
+    if move.source != move.target and windows[move.source] != windows[move.target]:
+        return _differ(move, windows)
+    axis, window, n = move.target, windows[move.target], sides[move.target]
+    if window.before != window.after:
+        return Finding(
+            "breaks",
+            f"axis {axis}: padding='same' pads {window.before} before and {window.after} after, as the kernel is even",
+            "Use an odd kernel side, or equal padding given as a number.",
+        )
+    rest = window.remainder(n)
+    taken = f"{n} + {2 * window.before} - {window.dilation * (window.kernel - 1)} - 1"
+    return Finding(
+        "breaks",
+        f"axis {axis}: its samples miss the centre: (n + 2p - d(k-1) - 1) % s = ({taken}) % {window.stride} = {rest}, "
+        "not 0",
+        f"Use {n - rest} or {n - rest + window.stride} pixels in place of {n}, or another stride or kernel.",
+    )
+
+
+def _asymmetric(incidences: Sequence[Incidence], moves: Sequence[AxisMove]) -> AxisMove | None:
+    """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one."""
+    for move in sorted(moves, key=lambda move: (move.source != move.target, move)):
+        source = incidences[move.source] if move.sign > 0 else incidences[move.source].mirrored()
+        if not source.equals(incidences[move.target]):
+            return move
+    return None
+
+
+def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
+    first, second = windows[min(move.source, move.target)], windows[max(move.source, move.target)]
+    names = {"kernel": "kernel", "stride": "stride", "dilation": "dilation", "before": "padding"}
+    differing = [
+        f"{text} {getattr(first, name)} and {getattr(second, name)}"
+        for name, text in names.items()
+        if getattr(first, name) != getattr(second, name)
+    ]
+    axes = f"axes {min(move.source, move.target)} and {max(move.source, move.target)}"
+    return Finding(
+        "breaks", f"{axes}, which the group exchanges, differ: {', '.join(differing)}", "Use the same for both."
+    )
+
+
+def _convolution_windows(module: Any, dim: int) -> list[Window]:
+    """Settings per axis; ``padding="same"`` pads the odd pixel after."""
+    axes = zip(module.kernel_size, module.stride, module.dilation, strict=True)
+    if isinstance(module.padding, str):
+        totals = [d * (k - 1) if module.padding == "same" else 0 for k, _, d in axes]
+        ends = [(total // 2, total - total // 2) for total in totals]
+    else:
+        ends = [(p, p) for p in module.padding]
+    settings = zip(module.kernel_size, module.stride, module.dilation, ends, strict=True)
+    return [Window(k, s, d, before, after) for k, s, d, (before, after) in settings]
+
+
+def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * dim
+    return values * dim if len(values) == 1 else values
