@@ -1,0 +1,130 @@
+"""``intertwine demo``: handwritten digits with a dial for symmetry breaking, all methods beside each other."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from intertwine.errors import ArgumentError, missing_extra
+from intertwine.experiments import digits_data, digits_training
+from intertwine.experiments.demo_outcome import LABELS, Outcome, outcome
+from intertwine.experiments.demo_pages import copy_record, write_outputs
+from intertwine.experiments.demo_plan import DEFAULT, FULL, SMOKE
+from intertwine.experiments.digits_training import run_digits
+from intertwine.experiments.grid import run_grid
+from intertwine.experiments.progress import Progress
+from intertwine.experiments.run_cache import RunCache, code_version
+from intertwine.experiments.tables import accuracy_table, detail_table
+
+# Modules of the extra `demo`, as they are imported.
+NEEDED = ("sklearn", "matplotlib", "rich", "jinja2")
+INTERRUPTED = 130
+CACHE = "runs.jsonl"
+
+
+def main(
+    *,
+    full: bool = False,
+    smoke: bool = False,
+    fresh: bool = False,
+    out: Path = Path("runs/demo"),
+    workers: int | None = None,
+) -> int:
+    """Runs the demo, prints its table and writes its record, pictures and pages.
+
+    Args:
+        full: six fractions, nine strengths, ten seeds; in a checkout the record goes to ``results/demo`` too.
+        smoke: two epochs: shows that it runs, measures nothing.
+        fresh: forget the runs that an earlier call left in ``out``.
+        out: folder for everything that is written.
+        workers: processes; one per core if None (one for ``smoke``).
+
+    Returns:
+        0, or 130 after Ctrl-C; finished runs are kept then, and the same call resumes.
+
+    Raises:
+        MissingExtraError: a package of the extra ``demo`` is missing.
+        ArgumentError: both ``full`` and ``smoke``, or ``out`` cannot be written to.
+    """
+    for package in NEEDED:
+        if find_spec(package) is None:
+            raise missing_extra(package, "demo")
+    if full and smoke:
+        raise ArgumentError("smoke", expected="not together with full", got="both")
+    from rich.console import Console
+
+    out = Path(out)
+    command = _command(full=full, smoke=smoke, fresh=fresh, out=out, workers=workers)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=max(130, console.width), highlight=False)
+    plan = FULL if full else SMOKE if smoke else DEFAULT
+    cache = _cache(out, fresh)
+    grid = plan.grid()
+    try:
+        console.print(f"{len(grid)} trainings for {len(plan.fractions)} fractions and {plan.num_seeds} seeds")
+        result = run_grid(
+            run_digits,
+            grid,
+            cache=cache,
+            workers=1 if smoke and workers is None else workers,
+            progress=Progress(console, "trainings"),
+        )
+        found = outcome(plan, result, command, cache.version)
+        paths = write_outputs(found, out)
+        results = _checkout(Path.cwd()) if full else None
+        if results is not None:
+            paths.insert(0, copy_record(out, results))
+    except KeyboardInterrupt:
+        kept = sum(settings in cache for settings in grid)
+        console.print(f"Interrupted: {kept} of {len(grid)} trainings are kept in {cache.path}", soft_wrap=True)
+        console.print(f"Resume with: {command.replace(' --fresh', '')}", soft_wrap=True)
+        return INTERRUPTED
+    _show(console, found)
+    console.print(f"{result.seconds:.0f} s for {len(grid) - result.resumed} trainings, {result.workers} at a time")
+    if smoke:
+        console.print("A smoke run: two epochs, the numbers mean nothing.")
+    for path in paths:
+        console.print(str(path), soft_wrap=True)
+    return 0
+
+
+def _cache(out: Path, fresh: bool) -> RunCache:
+    """The runs of earlier calls in ``out``, emptied if ``fresh``."""
+    expected = "a folder that can be written to"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        cache = RunCache(out / CACHE, code_version(digits_data, digits_training))
+        if fresh:
+            cache.clear()
+    except OSError as error:
+        raise ArgumentError("out", expected=expected, got=f"{out} ({error.strerror or error})") from error
+    if not os.access(out, os.W_OK):
+        raise ArgumentError("out", expected=expected, got=f"{out}, which is read-only")
+    return cache
+
+
+def _show(console: Any, found: Outcome) -> None:
+    console.print(detail_table(found.rows, LABELS, "f", found.chance).to_rich())
+    console.print(accuracy_table(found.rows, LABELS, "f").to_rich())
+    for line in [*found.claim(), "", *found.conclusions(), ""]:
+        console.print(line)
+
+
+def _command(*, full: bool, smoke: bool, fresh: bool, out: Path, workers: int | None) -> str:
+    """The call as one types it."""
+    words = ["intertwine", "demo"]
+    words += [option for option, given in (("--full", full), ("--smoke", smoke), ("--fresh", fresh)) if given]
+    if out != Path("runs/demo"):
+        words += ["--out", str(out)]
+    if workers is not None:
+        words += ["--workers", str(workers)]
+    return " ".join(words)
+
+
+def _checkout(folder: Path) -> Path | None:
+    """Where a checkout of this project, if ``folder`` is one, keeps the record of the demo."""
+    project = folder / "pyproject.toml"
+    if project.is_file() and 'name = "intertwine"' in project.read_text(encoding="utf-8"):
+        return folder / "results" / "demo"
+    return None

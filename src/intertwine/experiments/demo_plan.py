@@ -1,0 +1,57 @@
+"""What ``intertwine demo`` runs: fractions, seeds and the strengths that validation chooses from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from intertwine.experiments.digits_training import METHODS, DigitsSettings
+
+# The claim: ahead of plain and of exactly equivariant at this fraction.
+REFERENCE = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    Attributes:
+        fractions: settings of the dial, ``REFERENCE`` among them.
+        num_seeds: so many seeds, from 0.
+        strengths: those that validation chooses from, by method: equally many for each.
+        options: settings of the training other than the defaults.
+    """
+
+    fractions: tuple[float, ...]
+    num_seeds: int
+    strengths: Mapping[str, tuple[float, ...]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def grid(self) -> list[dict[str, Any]]:
+        """The settings of every run, seed by seed."""
+        return [
+            self.settings(fraction, seed, method, strength).to_dict()
+            for seed in range(self.num_seeds)
+            for fraction in self.fractions
+            for method in METHODS
+            for strength in self.strengths.get(method, (None,))
+        ]
+
+    def settings(self, fraction: float, seed: int, method: str, strength: float | None = None) -> DigitsSettings:
+        """One run."""
+        return DigitsSettings(fraction, seed, method, strength, **self.options)
+
+
+def _strengths(decay: tuple[float, ...], weight_decay: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
+    """By method. Momentum 0.9 makes decay act like a penalty of a tenth of its strength, so both cover one range."""
+    return {"weight_decay": weight_decay, "penalty": tuple(float(f"{s / 10:g}") for s in decay), "decay": decay}
+
+
+DEFAULT = Plan((0.0, 0.1, 0.3, 1.0), 5, _strengths((0.1, 1.0, 100.0), (1e-4, 1e-3, 1e-2)))
+FULL = Plan(
+    (0.0, 0.05, 0.1, 0.2, 0.5, 1.0),
+    10,
+    _strengths(
+        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    ),
+)
+SMOKE = Plan((0.0, 0.1), 2, _strengths((1.0, 100.0), (1e-4, 1e-2)), {"epochs": 2})

@@ -1,0 +1,192 @@
+"""One network on the digits, trained by one of the methods that the demo compares."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from intertwine.binding import Binding, bind
+from intertwine.decay import EquivarianceDecay
+from intertwine.diagnostics import equivariance_error
+from intertwine.errors import UnknownNameError, listing
+from intertwine.experiments.digits_data import CLASSES, SIDE, Digits, Split, load_digits_split, stream, turn
+from intertwine.groups import Cyclic
+from intertwine.representations import Representation
+
+WIDTH = 256
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        label: what tables and pictures call it.
+        equivariant_start: whether the initial weights are projected (norms kept); the draw is the same for all methods.
+        tuned: whether it has a strength that validation chooses.
+    """
+
+    label: str
+    equivariant_start: bool = False
+    tuned: bool = False
+
+
+METHODS = {
+    "plain": Method("plain"),
+    "equivariant_start": Method("plain, equivariant start", equivariant_start=True),
+    "weight_decay": Method("weight decay", tuned=True),
+    "augmentation": Method("augmentation"),
+    "exact": Method("exactly equivariant", equivariant_start=True),
+    "train_then_project": Method("train, then project"),
+    "penalty": Method("penalty", equivariant_start=True, tuned=True),
+    "decay": Method("decay", equivariant_start=True, tuned=True),
+}
+
+
+@dataclass(frozen=True)
+class DigitsSettings:
+    """All that a run depends on.
+
+    Attributes:
+        fraction: how many of the digits are turned.
+        seed: of split, turns, initial weights, batches and augmentation.
+        method: a key of ``METHODS``.
+        strength: of the tuned methods, else None.
+        epochs, learning_rate, momentum, batch_size: of SGD; the learning rate falls to zero along a cosine.
+        training, validation: how many digits; the rest is for the test.
+    """
+
+    fraction: float
+    seed: int
+    method: str
+    strength: float | None = None
+    epochs: int = 80
+    learning_rate: float = 0.2
+    momentum: float = 0.9
+    batch_size: int = 50
+    training: int = 300
+    validation: int = 300
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network with its binding and data, and the processor seconds that training took."""
+
+    model: nn.Sequential
+    binding: Binding
+    split: Split
+    seconds: float
+
+
+def digits_types() -> dict[str, tuple[Representation, Representation]]:
+    """C4 turns the pixels, permutes within the 64 regular fields of the hidden layers and leaves the logits alone."""
+    G = Cyclic(4)
+    hidden = WIDTH // 4 * G.regular()
+    return {"0": (G.grid(SIDE, SIDE), hidden), "2": (hidden, hidden), "4": (hidden, CLASSES * G.trivial())}
+
+
+def initial_network(seed: int) -> nn.Sequential:
+    """The perceptron 64 -> 256 -> 256 -> 10 with torch's own initialisation, the same for every method of a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(seed, "weights").initial_seed())
+        return nn.Sequential(
+            nn.Linear(SIDE * SIDE, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
+        )
+
+
+def train(settings: DigitsSettings) -> Trained:
+    """Trains one network.
+
+    With SGD the projection commutes with the step, so that ``exact`` (projected after each step) is the equivariant
+    network itself; under Adam, whose second moments see the non-equivariant gradients, it would be a handicapped one.
+
+    Raises:
+        UnknownNameError: no such method.
+    """
+    if settings.method not in METHODS:
+        raise UnknownNameError("method", expected=f"one of {listing(METHODS)}", got=repr(settings.method))
+    method, strength = METHODS[settings.method], settings.strength or 0.0
+    split = load_digits_split(settings.fraction, settings.seed, settings.training, settings.validation)
+    model = initial_network(settings.seed)
+    binding = bind(model, digits_types())
+    if method.equivariant_start:
+        binding.project_(preserve_norm=True)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=strength if settings.method == "weight_decay" else 0.0,
+    )
+    if settings.method in ("exact", "decay"):
+        EquivarianceDecay(optimizer, binding, strength=math.inf if settings.method == "exact" else strength)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
+    batches, augmentation = stream(settings.seed, "batches"), stream(settings.seed, "augmentation")
+    x, y = split.training.x, split.training.y
+    # Processor time: a run shares the machine with others.
+    start = time.process_time()
+    for _ in range(settings.epochs):
+        for batch in torch.randperm(len(y), generator=batches).split(settings.batch_size):
+            images = x[batch]
+            if settings.method == "augmentation":
+                images = turn(images, torch.randint(4, (len(batch),), generator=augmentation))
+            loss = F.cross_entropy(model(images), y[batch])
+            if settings.method == "penalty":
+                loss = loss + binding.penalty(strength)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+    if settings.method == "train_then_project":
+        binding.project_()
+    return Trained(model, binding, split, time.process_time() - start)
+
+
+def run_digits(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Trains and measures one network: a run of the grid.
+
+    Returns:
+        ``test_accuracy``, ``validation_accuracy``, ``validation_loss``; ``equivariance_error`` on the test digits
+        (relative, worst turn) and ``equivariance_error_mean``; ``relative_residual`` of all weights together and
+        ``residuals`` by tensor; ``seconds`` of training (processor time). Weights that are not finite have infinite
+        loss, error and residual.
+    """
+    trained = train(DigitsSettings(**settings))
+    validation_loss, validation_accuracy = _scores(trained.model, trained.split.validation)
+    _, test_accuracy = _scores(trained.model, trained.split.test)
+    result: dict[str, Any] = {
+        "test_accuracy": test_accuracy,
+        "validation_accuracy": validation_accuracy,
+        "validation_loss": validation_loss,
+        "seconds": trained.seconds,
+    }
+    if not math.isfinite(validation_loss) or not all(bool(p.isfinite().all()) for p in trained.model.parameters()):
+        infinite = dict.fromkeys(("equivariance_error", "equivariance_error_mean", "relative_residual"), math.inf)
+        return result | infinite | {"validation_loss": math.inf, "residuals": {}}
+    types = digits_types()
+    error = equivariance_error(trained.model, types["0"][0], types["4"][1], trained.split.test.x)
+    residuals = trained.binding.residuals()
+    norm = math.fsum(entry.norm**2 for entry in residuals.values())
+    squared = math.fsum(entry.squared_residual for entry in residuals.values())
+    return result | {
+        "equivariance_error": error.relative_worst,
+        "equivariance_error_mean": error.relative_mean,
+        "relative_residual": math.sqrt(squared / norm) if norm else 0.0,
+        "residuals": {name: entry.relative_residual for name, entry in residuals.items()},
+    }
+
+
+def _scores(model: nn.Module, digits: Digits) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    with torch.no_grad():
+        logits = model(digits.x)
+    right = int((logits.argmax(1) == digits.y).sum())
+    return F.cross_entropy(logits, digits.y).item(), right / len(digits.y)

@@ -1,0 +1,91 @@
+"""Finished runs of a grid in one file of JSON lines: each is kept the moment it is there."""
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Run = dict[str, Any]
+
+
+class RunCache:
+    """Results by settings, in a file with a line per run, written by one process.
+
+    A line is ``{"key", "settings", "result"}``; the key digests the settings and the version of the code, so that runs
+    of other code stay in the file unused. A line cut short by a crash is skipped.
+
+    Args:
+        path: the file; it and its folder are made at the first ``add``.
+        version: what the results depend on besides the settings, see ``code_version``.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.jsonl"
+        >>> RunCache(path, "1").add({"seed": 0}, {"accuracy": 0.5})
+        >>> RunCache(path, "1")[{"seed": 0}], {"seed": 0} in RunCache(path, "2")
+        ({'accuracy': 0.5}, False)
+    """
+
+    def __init__(self, path: Path, version: str) -> None:
+        self.path, self.version = Path(path), version
+        self._results: dict[str, Run] = {}
+        self._complete = True
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        self._complete = not text or text.endswith("\n")
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                self._results[entry["key"]] = entry["result"]
+            except (ValueError, TypeError, KeyError):
+                continue
+
+    def __contains__(self, settings: Mapping[str, Any]) -> bool:
+        return self._key(settings) in self._results
+
+    def __getitem__(self, settings: Mapping[str, Any]) -> Run:
+        return self._results[self._key(settings)]
+
+    def add(self, settings: Mapping[str, Any], result: Run) -> None:
+        """Keeps a result, on disk when this returns."""
+        key = self._key(settings)
+        line = json.dumps({"key": key, "settings": dict(settings), "result": result}) + "\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line if self._complete else "\n" + line)
+            file.flush()
+            os.fsync(file.fileno())
+        self._complete = True
+        self._results[key] = result
+
+    def clear(self) -> None:
+        """Forgets everything, on disk too."""
+        self.path.unlink(missing_ok=True)
+        self._results.clear()
+        self._complete = True
+
+    def _key(self, settings: Mapping[str, Any]) -> str:
+        text = json.dumps([self.version, dict(settings)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def code_version(*objects: Callable[..., Any] | Any) -> str:
+    """A digest of the source files that define ``objects``, and of the versions of torch and of this library.
+
+    Example:
+        >>> len(code_version(RunCache))
+        12
+    """
+    from intertwine.diagnostics import environment
+
+    versions = environment()
+    digest = hashlib.sha256(f"{versions['intertwine']} {versions['torch']}".encode())
+    for thing in objects:
+        source = inspect.getsourcefile(thing)
+        digest.update(Path(source).read_bytes() if source else repr(thing).encode())
+    return digest.hexdigest()[:12]

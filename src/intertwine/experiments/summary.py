@@ -1,0 +1,54 @@
+"""Means over seeds with their standard errors, and paired comparisons."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``mean`` and ``standard_error`` (deviation over the root of the count; NaN for one value) of ``values``."""
+
+    mean: float
+    standard_error: float
+    values: tuple[float, ...]
+
+    def to_dict(self, digits: int = 6) -> dict[str, Any]:
+        """For a record: rounded to so many significant digits, NaN and infinity as None."""
+        rounded = {name: _rounded(value, digits) for name, value in asdict(self).items() if name != "values"}
+        return rounded | {"values": [_rounded(value, digits) for value in self.values]}
+
+    def text(self, decimals: int = 3) -> str:
+        """``0.912 ± 0.003``; without the error where there is none."""
+        error = f" ± {self.standard_error:.{decimals}f}" if math.isfinite(self.standard_error) else ""
+        return f"{self.mean:.{decimals}f}{error}"
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean and standard error of independent values.
+
+    Example:
+        >>> summarise([1.0, 2.0, 3.0]).text()
+        '2.000 ± 0.577'
+    """
+    values = tuple(float(value) for value in values)
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2 or not math.isfinite(mean):
+        return Summary(mean, math.nan, values)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return Summary(mean, math.sqrt(variance / len(values)), values)
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Summary:
+    """Differences ``first - second`` seed by seed: what the seeds share (data, initial weights) cancels.
+
+    Example:
+        >>> paired([0.9, 0.8], [0.8, 0.7]).text()
+        '0.100 ± 0.000'
+    """
+    return summarise([a - b for a, b in zip(first, second, strict=True)])
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
