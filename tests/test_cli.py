@@ -180,6 +180,7 @@ def test_demo_passes_its_options_on(monkeypatch):
     result = run("demo", "--smoke", "--workers", "2", "--out", "somewhere", "--fresh")
     assert result.exit_code == 3, result.output
     assert {name: str(value) for name, value in seen.items()} == {
+        "model": "mlp",
         "full": "False",
         "out": "somewhere",
         "fresh": "True",

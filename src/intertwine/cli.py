@@ -85,7 +85,10 @@ def application() -> Any:
         full: Annotated[
             bool, typer.Option("--full", help="Every fraction, strength and seed, as in the committed record.")
         ] = False,
-        out: Annotated[Path, typer.Option(help="Folder for tables, pictures and records.")] = Path("runs/demo"),
+        model: Annotated[str, typer.Option(help="The network: mlp or cnn.")] = "mlp",
+        out: Annotated[
+            Path | None, typer.Option(help="Folder for tables, pictures and records; runs/demo or runs/demo-cnn.")
+        ] = None,
         fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left there.")] = False,
         workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core if not given.")] = None,
         smoke: Annotated[
@@ -100,7 +103,7 @@ def application() -> Any:
                 if error.name is not None and error.name.partition(".")[0] != "intertwine":
                     raise missing_extra(error.name, "demo") from error
                 raise
-            code = demo.main(full=full, out=out, fresh=fresh, workers=workers, smoke=smoke)
+            code = demo.main(model=model, full=full, out=out, fresh=fresh, workers=workers, smoke=smoke)
         raise typer.Exit(code or 0)
 
     return app

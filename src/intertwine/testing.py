@@ -278,11 +278,12 @@ def _assert_fixed(P: Projector, W: torch.Tensor, PW: torch.Tensor, atol: float, 
 
 
 def _moved(P: Projector, g: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
-    """``g W``: one representation an axis."""
+    """``g W``: one representation an axis, or several of its axes."""
+    moved = P.folded(W)
     for axis, rep in enumerate(P.axes):
         if rep is not None:
-            W = rep.act(g, W.movedim(axis, -1)).movedim(-1, axis)
-    return W
+            moved = rep.act(g, moved.movedim(axis, -1)).movedim(-1, axis)
+    return moved.reshape(W.shape)
 
 
 def _assert_algebra(group: Group, atol: float) -> None:

@@ -106,7 +106,20 @@ def test_interruption_says_how_to_resume(tmp_path, capsys, monkeypatch):
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 3
 
 
+def test_the_convolutional_network_has_its_own_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert demo.main(model="cnn", smoke=True) == 0
+    folder = tmp_path / "runs" / "demo-cnn"
+    assert {path.name for path in folder.iterdir()} == FILES | {"runs.jsonl"}
+    record = json.loads((folder / "record.json").read_text())
+    assert record["command"] == "intertwine demo --model cnn --smoke"
+    assert record["settings"]["model"] == "cnn"
+    assert "convolutional network" in (folder / "README.md").read_text()
+
+
 def test_refusals(tmp_path, monkeypatch):
+    with pytest.raises(iw.errors.UnknownNameError, match="model: expected one of mlp, cnn; got 'rnn'"):
+        demo.main(model="rnn", smoke=True, out=tmp_path)
     with pytest.raises(iw.errors.ArgumentError, match="smoke: expected not together with full"):
         demo.main(full=True, smoke=True, out=tmp_path)
     (tmp_path / "file").touch()
@@ -119,11 +132,11 @@ def test_refusals(tmp_path, monkeypatch):
 
 
 def test_a_checkout_gets_the_record(tmp_path, out):
-    assert demo._checkout(tmp_path) is None
+    assert demo._checkout(tmp_path, "demo") is None
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n')
-    assert demo._checkout(tmp_path) is None
+    assert demo._checkout(tmp_path, "demo") is None
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "intertwine"\n')
-    assert demo._checkout(tmp_path) == tmp_path / "results" / "demo"
+    assert demo._checkout(tmp_path, "demo") == tmp_path / "results" / "demo"
 
 
 def test_the_record_is_copied_without_the_page(tmp_path, out):

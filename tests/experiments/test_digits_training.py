@@ -7,6 +7,7 @@ import intertwine as iw
 from intertwine.experiments.digits_training import (
     METHODS,
     DigitsSettings,
+    digits_ends,
     digits_types,
     initial_network,
     run_digits,
@@ -30,9 +31,10 @@ def test_a_run_depends_on_its_settings_alone(method):
     assert set(first["residuals"]) == {f"{n}.{kind}" for n in (0, 2, 4) for kind in ("weight", "bias")}
 
 
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
 @pytest.mark.parametrize("method", ["exact", "train_then_project"])
-def test_projected_networks_are_equivariant(method):
-    result = run_digits(DigitsSettings(0.3, 0, method, **SHORT).to_dict())
+def test_projected_networks_are_equivariant(method, model):
+    result = run_digits(DigitsSettings(0.3, 0, method, model=model, **SHORT).to_dict())
     assert result["relative_residual"] < 1e-6
     assert result["equivariance_error"] < 1e-5
 
@@ -69,6 +71,21 @@ def test_diverged_runs_are_reported_not_raised():
     result = run_digits(DigitsSettings(0.0, 0, "plain", epochs=1, learning_rate=1e30).to_dict())
     assert math.isinf(result["validation_loss"])
     assert math.isinf(result["equivariance_error"])
+
+
+def test_the_convolutional_network_is_bound_whole_and_breaks_nothing():
+    model, types = initial_network(0, "cnn"), digits_types("cnn")
+    assert not iw.bind(model, types).unaccounted
+    pixels, logits = digits_ends()
+    x = torch.randn(20, pixels.dim, generator=torch.Generator().manual_seed(0))
+    assert float(iw.equivariance_error(model, pixels, logits, x)) > 0.1
+    iw.bind(model, types).project_(preserve_norm=True)
+    assert float(iw.equivariance_error(model, pixels, logits, x)) < 1e-5
+
+
+def test_unknown_network():
+    with pytest.raises(iw.errors.UnknownNameError, match=r"model: expected one of mlp, cnn.*got 'rnn'"):
+        train(DigitsSettings(0.0, 0, "plain", model="rnn"))
 
 
 def test_unknown_method():

@@ -280,3 +280,29 @@ def test_block_form_is_small() -> None:
     dense = P.numel * P.rank * 8
     assert P.constant_bytes * 1000 <= dense
     assert math.isfinite(P.chance)
+
+
+@pytest.mark.parametrize("name", ["C4 3x3", "D4 2x2", "T 3^3", "reflection 1d"])
+def test_kernels_pass_the_shipped_assertion_and_split_by_irreps(name: str) -> None:
+    """Pixels are one axis of the projector and several of the weight: what goes axis by axis must fold them."""
+    rep_in, rep_out, kernel, space = EXACT[name]()
+    P = iw.projector(rep_in, rep_out, kernel=kernel, space=space)
+    iw.testing.assert_projector(P)
+    K = randn(*P.shape)
+    split = iw.residual_by_irreps(P, K)
+    assert sum(entry.squared_residual for entry in split.entries) == pytest.approx(
+        float(P.squared_residual(K)), rel=1e-10
+    )
+    assert split.total == pytest.approx(float(P.squared_residual(K)), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["SO2", "SO3"])
+def test_steerable_kernels_split_too(name: str) -> None:
+    build, kernel = STEERABLE[name]
+    P = iw.projector(build(), build(), kernel=kernel)
+    iw.testing.assert_projector(P)
+    K = randn(*P.shape)
+    split = iw.residual_by_irreps(P, K)
+    assert sum(entry.squared_residual for entry in split.entries) == pytest.approx(
+        float(P.squared_residual(K)), rel=1e-10
+    )

@@ -1,16 +1,17 @@
 """``intertwine demo``: handwritten digits with a dial for symmetry breaking, all methods beside each other."""
 
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from intertwine.errors import ArgumentError, missing_extra
+from intertwine.errors import ArgumentError, UnknownNameError, listing, missing_extra
 from intertwine.experiments import digits_data, digits_training
 from intertwine.experiments.demo_outcome import LABELS, Outcome, outcome
 from intertwine.experiments.demo_pages import copy_record, write_outputs
-from intertwine.experiments.demo_plan import DEFAULT, FULL, SMOKE
-from intertwine.experiments.digits_training import run_digits
+from intertwine.experiments.demo_plan import PLANS
+from intertwine.experiments.digits_training import NETWORKS, run_digits
 from intertwine.experiments.grid import run_grid
 from intertwine.experiments.progress import Progress
 from intertwine.experiments.run_cache import RunCache, code_version
@@ -24,19 +25,22 @@ CACHE = "runs.jsonl"
 
 def main(
     *,
+    model: str = "mlp",
     full: bool = False,
     smoke: bool = False,
     fresh: bool = False,
-    out: Path = Path("runs/demo"),
+    out: Path | None = None,
     workers: int | None = None,
 ) -> int:
     """Runs the demo, prints its table and writes its record, pictures and pages.
 
     Args:
-        full: six fractions, nine strengths, ten seeds; in a checkout the record goes to ``results/demo`` too.
+        model: ``"mlp"``, a perceptron, or ``"cnn"``, a convolutional network.
+        full: six fractions, nine strengths, ten seeds (five for ``"cnn"``); in a checkout the record goes to
+            ``results/demo`` (``results/demo-cnn``) too.
         smoke: two epochs: shows that it runs, measures nothing.
         fresh: forget the runs that an earlier call left in ``out``.
-        out: folder for everything that is written.
+        out: folder for everything that is written; ``runs/demo`` or ``runs/demo-cnn`` if None.
         workers: processes; one per core if None (one for ``smoke``).
 
     Returns:
@@ -44,6 +48,7 @@ def main(
 
     Raises:
         MissingExtraError: a package of the extra ``demo`` is missing.
+        UnknownNameError: no such ``model``.
         ArgumentError: both ``full`` and ``smoke``, or ``out`` cannot be written to.
     """
     for package in NEEDED:
@@ -51,14 +56,18 @@ def main(
             raise missing_extra(package, "demo")
     if full and smoke:
         raise ArgumentError("smoke", expected="not together with full", got="both")
+    if model not in NETWORKS:
+        raise UnknownNameError("model", expected=f"one of {listing(NETWORKS)}", got=repr(model))
     from rich.console import Console
 
-    out = Path(out)
-    command = _command(full=full, smoke=smoke, fresh=fresh, out=out, workers=workers)
+    standard = Path("runs") / _folder(model)
+    out = standard if out is None else Path(out)
+    options = {"--model cnn": model == "cnn", "--full": full, "--smoke": smoke, "--fresh": fresh}
+    command = _command(options, None if out == standard else out, workers)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(width=max(130, console.width), highlight=False)
-    plan = FULL if full else SMOKE if smoke else DEFAULT
+    plan = PLANS[model, "full" if full else "smoke" if smoke else "default"]
     cache = _cache(out, fresh)
     grid = plan.grid()
     try:
@@ -72,7 +81,7 @@ def main(
         )
         found = outcome(plan, result, command, cache.version)
         paths = write_outputs(found, out)
-        results = _checkout(Path.cwd()) if full else None
+        results = _checkout(Path.cwd(), _folder(model)) if full else None
         if results is not None:
             paths.insert(0, copy_record(out, results))
     except KeyboardInterrupt:
@@ -111,20 +120,24 @@ def _show(console: Any, found: Outcome) -> None:
         console.print(line)
 
 
-def _command(*, full: bool, smoke: bool, fresh: bool, out: Path, workers: int | None) -> str:
+def _command(options: Mapping[str, bool], out: Path | None, workers: int | None) -> str:
     """The call as one types it."""
-    words = ["intertwine", "demo"]
-    words += [option for option, given in (("--full", full), ("--smoke", smoke), ("--fresh", fresh)) if given]
-    if out != Path("runs/demo"):
+    words = ["intertwine", "demo", *(option for option, given in options.items() if given)]
+    if out is not None:
         words += ["--out", str(out)]
     if workers is not None:
         words += ["--workers", str(workers)]
     return " ".join(words)
 
 
-def _checkout(folder: Path) -> Path | None:
+def _folder(model: str) -> str:
+    """Under ``runs/`` and ``results/``."""
+    return "demo" if model == "mlp" else f"demo-{model}"
+
+
+def _checkout(folder: Path, name: str) -> Path | None:
     """Where a checkout of this project, if ``folder`` is one, keeps the record of the demo."""
     project = folder / "pyproject.toml"
     if project.is_file() and 'name = "intertwine"' in project.read_text(encoding="utf-8"):
-        return folder / "results" / "demo"
+        return folder / "results" / name
     return None

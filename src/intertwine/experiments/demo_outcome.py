@@ -157,7 +157,7 @@ def outcome(plan: Plan, result: GridResult, command: str, code: str) -> Outcome:
     """Rows, verdicts and record of a finished grid."""
     curves = rows_by_strength(result.runs, "fraction")
     rows = select(curves)
-    residuals = bind(initial_network(0), digits_types()).residuals().values()
+    residuals = bind(initial_network(0, plan.model), digits_types(plan.model)).residuals().values()
     rank, numel = sum(entry.rank for entry in residuals), sum(math.prod(entry.shape) for entry in residuals)
     head = provenance(command, ("scikit-learn",)) | {
         "code": code,

@@ -8,7 +8,7 @@ from intertwine.diagnostics import PictureSection, TableSection, TextSection, re
 from intertwine.diagnostics.html import Section
 from intertwine.experiments.demo_outcome import LABELS, NOTES, Outcome
 from intertwine.experiments.demo_plan import REFERENCE
-from intertwine.experiments.digits_training import train
+from intertwine.experiments.digits_training import NETWORKS, train
 from intertwine.experiments.figures import plot_dial, plot_error_accuracy
 from intertwine.experiments.grid import one_thread
 from intertwine.experiments.record import write_record, write_text
@@ -109,6 +109,7 @@ def _training(found: Outcome) -> str:
         f"{LABELS[method]} {', '.join(f'{s:g}' for s in values)}" for method, values in found.plan.strengths.items()
     )
     return (
+        f"The network: {NETWORKS[settings.model]}. "
         f"{settings.training} training and {settings.validation} validation digits, the rest of the 1797 for the test; "
         f"{found.plan.num_seeds} seeds; {rest}, for all methods. Strengths: {strengths}."
     )

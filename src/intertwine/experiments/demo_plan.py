@@ -1,7 +1,7 @@
 """What ``intertwine demo`` runs: fractions, seeds and the strengths that validation chooses from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from intertwine.experiments.digits_training import METHODS, DigitsSettings
@@ -25,6 +25,11 @@ class Plan:
     num_seeds: int
     strengths: Mapping[str, tuple[float, ...]]
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The network, a key of ``NETWORKS``."""
+        return self.settings(REFERENCE, 0, "plain").model
 
     def grid(self) -> list[dict[str, Any]]:
         """The settings of every run, seed by seed."""
@@ -55,3 +60,13 @@ FULL = Plan(
     ),
 )
 SMOKE = Plan((0.0, 0.1), 2, _strengths((1.0, 100.0), (1e-4, 1e-2)), {"epochs": 2})
+# A convolutional run takes twice as long as one of the perceptron, so it gets half the epochs.
+_CNN = {"model": "cnn", "epochs": 40}
+PLANS = {
+    ("mlp", "default"): DEFAULT,
+    ("mlp", "full"): FULL,
+    ("mlp", "smoke"): SMOKE,
+    ("cnn", "default"): replace(DEFAULT, options=_CNN),
+    ("cnn", "full"): replace(FULL, num_seeds=5, options=_CNN),
+    ("cnn", "smoke"): replace(SMOKE, options=_CNN | {"epochs": 2}),
+}

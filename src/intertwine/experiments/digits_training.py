@@ -19,6 +19,13 @@ from intertwine.groups import Cyclic
 from intertwine.representations import Representation
 
 WIDTH = 256
+# Regular fields of the convolutional network's layers.
+FIELDS = (8, 16)
+NETWORKS = {
+    "mlp": "a perceptron 64 -> 256 -> 256 -> 10 with ReLU: pixels turn, hidden layers are 64 regular fields",
+    "cnn": "a convolutional network with ReLU: 3x3 to 8 regular fields, 2x2 with stride 2 to 16, 3x3 to 16, a "
+    "linear map of channels times pixels to 10",
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class DigitsSettings:
         strength: of the tuned methods, else None.
         epochs, learning_rate, momentum, batch_size: of SGD; the learning rate falls to zero along a cosine.
         training, validation: how many digits; the rest is for the test.
+        model: a key of ``NETWORKS``.
     """
 
     fraction: float
@@ -71,6 +79,7 @@ class DigitsSettings:
     batch_size: int = 50
     training: int = 300
     validation: int = 300
+    model: str = "mlp"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -87,17 +96,44 @@ class Trained:
     seconds: float
 
 
-def digits_types() -> dict[str, tuple[Representation, Representation]]:
-    """C4 turns the pixels, permutes within the 64 regular fields of the hidden layers and leaves the logits alone."""
+def digits_ends() -> tuple[Representation, Representation]:
+    """C4 turns the pixels of a digit, flattened, and leaves the logits alone."""
+    return Cyclic(4).grid(SIDE, SIDE), CLASSES * Cyclic(4).trivial()
+
+
+def digits_types(model: str = "mlp") -> dict[str, tuple[Representation, Representation]]:
+    """How C4 acts on both sides of each layer: it permutes within the regular fields of the hidden ones."""
     G = Cyclic(4)
+    pixels, logits = digits_ends()
+    if model == "cnn":
+        first, second = (n * G.regular() for n in FIELDS)
+        flat = second.tensor(G.grid(SIDE // 2, SIDE // 2))
+        return {"1": (G.trivial(), first), "3": (first, second), "5": (second, second), "8": (flat, logits)}
     hidden = WIDTH // 4 * G.regular()
-    return {"0": (G.grid(SIDE, SIDE), hidden), "2": (hidden, hidden), "4": (hidden, CLASSES * G.trivial())}
+    return {"0": (pixels, hidden), "2": (hidden, hidden), "4": (hidden, logits)}
 
 
-def initial_network(seed: int) -> nn.Sequential:
-    """The perceptron 64 -> 256 -> 256 -> 10 with torch's own initialisation, the same for every method of a seed."""
+def initial_network(seed: int, model: str = "mlp") -> nn.Sequential:
+    """One of ``NETWORKS`` with torch's own initialisation, the same for every method of a seed.
+
+    Both take flattened digits. The convolutions keep quarter turns exactly: 2 x 2 with stride 2 covers the 8 x 8 pixels
+    without a rest, so that no centre is missed.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, "weights").initial_seed())
+        if model == "cnn":
+            first, second = (4 * n for n in FIELDS)
+            return nn.Sequential(
+                nn.Unflatten(1, (1, SIDE, SIDE)),
+                nn.Conv2d(1, first, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(first, second, 2, stride=2),
+                nn.ReLU(),
+                nn.Conv2d(second, second, 3, padding=1),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(second * (SIDE // 2) ** 2, CLASSES),
+            )
         return nn.Sequential(
             nn.Linear(SIDE * SIDE, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
         )
@@ -110,14 +146,16 @@ def train(settings: DigitsSettings) -> Trained:
     network itself; under Adam, whose second moments see the non-equivariant gradients, it would be a handicapped one.
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: no such method or network.
     """
+    if settings.model not in NETWORKS:
+        raise UnknownNameError("model", expected=f"one of {listing(NETWORKS)}", got=repr(settings.model))
     if settings.method not in METHODS:
         raise UnknownNameError("method", expected=f"one of {listing(METHODS)}", got=repr(settings.method))
     method, strength = METHODS[settings.method], settings.strength or 0.0
     split = load_digits_split(settings.fraction, settings.seed, settings.training, settings.validation)
-    model = initial_network(settings.seed)
-    binding = bind(model, digits_types())
+    model = initial_network(settings.seed, settings.model)
+    binding = bind(model, digits_types(settings.model))
     if method.equivariant_start:
         binding.project_(preserve_norm=True)
     optimizer = torch.optim.SGD(
@@ -171,8 +209,7 @@ def run_digits(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not math.isfinite(validation_loss) or not all(bool(p.isfinite().all()) for p in trained.model.parameters()):
         infinite = dict.fromkeys(("equivariance_error", "equivariance_error_mean", "relative_residual"), math.inf)
         return result | infinite | {"validation_loss": math.inf, "residuals": {}}
-    types = digits_types()
-    error = equivariance_error(trained.model, types["0"][0], types["4"][1], trained.split.test.x)
+    error = equivariance_error(trained.model, *digits_ends(), trained.split.test.x)
     residuals = trained.binding.residuals()
     norm = math.fsum(entry.norm**2 for entry in residuals.values())
     squared = math.fsum(entry.squared_residual for entry in residuals.values())

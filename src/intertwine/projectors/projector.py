@@ -175,9 +175,9 @@ class Projector:
             W.copy_(torch.lerp(wide, self._project(wide), 1 - factor))
             return
         if self._single:
-            self._parts[0].projector.shrink_(self._parts[0].view(self._folded(W)), factor)
+            self._parts[0].projector.shrink_(self._parts[0].view(self.folded(W)), factor)
             return
-        blocks = [(part.projector, part.view(self._folded(W))) for part in self._parts]
+        blocks = [(part.projector, part.view(self.folded(W))) for part in self._parts]
         # What P keeps is set aside and written back, not scaled and restored, so that rounding does not make it drift.
         entries = [projector.shrunk(block, factor) for projector, block in blocks]
         W.mul_(factor)
@@ -219,14 +219,14 @@ class Projector:
     # -- how --------------------------------------------------------------------------------------
 
     def _project(self, W: torch.Tensor) -> torch.Tensor:
-        wide = self._reordered(self._folded(W.to(accumulation_dtype(W.dtype))))
+        wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
         for part in self._parts:
             part.view(out).copy_(part.projector.project(part.view(wide)))
         return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
-        wide = self._reordered(self._folded(W.to(accumulation_dtype(W.dtype))))
+        wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         if self._single:
             out = self._parts[0].projector.residual(self._parts[0].view(wide)).reshape(wide.shape)
         else:
@@ -235,8 +235,8 @@ class Projector:
                 part.projector.residual_(part.view(out))
         return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
-    def _folded(self, tensor: torch.Tensor) -> torch.Tensor:
-        """One axis per representation; a view where the tensor's strides allow."""
+    def folded(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor with one axis per representation, a kernel's pixels flattened; a view where strides allow."""
         if self._one_axis_each:
             return tensor
         sizes, axis = [], 0

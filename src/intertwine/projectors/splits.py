@@ -105,7 +105,7 @@ def _split(P: Projector, W: torch.Tensor, cut: Callable[[Field], Cut]) -> Residu
     wide = measured(W)
     residual = P.residual(wide)
     squares: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    pieces: list[tuple[tuple[str, ...], torch.Tensor, torch.Tensor]] = [((), residual, wide)]
+    pieces: list[tuple[tuple[str, ...], torch.Tensor, torch.Tensor]] = [((), P.folded(residual), P.folded(wide))]
     for axis, rep in enumerate(P.axes):
         pieces = [
             ((*labels, label), part, whole)
