@@ -11,7 +11,7 @@ def whole_field_chunks(rep: Representation, count: int) -> tuple[tuple[Represent
 
     There are none where a field reaches over the end of a chunk, so that the group mixes two of them.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> R = iw.Cyclic(4).regular()
         >>> whole_field_chunks(4 * R, 2)[0]

@@ -23,7 +23,7 @@ def channel_pairs(rows: Representation, columns: Representation, groups: int) ->
     Returns:
         The representation on ``rows.dim * columns.dim / groups`` entries in C order, or None and the reason.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> R = iw.Cyclic(4).regular()
         >>> channel_pairs(2 * R, 2 * R, 8)[0].dim, channel_pairs(2 * R, 2 * R, 4)[1]

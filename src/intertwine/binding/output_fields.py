@@ -28,7 +28,7 @@ class OutputFields:
     def index(self, shape: tuple[int, ...]) -> Array:
         """Number of the copy for each entry of a weight, shape equal to the leading axes of ``shape``.
 
-        Example:
+        Examples:
             >>> import intertwine as iw
             >>> two = OutputFields(2 * iw.Cyclic(2).regular(), axis=1, groups=2)
             >>> two.index((2, 2, 3, 3)).tolist()
@@ -48,7 +48,7 @@ class OutputFields:
 def copy_index(rep: Representation) -> Array:
     """Number of the copy that each feature belongs to, shape (dim,): copies counted segment by segment.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> copy_index(iw.SO(3).irreps("2x0 + 2x1")).tolist()
         [0, 1, 2, 2, 2, 3, 3, 3]

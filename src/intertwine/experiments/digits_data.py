@@ -84,7 +84,7 @@ def load_digits_split(fraction: float, seed: int, training: int = 300, validatio
 def turn(x: torch.Tensor, quarters: torch.Tensor) -> torch.Tensor:
     """Flattened images, shape (count, 64), each turned counterclockwise by its own number of quarter turns.
 
-    Example:
+    Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4)
         >>> x = torch.rand(3, 64, generator=torch.Generator().manual_seed(0))

@@ -21,7 +21,7 @@ class RunCache:
         path: the file; it and its folder are made at the first ``add``.
         version: what the results depend on besides the settings, see ``code_version``.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.jsonl"
         >>> RunCache(path, "1").add({"seed": 0}, {"accuracy": 0.5})
@@ -77,7 +77,7 @@ class RunCache:
 def code_version(*objects: Callable[..., Any] | Any) -> str:
     """A digest of the source files that define ``objects``, and of the versions of torch and of this library.
 
-    Example:
+    Examples:
         >>> len(code_version(RunCache))
         12
     """

@@ -69,7 +69,7 @@ def select(rows: Sequence[Row], criterion: str = "validation_loss") -> list[Row]
     Each seed chooses on its own validation split: a strength agreed on by all seeds would have been chosen with
     digits that other seeds test on.
 
-    Example:
+    Examples:
         >>> runs = [
         ...     ({"f": 0.0, "method": "decay", "strength": s, "seed": 0}, {"validation_loss": l})
         ...     for s, l in [(0.1, 0.5), (1.0, 0.3), (10.0, 0.4)]

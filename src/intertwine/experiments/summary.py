@@ -28,7 +28,7 @@ class Summary:
 def summarise(values: Sequence[float]) -> Summary:
     """Mean and standard error of independent values.
 
-    Example:
+    Examples:
         >>> summarise([1.0, 2.0, 3.0]).text()
         '2.000 ± 0.577'
     """
@@ -43,7 +43,7 @@ def summarise(values: Sequence[float]) -> Summary:
 def paired(first: Sequence[float], second: Sequence[float]) -> Summary:
     """Differences ``first - second`` seed by seed: what the seeds share (data, initial weights) cancels.
 
-    Example:
+    Examples:
         >>> paired([0.9, 0.8], [0.8, 0.7]).text()
         '0.100 ± 0.000'
     """

@@ -34,7 +34,7 @@ class ModeOrbits:
 def stored_waves(sides: Sequence[int], order: str, *, half: bool) -> Array:
     """Wave vectors of the stored entries in C order, shape (prod(sides), dim); ``half``: the last axis starts at 0.
 
-    Example:
+    Examples:
         >>> stored_waves((3, 2), "shifted", half=True).tolist()
         [[-1, 0], [-1, 1], [0, 0], [0, 1], [1, 0], [1, 1]]
         >>> stored_waves((4,), "fft", half=False)[:, 0].tolist()

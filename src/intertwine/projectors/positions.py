@@ -28,7 +28,7 @@ def position_projector(
     Raises:
         ArgumentError: ``positions`` are no different axes of ``shape`` with known lengths.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> P = iw.position_projector((2, 2, None), (0, 1))
         >>> P.project(torch.arange(8.0).reshape(2, 2, 2))[0, 0].tolist(), P.rank

@@ -64,7 +64,7 @@ def relaxed_projector(
 
     Source: Wang, Walters and Yu 2022, Approximately equivariant networks for imperfectly symmetric dynamics.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> w = torch.tensor([[1.0, 3.0]])
         >>> iw.relaxed_projector((1, 2), (1,)).project(w).tolist()

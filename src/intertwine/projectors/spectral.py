@@ -43,7 +43,8 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
     -m1 .. -1: ``torch.cat([weights1, weights2], 2)`` is ``order="fft"`` with ``modes=(2 * m1, m2)``.
 
     Args:
-        rep_in, rep_out: representations of the channels; real ones for real fields.
+        rep_in: representation of the input channels; a real one for real fields.
+        rep_out: likewise of the output channels.
         modes: lengths of the mode axes as stored.
         order: the order of the wave vectors on all axes but a half-stored last one.
         grid: sides of the grid, needed only where modes reach its Nyquist waves, where k and k - n are one.
@@ -64,7 +65,7 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
 
     Source: Li et al. 2021 (Fourier neural operator); Helwig et al. 2023 (group-equivariant ones).
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)
         >>> P = iw.spectral_projector(G.trivial(), G.trivial(), (3, 2))

@@ -53,7 +53,7 @@ def spherical_projector(
 
     Source: Bonev et al. 2023 (spherical Fourier neural operators); Driscoll and Healy 1994.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> P = iw.spherical_projector(2, 2, channels=())
         >>> P.project(torch.tensor([[1.0 + 2j, 5.0], [3.0, 6.0 + 1j]])).real.tolist()

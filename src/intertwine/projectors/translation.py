@@ -33,7 +33,7 @@ def torus(*sides: int) -> Representation:
     Raises:
         ArgumentError: no sides, or not positive integers.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> rep = iw.torus(2, 3)
         >>> rep, rep.group
@@ -70,7 +70,8 @@ def translation_projector(
       ``grid=(scales,)`` this is the truncated scale axis of a scale-equivariant layer, whose shifts are scalings.
 
     Args:
-        channels_in, channels_out: numbers of channels.
+        channels_in: number of input channels.
+        channels_out: number of output channels.
         grid: sides of the grid.
         boundary: what happens at its edge.
         method: None for the cheaper one; ``"fft"`` is for periodic grids.
@@ -78,7 +79,7 @@ def translation_projector(
     Raises:
         ArgumentError: sizes that are no positive integers, an unknown boundary or method.
 
-    Example:
+    Examples:
         >>> import intertwine as iw, torch
         >>> W = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
         >>> iw.translation_projector(1, 1, (3,)).project(W).tolist()
