@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
+from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
 from intertwine.groups.plane import angles, turns
-from intertwine.groups.product import FactorGroup
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.representation import Representation
 
@@ -16,7 +16,7 @@ TURN = np.array([[[0.0, -1.0], [1.0, 0.0]]])
 
 
 @dataclass(frozen=True, repr=False)
-class SO2(FactorGroup):
+class SO2(CompactLieGroup):
     """SO(2): all turns of the plane; the Lie algebra is spanned by ``[[0, -1], [1, 0]]``.
 
     Irreps are frequencies: ``"0"`` is trivial, ``"f"`` turns by f times the angle (dimension 2, complex type).
@@ -30,14 +30,6 @@ class SO2(FactorGroup):
     @property
     def name(self) -> str:
         return "SO(2)"
-
-    @property
-    def is_finite(self) -> bool:
-        return False
-
-    @property
-    def is_compact(self) -> bool:
-        return True
 
     def generator_matrices(self) -> Array:
         return np.zeros((0, 2, 2))

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
+from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
-from intertwine.groups.product import FactorGroup
 from intertwine.groups.wigner import rotation_algebra, wigner_matrices
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.representation import Representation
 
 
 @dataclass(frozen=True, repr=False)
-class SO3(FactorGroup):
+class SO3(CompactLieGroup):
     """SO(3): all turns of space; the Lie algebra basis is the right-handed turns about x, y and z.
 
     Irreps are degrees ``"0"``, ``"1"``, ... of dimension 2l+1 (real type), in e3nn's real basis: ``"1"`` is (x, y, z),
@@ -31,14 +31,6 @@ class SO3(FactorGroup):
     @property
     def name(self) -> str:
         return "SO(3)"
-
-    @property
-    def is_finite(self) -> bool:
-        return False
-
-    @property
-    def is_compact(self) -> bool:
-        return True
 
     def generator_matrices(self) -> Array:
         return np.zeros((0, 3, 3))

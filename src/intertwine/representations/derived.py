@@ -17,8 +17,26 @@ def dual_field(field: Field) -> Field:
     return field if field.is_orthogonal and not field.is_complex else DualField(field)
 
 
+class WrappedField(Field):
+    """A field of the size and kind of another, ``field``."""
+
+    field: Field
+
+    @property
+    def dim(self) -> int:
+        return self.field.dim
+
+    @property
+    def is_complex(self) -> bool:
+        return self.field.is_complex
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return self.field.is_orthogonal
+
+
 @dataclass(frozen=True)
-class DualField(Field):
+class DualField(WrappedField):
     """``g -> rho(g^-1)^T``, on which ``W -> W rho_in(g)^-1`` makes the columns of a weight live."""
 
     field: Field
@@ -28,20 +46,8 @@ class DualField(Field):
         return self.field.group
 
     @property
-    def dim(self) -> int:
-        return self.field.dim
-
-    @property
     def name(self) -> str:
         return f"{self.field.name}*"
-
-    @property
-    def is_complex(self) -> bool:
-        return self.field.is_complex
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.field.is_orthogonal
 
     def matrices(self, elements: Array) -> Array:
         return np.swapaxes(np.linalg.inv(self.field.matrices(elements)), -1, -2)
@@ -160,7 +166,7 @@ class TensorField(Field):
 
 
 @dataclass(frozen=True)
-class RestrictedField(Field):
+class RestrictedField(WrappedField):
     """A field of a group, seen by a subgroup."""
 
     field: Field
@@ -171,20 +177,8 @@ class RestrictedField(Field):
         return self.embedding.subgroup
 
     @property
-    def dim(self) -> int:
-        return self.field.dim
-
-    @property
     def name(self) -> str:
         return f"{self.field.group}:{self.field.name}"
-
-    @property
-    def is_complex(self) -> bool:
-        return self.field.is_complex
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.field.is_orthogonal
 
     def matrices(self, elements: Array) -> Array:
         return self.field.matrices(self.embedding.elements(elements))
