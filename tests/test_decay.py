@@ -8,24 +8,10 @@ from torch.nn.utils import parametrizations
 
 import intertwine as iw
 from intertwine.decay import shrink_
-from tests.binding.cases import c4_mlp, dense, fill, seeded, so3_linear
+from tests.binding.cases import c4_mlp, linear, proximal, seeded, so3_linear
 
 R = iw.Cyclic(4).regular()
 INF = math.inf
-
-
-def linear(rep=R, dtype=torch.float64):
-    """A square layer without bias and its binding; zero gradients, so that a step is the decay alone."""
-    layer = fill(nn.Linear(rep.dim, rep.dim, bias=False).to(dtype))
-    layer.weight.grad = torch.zeros_like(layer.weight)
-    return layer, iw.bind(layer, {"": (rep, rep)})
-
-
-def proximal(W, pairs, lr):
-    """argmin_V |V-W|^2 / 2 + lr sum_i s_i/2 |V - P_i V|^2, by solving for the zero of its gradient."""
-    unit = torch.eye(W.numel(), dtype=W.dtype)
-    system = unit + lr * sum(s * (unit - dense(P)) for P, s in pairs)
-    return torch.linalg.solve(system, W.detach().flatten()).reshape(W.shape)
 
 
 @pytest.mark.parametrize("case", [c4_mlp, so3_linear])
@@ -237,83 +223,6 @@ def test_remove():
     assert decay.steps == 0
 
 
-# -- several bindings --------------------------------------------------------------------------------
-
-
-def chain_bindings():
-    """C4 > C2 on one layer."""
-    layer, by_4 = linear()
-    half = R.restrict(iw.Cyclic(2))
-    return layer, by_4, iw.bind(layer, {"": (half, half)})
-
-
-@pytest.mark.parametrize("strengths", [(2.0, 0.5), (0.5, 2.0), (INF, 1.0), (1.0, INF), (0.0, 1.0)])
-def test_nested_groups_in_closed_form(strengths):
-    layer, by_4, by_2 = chain_bindings()
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.3)
-    decay = iw.EquivarianceDecay(optimizer, [by_4, by_2], strengths)
-    assert decay.exact
-    assert decay.reason == ""
-    pairs = [(b["weight"].projector, min(s, 1e9)) for b, s in zip((by_4, by_2), strengths, strict=True)]
-    expected = proximal(layer.weight, pairs, 0.3)
-    optimizer.step()
-    torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-7, atol=1e-7 if INF in strengths else 1e-12)
-
-
-def test_three_commuting_groups():
-    """Products of cyclic groups on different factors commute without being nested."""
-    G = iw.Cyclic(2) * iw.Cyclic(3)
-    rep = G.regular()
-    layer, whole = linear(rep)
-    first, second = (rep.restrict(iw.FiniteGroup(generator[None])) for generator in G.generators)
-    bindings = [whole, iw.bind(layer, {"": (first, first)}), iw.bind(layer, {"": (second, second)})]
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.3)
-    decay = iw.EquivarianceDecay(optimizer, bindings, [1.0, 2.0, 4.0])
-    assert decay.exact
-    pairs = list(zip((b["weight"].projector for b in bindings), (1.0, 2.0, 4.0), strict=True))
-    expected = proximal(layer.weight, pairs, 0.3)
-    optimizer.step()
-    torch.testing.assert_close(layer.weight.detach(), expected)
-
-
-def crossing_bindings():
-    """Two mirrors of a triangle, whose reflections do not commute."""
-    layer = fill(nn.Linear(3, 3, bias=False).double())
-    layer.weight.grad = torch.zeros_like(layer.weight)
-    reps = [iw.FiniteGroup([[1, 0, 2]]).permutation([[1, 0, 2]]), iw.FiniteGroup([[0, 2, 1]]).permutation([[0, 2, 1]])]
-    return layer, [iw.bind(layer, {"": (rep, rep)}) for rep in reps]
-
-
-def test_crossing_groups_in_turn():
-    layer, bindings = crossing_bindings()
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.3)
-    decay = iw.EquivarianceDecay(optimizer, bindings, [2.0, 1.0])
-    assert not decay.exact
-    assert "on weight do not commute" in decay.reason
-    assert "exact=False" in repr(decay)
-    W = layer.weight.detach().clone()
-    P, Q = (b["weight"].projector for b in bindings)
-    in_turn = proximal(proximal(W, [(P, 2.0)], 0.3), [(Q, 1.0)], 0.3)
-    together = proximal(W, [(P, 2.0), (Q, 1.0)], 0.3)
-    optimizer.step()
-    torch.testing.assert_close(layer.weight.detach(), in_turn)
-    assert (in_turn - together).norm() > 1e-3  # exact=False is not said for nothing
-
-
-def test_bindings_of_different_parameters():
-    model, binding = c4_mlp()
-    G = iw.Cyclic(4)
-    first = iw.bind(model, {"0": (G.grid(3, 3), 3 * G.regular())})
-    second = iw.bind(model, {"4": (3 * G.regular(), 5 * G.trivial())})
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    assert iw.EquivarianceDecay(optimizer, (first, second), (INF, lambda step: INF)).exact
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    broken = {name for name, r in binding.residuals().items() if r.relative_residual > 1e-12}
-    assert broken == {"2.weight", "2.bias"}
-
-
 # -- refusals ----------------------------------------------------------------------------------------
 
 
@@ -393,63 +302,3 @@ def test_parametrised_weights():
         iw.errors.ArgumentError, match=r"got weight, computed by a parametrisation. Use binding.penalty"
     ):
         iw.EquivarianceDecay(torch.optim.SGD(layer.parameters(), lr=0.1), binding, 1.0)
-
-
-# -- shrink_ of the projector ------------------------------------------------------------------------
-
-
-def projectors():
-    O3, C4 = iw.O(3), iw.Cyclic(4)
-    irreps = O3.irreps("3x0e + 2x1o + 1x2e")
-    yield "schur", iw.projector(irreps, O3.irreps("2x0e + 3x1o"))
-    yield "schur, reordered", iw.projector(irreps + irreps, irreps)
-    yield "schur, complex type", iw.projector(iw.SO(2).irreps("2x0 + 2x1"), iw.SO(2).irreps("1x0 + 3x1"))
-    yield "schur, bias", iw.projector(irreps)
-    yield "orbit", iw.projector(C4.grid(3, 3), 2 * C4.regular())
-    yield "orbit, reordered", iw.projector(C4.grid(3, 3), C4.grid(3, 3))
-    yield "block", iw.projector(axes=(O3.irreps("1o"), O3.irreps("2x1o"), O3.irreps("2e")))
-    yield "free axis", iw.projector(axes=(None, R))
-    yield "nullspace", iw.projector(irreps, irreps, method="nullspace")
-
-
-@pytest.mark.parametrize("P", [pytest.param(P, id=name) for name, P in projectors()])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_shrink_is_what_it_says(P, dtype):
-    shape = [3 if n is None else n for n in P.shape]
-    W = torch.randn(shape, generator=seeded(), dtype=torch.float64).to(dtype)
-    for factor in (0.0, 0.25, 1.0, torch.tensor(0.25)):
-        result = W.clone()
-        P.shrink_(result, factor)
-        wide = W.double()
-        expected = P.project(wide) + float(factor) * P.residual(wide)
-        tolerance = {torch.float64: 1e-12, torch.float32: 1e-6, torch.bfloat16: 2e-2}[dtype]
-        torch.testing.assert_close(result.double(), expected, rtol=tolerance, atol=tolerance)
-    with pytest.raises(iw.errors.ShapeError, match="W: expected shape"):
-        P.shrink_(W[:-1].clone() if None not in P.shape else W[..., :-1].clone(), 0.5)
-
-
-def test_shrink_leaves_strides_alone():
-    P = iw.projector(iw.SO(3).irreps("2x0 + 2x1"), iw.SO(3).irreps("1x0 + 1x1"))
-    wide = torch.randn(8, 8, generator=seeded(), dtype=torch.float64)
-    around = wide.clone()
-    view = wide.T[2:6, :8]
-    expected = P.project(view) + 0.5 * P.residual(view)
-    P.shrink_(view, 0.5)
-    torch.testing.assert_close(view, expected)
-    assert torch.equal(wide.T[:2], around.T[:2])
-    assert torch.equal(wide.T[6:], around.T[6:])
-
-
-@pytest.mark.parametrize(("strength", "steps"), [(2e-5, 2000), (1e-4, 5000), (1e-3, 1000)])
-def test_tiny_steps_in_float32_add_up(strength, steps):
-    """PW stays where it is, and the residual shrinks at the rate that was asked for."""
-    rep = iw.SO(3).irreps("2x0 + 2x1")
-    W = torch.randn(8, 8, generator=seeded())
-    P = iw.projector(rep, rep)
-    kept, rest = P.project(W.double()), P.residual(W.double())
-    for _ in range(steps):
-        shrink_(W, [(P, strength)], 1.0)
-    # Each step rounds to 6e-8; a factor that P W went through would have cost steps * 6e-8 = 3e-4.
-    assert float((P.project(W.double()) - kept).norm() / kept.norm()) < 2e-5
-    rate = -math.log(float(P.residual(W.double()).norm() / rest.norm())) / steps
-    assert rate == pytest.approx(strength, rel=5e-3)

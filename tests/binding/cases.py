@@ -40,3 +40,18 @@ def dense(P: iw.Projector) -> torch.Tensor:
     """P as a matrix on flattened tensors, from its orthonormal basis."""
     Q = P.basis().flatten(1)
     return Q.T @ Q
+
+
+def linear(rep=None, dtype=torch.float64):
+    """A square layer without bias (regular fields of C4) and its binding; zero gradients: a step is the decay alone."""
+    rep = iw.Cyclic(4).regular() if rep is None else rep
+    layer = fill(nn.Linear(rep.dim, rep.dim, bias=False).to(dtype))
+    layer.weight.grad = torch.zeros_like(layer.weight)
+    return layer, iw.bind(layer, {"": (rep, rep)})
+
+
+def proximal(W, pairs, lr):
+    """argmin_V |V-W|^2 / 2 + lr sum_i s_i/2 |V - P_i V|^2, by solving for the zero of its gradient."""
+    unit = torch.eye(W.numel(), dtype=W.dtype)
+    system = unit + lr * sum(s * (unit - dense(P)) for P, s in pairs)
+    return torch.linalg.solve(system, W.detach().flatten()).reshape(W.shape)

@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+
+import intertwine as iw
+from intertwine.decay import shrink_
+from tests.binding.cases import seeded
+
+R = iw.Cyclic(4).regular()
+INF = math.inf
+
+
+def projectors():
+    O3, C4 = iw.O(3), iw.Cyclic(4)
+    irreps = O3.irreps("3x0e + 2x1o + 1x2e")
+    yield "schur", iw.projector(irreps, O3.irreps("2x0e + 3x1o"))
+    yield "schur, reordered", iw.projector(irreps + irreps, irreps)
+    yield "schur, complex type", iw.projector(iw.SO(2).irreps("2x0 + 2x1"), iw.SO(2).irreps("1x0 + 3x1"))
+    yield "schur, bias", iw.projector(irreps)
+    yield "orbit", iw.projector(C4.grid(3, 3), 2 * C4.regular())
+    yield "orbit, reordered", iw.projector(C4.grid(3, 3), C4.grid(3, 3))
+    yield "block", iw.projector(axes=(O3.irreps("1o"), O3.irreps("2x1o"), O3.irreps("2e")))
+    yield "free axis", iw.projector(axes=(None, R))
+    yield "nullspace", iw.projector(irreps, irreps, method="nullspace")
+
+
+@pytest.mark.parametrize("P", [pytest.param(P, id=name) for name, P in projectors()])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_shrink_is_what_it_says(P, dtype):
+    shape = [3 if n is None else n for n in P.shape]
+    W = torch.randn(shape, generator=seeded(), dtype=torch.float64).to(dtype)
+    for factor in (0.0, 0.25, 1.0, torch.tensor(0.25)):
+        result = W.clone()
+        P.shrink_(result, factor)
+        wide = W.double()
+        expected = P.project(wide) + float(factor) * P.residual(wide)
+        tolerance = {torch.float64: 1e-12, torch.float32: 1e-6, torch.bfloat16: 2e-2}[dtype]
+        torch.testing.assert_close(result.double(), expected, rtol=tolerance, atol=tolerance)
+    with pytest.raises(iw.errors.ShapeError, match="W: expected shape"):
+        P.shrink_(W[:-1].clone() if None not in P.shape else W[..., :-1].clone(), 0.5)
+
+
+def test_shrink_leaves_strides_alone():
+    P = iw.projector(iw.SO(3).irreps("2x0 + 2x1"), iw.SO(3).irreps("1x0 + 1x1"))
+    wide = torch.randn(8, 8, generator=seeded(), dtype=torch.float64)
+    around = wide.clone()
+    view = wide.T[2:6, :8]
+    expected = P.project(view) + 0.5 * P.residual(view)
+    P.shrink_(view, 0.5)
+    torch.testing.assert_close(view, expected)
+    assert torch.equal(wide.T[:2], around.T[:2])
+    assert torch.equal(wide.T[6:], around.T[6:])
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(2e-5, 2000), (1e-4, 5000), (1e-3, 1000)])
+def test_tiny_steps_in_float32_add_up(strength, steps):
+    """PW stays where it is, and the residual shrinks at the rate that was asked for."""
+    rep = iw.SO(3).irreps("2x0 + 2x1")
+    W = torch.randn(8, 8, generator=seeded())
+    P = iw.projector(rep, rep)
+    kept, rest = P.project(W.double()), P.residual(W.double())
+    for _ in range(steps):
+        shrink_(W, [(P, strength)], 1.0)
+    # Each step rounds to 6e-8; a factor that P W went through would have cost steps * 6e-8 = 3e-4.
+    assert float((P.project(W.double()) - kept).norm() / kept.norm()) < 2e-5
+    rate = -math.log(float(P.residual(W.double()).norm() / rest.norm())) / steps
+    assert rate == pytest.approx(strength, rel=5e-3)
