@@ -33,7 +33,7 @@ class SelfAdjoint(torch.autograd.Function):
 
 def squared_norm_of_image(W: torch.Tensor, apply: Map) -> torch.Tensor:
     """``|A W|^2`` for an orthogonal projector ``A``, a scalar, differentiable to any order, also under torch.func."""
-    if torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return TransformableSquaredNorm.apply(W, apply)[0]
     return SquaredNorm.apply(W, apply)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
@@ -34,12 +35,21 @@ class AxisBlock:
         """Dimension of one copy; 1 on an axis without action."""
         return self.pixels or (1 if self.field is None else self.field.dim)
 
-    def cut(self, size: int, stride: int) -> tuple[tuple[int, int], tuple[int, int], int]:
-        """Sizes and strides of the axis cut to this block and split into (copies, field), and its offset."""
+    def view(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
+        """``tensor`` with its ``axis`` cut down to this block and split into (copies, field), step by step."""
         if self.mul is None:
-            return (size, 1), (stride, stride), 0
+            return tensor.unsqueeze(axis + 1)
+        part = tensor.narrow(axis, self.start, self.mul * self.dim)
+        if self.copies_innermost:
+            return part.unflatten(axis, (self.dim, self.mul)).transpose(axis, axis + 1)
+        return part.unflatten(axis, (self.mul, self.dim))
+
+    def cut(self, size: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Sizes and strides of the axis cut to this block and split into (copies, field)."""
+        if self.mul is None:
+            return (size, 1), (stride, stride)
         strides = (stride, self.mul * stride) if self.copies_innermost else (self.dim * stride, stride)
-        return (self.mul, self.dim), strides, self.start * stride
+        return (self.mul, self.dim), strides
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Permutations: the projection is the mean over orbits of index tuples."""
 
+from math import prod
+
 import numpy as np
 import torch
 
@@ -30,6 +32,10 @@ class OrbitProjector(TupleProjector):
         rows = self.dims[row]
         self.labels, self.signs = labels.reshape(rows, -1), signs.reshape(rows, -1)
         self.order = order
+        # (copies, field) of the row axis, then the copies of the others, then their fields.
+        others = order[1:]
+        self._turn = (2 * row, 2 * row + 1, *(2 * axis for axis in others), *(2 * axis + 1 for axis in others))
+        self._turn_back = tuple(sorted(range(len(self._turn)), key=self._turn.__getitem__))
         count = int(labels.max(initial=-1)) + 1
         gather = np.argsort(self.labels, axis=1, kind="stable")
         runs = np.bincount(self.labels[0], minlength=count)
@@ -113,21 +119,15 @@ class OrbitProjector(TupleProjector):
 
     def _rows(self, block: torch.Tensor) -> torch.Tensor:
         """The block as (copies of the row field, row, copies of the others, column)."""
-        others = [axis for axis in self.order if axis != self.row]
-        copies, dims = [2 * axis for axis in others], [2 * axis + 1 for axis in others]
-        turned = block.permute(2 * self.row, 2 * self.row + 1, *copies, *dims)
-        if len(others) == 1:
+        turned = block.permute(self._turn)
+        if len(self.dims) == 2:
             return turned
-        sizes = turned.shape
-        middle = int(np.prod(sizes[2 : 2 + len(others)]))
-        return turned.reshape(sizes[0], sizes[1], middle, int(np.prod(sizes[2 + len(others) :])))
+        sizes, others = turned.shape, len(self.dims) - 1
+        return turned.reshape(sizes[0], sizes[1], prod(sizes[2 : 2 + others]), prod(sizes[2 + others :]))
 
     def _restored(self, rows: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
         """Inverse of ``_rows`` for a tensor of the shape of ``block``."""
-        others = [axis for axis in self.order if axis != self.row]
-        where = [2 * self.row, 2 * self.row + 1, *(2 * axis for axis in others), *(2 * axis + 1 for axis in others)]
-        shaped = rows.reshape([block.shape[axis] for axis in where])
-        return shaped.permute(*np.argsort(where).tolist())
+        return rows.reshape([block.shape[axis] for axis in self._turn]).permute(self._turn_back)
 
 
 def _signed_orbits(fields: list[Field]) -> tuple[Array, Array]:

@@ -27,15 +27,20 @@ class Part:
 
     def view(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
+        if torch.compiler.is_compiling():
+            for axis, block in enumerate(self.blocks):
+                tensor = block.view(tensor, 2 * axis)
+            return tensor
         sizes: list[int] = []
         strides: list[int] = []
         offset = tensor.storage_offset()
-        # One call in place of two an axis: of a small weight they would cost as much as the arithmetic.
+        # One call in place of three an axis, which of a small weight would cost as much as the arithmetic; a compiler
+        # has no such costs, and cannot follow writes through strides.
         for block, size, stride in zip(self.blocks, tensor.shape, tensor.stride(), strict=True):
-            split, steps, start = block.cut(size, stride)
+            split, steps = block.cut(size, stride)
             sizes += split
             strides += steps
-            offset += start
+            offset += block.start * stride
         return tensor.as_strided(sizes, strides, offset)
 
 

@@ -18,6 +18,8 @@ class Constants:
         """The tensor on the device of ``like``, in its dtype unless it is an index."""
         source = self._cpu[name]
         dtype = like.dtype if source.is_floating_point() or source.is_complex() else source.dtype
+        if torch.compiler.is_compiling():
+            return source.to(like.device, dtype)  # a compiled graph keeps its own constants
         key = (name, like.device, dtype)
         if key not in self._cast:
             self._cast[key] = source.to(like.device, dtype)
