@@ -223,10 +223,6 @@ class Representation:
             )
         return Representation(self.group, (Segment(1, TensorField(self.as_field(), second)),))
 
-    def tensor_product(self, other: "Representation") -> "Representation":
-        """Same as ``tensor``."""
-        return self.tensor(other)
-
     def dual(self) -> "Representation":
         """``rho(g^-1)^T``; the same value if the matrices are real and orthogonal."""
         return Representation(self.group, tuple(replace(s, field=dual_field(s.field)) for s in self.segments))
