@@ -1,4 +1,4 @@
-"""The command line: argument parsing only. ``intertwine report`` on a user's model, ``intertwine demo``."""
+"""The command line: argument parsing only. ``intertwine report``, ``intertwine demo``, ``intertwine reproduce``."""
 
 import sys
 from collections.abc import Iterator
@@ -97,16 +97,83 @@ def application() -> Any:
     ) -> None:
         """Handwritten digits with a dial for symmetry breaking: plain, equivariant and approximate networks."""
         with _plain_errors():
-            try:
+            with _extra("demo"):
                 from intertwine.experiments import demo
-            except ModuleNotFoundError as error:
-                if error.name is not None and error.name.partition(".")[0] != "intertwine":
-                    raise missing_extra(error.name, "demo") from error
-                raise
             code = demo.main(model=model, full=full, out=out, fresh=fresh, workers=workers, smoke=smoke)
         raise typer.Exit(code or 0)
 
+    @app.command("reproduce")
+    def _reproduce(  # noqa: PLR0913, PLR0917 - the options of a command line
+        name: Annotated[str | None, typer.Argument(help="The experiment; see --list.", show_default=False)] = None,
+        size: Annotated[str, typer.Option(help="cpu (the committed records) or full (for an accelerator).")] = "cpu",
+        smoke: Annotated[bool, typer.Option("--smoke", help="Seconds: shows that it runs, measures nothing.")] = False,
+        seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0.", show_default=False)] = None,
+        device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, cuda:1.")] = "cpu",
+        data: Annotated[
+            Path | None, typer.Option(help="Folder with data sets that are not shipped.", show_default=False)
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Folder for all that is written; runs/NAME-SIZE.", show_default=False)
+        ] = None,
+        workers: Annotated[
+            int | None, typer.Option(min=1, help="Processes; one per core if not given.", show_default=False)
+        ] = None,
+        fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left there.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="Every experiment, one after the other.")] = False,
+        stale: Annotated[
+            bool, typer.Option("--stale", help="Every experiment whose record in results/ is missing or of other code.")
+        ] = False,
+        listed: Annotated[bool, typer.Option("--list", help="Show the experiments.")] = False,
+    ) -> None:
+        """Run the experiments of the evidence: all methods beside each other, cached, resumable."""
+        with _plain_errors(), _extra("demo"):
+            from intertwine.experiments import reproduce
+
+            if listed:
+                raise typer.Exit(reproduce.list_experiments())
+            chosen: dict[str, Any] = {
+                "size": "smoke" if smoke else size,
+                "seeds": seeds,
+                "device": device,
+                "data": data,
+                "workers": workers,
+                "fresh": fresh,
+            }
+            if (name is None) != (everything or stale):
+                raise ArgumentError(
+                    "NAME",
+                    expected="the name of one experiment, or --all or --stale instead",
+                    got="both" if name else "neither",
+                    advice="--list shows the names.",
+                )
+            if name is not None:
+                raise typer.Exit(reproduce.main(name, out=out, **chosen))
+            if out is not None:
+                raise ArgumentError("--out", expected="one experiment, by its name", got="several")
+            raise typer.Exit(reproduce.run_all(stale=stale, **chosen))
+
+    @app.command("evidence")
+    def _evidence() -> None:
+        """Write docs/evidence from the records under results/ of this checkout."""
+        with _plain_errors():
+            from intertwine.experiments.evidence import write_page
+
+            if not (Path.cwd() / "results").is_dir():
+                raise ArgumentError("the working directory", expected="a checkout with results/", got=str(Path.cwd()))
+            typer.echo(str(write_page(Path.cwd())))
+
     return app
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """A package that is missing inside as the error that names the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] != "intertwine":
+            raise missing_extra(error.name, name) from error
+        raise
 
 
 @contextmanager

@@ -51,8 +51,8 @@ def test_record(out):
             apart = abs(summary["values"][0] - summary["values"][1])
             assert summary["standard_error"] == pytest.approx(apart / 2, rel=1e-2, abs=1e-5)
         assert all((s is None) != METHODS[row["method"]].tuned for s in row["strengths"])
-    assert len(record["every_strength"]) == 2 * 3 * 2
-    assert record["trainings"] == 2 * 2 * (5 + 3 * 2)
+    assert len(record["every_strength"]) == 2 * 5 * 2
+    assert record["trainings"] == 2 * 2 * (5 + 5 * 2)
     assert record["trainings_from_cache"] == 0
     assert [verdict["method"] for verdict in record["claim"]["verdicts"]] == ["decay", "penalty"]
     assert len(record["conclusions"]) == 3
@@ -74,18 +74,18 @@ def test_a_second_call_resumes_and_fresh_does_not(out, capsys, monkeypatch):
     before = json.loads((out / "record.json").read_text())
     assert demo.main(smoke=True, out=out) == 0
     printed = capsys.readouterr().out
-    assert "44 of 44 trainings are in the cache" in printed
+    assert "60 of 60 trainings are in the cache" in printed
     assert [line for line in printed.splitlines() if line][-1] == str(out / "report.html")
     after = json.loads((out / "record.json").read_text())
     assert after["rows"] == before["rows"]
-    assert after["trainings_from_cache"] == 44
+    assert after["trainings_from_cache"] == 60
 
     def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run_digits", stop)
     assert demo.main(smoke=True, out=out, fresh=True) == 130
-    assert "0 of 44 trainings are kept" in capsys.readouterr().out
+    assert "0 of 60 trainings are kept" in capsys.readouterr().out
 
 
 def test_interruption_says_how_to_resume(tmp_path, capsys, monkeypatch):
@@ -101,7 +101,7 @@ def test_interruption_says_how_to_resume(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(demo, "run_digits", run)
     assert demo.main(smoke=True, out=tmp_path, fresh=True, workers=1) == 130
     printed = capsys.readouterr().out
-    assert f"Interrupted: 3 of 44 trainings are kept in {tmp_path / 'runs.jsonl'}" in printed
+    assert f"Interrupted: 3 of 60 trainings are kept in {tmp_path / 'runs.jsonl'}" in printed
     assert f"Resume with: intertwine demo --smoke --out {tmp_path} --workers 1" in printed
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 3
 

@@ -27,20 +27,27 @@ Each seed takes the strength with the lowest cross-entropy on its own validation
 method that has one. Weight decay is the penalty with s_G = s, that is torch's weight_decay = s: of equal strength on
 both parts of W; at the strengths that suit the penalty it stops training, so its own lie lower.
 """
-START_NOTE = """
-Penalty, decay and exactly equivariant start from the projected draw with the norm of each output field kept; "plain,
-equivariant start" starts there too and is then trained like plain: it shows what the start alone does.
+START_NOTE = f"""
+From the projected draw, with the norm of each output field kept, start:
+{"; ".join(method.label for method in METHODS.values() if method.equivariant_start)}. "plain, equivariant start" is then
+trained like plain: it shows what the start alone does.
 """
 EXACT_NOTE = """
-Exactly equivariant is decay of infinite strength. Under SGD, which commutes with the projection, that is the training
-of an equivariant network, whatever f is; under Adam it is not, as the second moments see the non-equivariant gradients.
+Exactly equivariant is decay of infinite strength with projected gradients: the training of an equivariant network,
+whatever f is.
+"""
+SAMPLED_NOTE = """
+Sampled, operators: s/4 |g.W - W|^2 for one random turn g a step, whose mean is our penalty. Sampled, activations:
+s/2 times the mean square of f(g x) - f(x), likewise. They have the penalty's strengths.
 """
 COLUMN_NOTE = """
 Equivariance error: |f(gx) - f(x)| / |f(x)| over all test digits, for the worst quarter turn. Relative residual:
 |W - PW| / |W| over all weights together. Seconds: processor time of training of the chosen run, with one thread;
 methods with a strength train once for each.
 """
-NOTES = tuple(" ".join(note.split()) for note in (DATA_NOTE, STRENGTH_NOTE, START_NOTE, EXACT_NOTE, COLUMN_NOTE))
+NOTES = tuple(
+    " ".join(note.split()) for note in (DATA_NOTE, STRENGTH_NOTE, START_NOTE, EXACT_NOTE, SAMPLED_NOTE, COLUMN_NOTE)
+)
 
 
 @dataclass(frozen=True)

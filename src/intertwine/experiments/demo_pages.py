@@ -9,8 +9,9 @@ from intertwine.diagnostics.html import Section
 from intertwine.experiments.demo_outcome import LABELS, NOTES, Outcome
 from intertwine.experiments.demo_plan import REFERENCE
 from intertwine.experiments.digits_training import NETWORKS, train
-from intertwine.experiments.figures import plot_dial, plot_error_accuracy
+from intertwine.experiments.figures import Axis, plot_dial, plot_panels
 from intertwine.experiments.grid import one_thread
+from intertwine.experiments.metric import Metric
 from intertwine.experiments.record import write_record, write_text
 from intertwine.experiments.selection import Row
 from intertwine.experiments.tables import Table, accuracy_table, detail_table
@@ -29,7 +30,9 @@ def write_outputs(found: Outcome, out: Path) -> list[Path]:
     """Record, pictures and pages under ``out``; their paths, the HTML page last."""
     write_record(out / RECORD, found.record())
     plot_dial(found.rows, LABELS, DIAL_LABEL, out / ACCURACY)
-    plot_error_accuracy(found.rows, found.curves, LABELS, "f", out / ERROR)
+    error = Axis("equivariance_error", "relative equivariance error on the test digits", smallest=1e-7)
+    accuracy = Metric("test_accuracy", "test accuracy", higher_is_better=True)
+    plot_panels(found.rows, found.curves, LABELS, error, accuracy, "f", out / ERROR)
     write_text(out / README, markdown_page(found))
     write_text(out / PAGE, html_page(found, out))
     return [out / name for name in (RECORD, README, ACCURACY, ERROR, PAGE)]

@@ -10,7 +10,7 @@ from intertwine.errors import ArgumentError, missing_extra
 SIDE = 8
 CLASSES = 10
 # One stream of random numbers for each purpose, so that a change in one leaves the others alone.
-STREAMS = ("split", "turns", "weights", "batches", "augmentation")
+STREAMS = ("split", "turns", "weights", "batches", "elements")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from intertwine.baselines import BASELINES, Method, Subject, leave, training_step
+from intertwine.baselines.plain import Plain
 from intertwine.binding import Binding, bind
-from intertwine.decay import EquivarianceDecay
 from intertwine.diagnostics import equivariance_error
 from intertwine.errors import UnknownNameError, listing
-from intertwine.experiments.digits_data import CLASSES, SIDE, Digits, Split, load_digits_split, stream, turn
+from intertwine.experiments.digits_data import CLASSES, SIDE, Digits, Split, load_digits_split, stream
 from intertwine.groups import Cyclic
 from intertwine.representations import Representation
 
@@ -28,30 +29,31 @@ NETWORKS = {
 }
 
 
-@dataclass(frozen=True)
-class Method:
-    """One row of the table.
+class EquivariantStart(Plain):
+    """Plain training from the projected draw of the equivariant methods: what the start alone does."""
 
-    Attributes:
-        label: what tables and pictures call it.
-        equivariant_start: whether the initial weights are projected (norms kept); the draw is the same for all methods.
-        tuned: whether it has a strength that validation chooses.
-    """
-
-    label: str
-    equivariant_start: bool = False
-    tuned: bool = False
+    name = "equivariant_start"
+    label = "plain, equivariant start"
+    source = "intertwine"
+    equivariant_start = True
 
 
-METHODS = {
-    "plain": Method("plain"),
-    "equivariant_start": Method("plain, equivariant start", equivariant_start=True),
-    "weight_decay": Method("weight decay", tuned=True),
-    "augmentation": Method("augmentation"),
-    "exact": Method("exactly equivariant", equivariant_start=True),
-    "train_then_project": Method("train, then project"),
-    "penalty": Method("penalty", equivariant_start=True, tuned=True),
-    "decay": Method("decay", equivariant_start=True, tuned=True),
+METHODS: dict[str, type[Method]] = {
+    "plain": Plain,
+    "equivariant_start": EquivariantStart,
+    **{
+        name: BASELINES[name]
+        for name in (
+            "weight_decay",
+            "augmentation",
+            "exact",
+            "train_then_project",
+            "sampled_operator",
+            "sampled_activation",
+            "penalty",
+            "decay",
+        )
+    },
 }
 
 
@@ -61,7 +63,7 @@ class DigitsSettings:
 
     Attributes:
         fraction: how many of the digits are turned.
-        seed: of split, turns, initial weights, batches and augmentation.
+        seed: of split, turns, initial weights, batches and drawn elements.
         method: a key of ``METHODS``.
         strength: of the tuned methods, else None.
         epochs, learning_rate, momentum, batch_size: of SGD; the learning rate falls to zero along a cosine.
@@ -152,39 +154,26 @@ def train(settings: DigitsSettings) -> Trained:
         raise UnknownNameError("model", expected=f"one of {listing(NETWORKS)}", got=repr(settings.model))
     if settings.method not in METHODS:
         raise UnknownNameError("method", expected=f"one of {listing(METHODS)}", got=repr(settings.method))
-    method, strength = METHODS[settings.method], settings.strength or 0.0
     split = load_digits_split(settings.fraction, settings.seed, settings.training, settings.validation)
     model = initial_network(settings.seed, settings.model)
     binding = bind(model, digits_types(settings.model))
-    if method.equivariant_start:
-        binding.project_(preserve_norm=True)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=strength if settings.method == "weight_decay" else 0.0,
+    method = METHODS[settings.method](
+        Subject(model, binding, binding.group, digits_ends()[0].act, leave),
+        settings.strength,
+        generator=stream(settings.seed, "elements"),
     )
-    if settings.method in ("exact", "decay"):
-        EquivarianceDecay(optimizer, binding, strength=math.inf if settings.method == "exact" else strength)
+    optimizer = torch.optim.SGD(method.parameter_groups(), settings.learning_rate, momentum=settings.momentum)
+    method.attach(optimizer)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
-    batches, augmentation = stream(settings.seed, "batches"), stream(settings.seed, "augmentation")
+    batches = stream(settings.seed, "batches")
     x, y = split.training.x, split.training.y
     # Processor time: a run shares the machine with others.
     start = time.process_time()
     for _ in range(settings.epochs):
         for batch in torch.randperm(len(y), generator=batches).split(settings.batch_size):
-            images = x[batch]
-            if settings.method == "augmentation":
-                images = turn(images, torch.randint(4, (len(batch),), generator=augmentation))
-            loss = F.cross_entropy(model(images), y[batch])
-            if settings.method == "penalty":
-                loss = loss + binding.penalty(strength)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            training_step(method, optimizer, x[batch], y[batch], F.cross_entropy)
         schedule.step()
-    if settings.method == "train_then_project":
-        binding.project_()
+    method.finish()
     return Trained(model, binding, split, time.process_time() - start)
 
 

@@ -1,13 +1,17 @@
-"""The two pictures of an experiment with a dial: accuracy along the dial, accuracy against equivariance error."""
+"""Pictures of an experiment: a metric along the dial, a metric against equivariance error or time."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from intertwine.errors import missing_extra
+from intertwine.experiments.metric import Metric
 from intertwine.experiments.selection import Row
 
 # Okabe and Ito's colours, which most colour-blind readers tell apart.
@@ -18,14 +22,19 @@ STYLES = {
     "augmentation": ("#56b4e9", "D"),
     "exact": ("#0072b2", "^"),
     "train_then_project": ("#cc79a7", "P"),
+    "sampled_operator": ("#6a3d9a", "<"),
+    "sampled_activation": ("#b15928", ">"),
     "penalty": ("#009e73", "X"),
     "decay": ("#d55e00", "*"),
 }
+# For methods without a style of their own.
+OTHERS = ("#e31a1c", "#1f78b4", "#33a02c", "#ff7f00", "#a6761d", "#666666", "#e7298a", "#17becf")
+MARKERS = ("<", ">", "p", "h", "d", "8", "H")
 OTHER = ("#555555", ".")
+# Rows further from the best than so many times the median row are named instead of drawn.
+SHOWN_SPREADS = 4.0
 # Rows this far below the best one are named below the axis instead of squeezing the others.
 SHOWN_RANGE = 0.2
-# float32 rounding: where an error of zero is drawn.
-SMALLEST_ERROR = 1e-7
 
 
 def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], dial_label: str, path: Path) -> None:
@@ -70,66 +79,119 @@ def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], dial_label: str, p
     _save(figure, path)
 
 
-def plot_error_accuracy(
-    rows: Sequence[Row], curves: Sequence[Row], labels: Mapping[str, str], dial: str, path: Path
+@dataclass(frozen=True)
+class Axis:
+    """A quantity along a logarithmic axis.
+
+    Attributes:
+        name: its key in a run's result.
+        label: what stands below the axis.
+        smallest: where smaller values, such as an error of zero, are drawn.
+    """
+
+    name: str
+    label: str
+    smallest: float
+
+    def place(self, row: Row) -> float:
+        """Geometric mean over the seeds, as the axis is logarithmic; NaN for a row without the quantity."""
+        values = [min(max(value, self.smallest), 1e6) for value in row.values(self.name)]
+        return float(np.exp(np.mean(np.log(values))))
+
+
+def plot_panels(
+    rows: Sequence[Row],
+    curves: Sequence[Row],
+    labels: Mapping[str, str],
+    axis: Axis,
+    metric: Metric,
+    condition_label: str,
+    path: Path,
 ) -> None:
-    """Test accuracy against the network's equivariance error, a panel per condition.
+    """A metric against a quantity, a panel per condition; rows too far from the best are named in the panel.
 
     Args:
         rows: the table's rows: a marker each.
         curves: rows at fixed strength: a line through the strengths of each method that has several.
         labels: names of the methods.
-        dial: name of the dial.
+        axis: the quantity below.
+        metric: the quantity on the left.
+        condition_label: name of the conditions.
         path: the PNG file.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     conditions = list(dict.fromkeys(row.condition for row in rows))
-    columns = min(len(conditions), 2 if len(conditions) <= 4 else 3)
+    columns = min(len(conditions), 2 if len(conditions) <= 4 else 3 if len(conditions) <= 9 else 4)
     height = math.ceil(len(conditions) / columns)
-    figure = _figure(3.6 * columns + 1.9, 2.9 * height + 0.3)
-    grid = figure.subplots(height, columns, sharex=True, sharey=True, squeeze=False)
-    floor = max(row.summary("test_accuracy").mean for row in rows) - SHOWN_RANGE
-    lowest = min(mean for row in rows if (mean := row.summary("test_accuracy").mean) >= floor)
+    figure = _figure(3.6 * columns + 2.2, max(2.9 * height + 0.3, 4.2))
+    grid = figure.subplots(height, columns, sharex=True, squeeze=False)
     handles: dict[str, Any] = {}
     for i, (axes, condition) in enumerate(zip(grid.flat, conditions, strict=False)):
-        for method in labels:
-            colour, marker = STYLES.get(method, OTHER)
+        here = [row for row in rows if row.condition == condition]
+        shown, outside = _shown(here, metric)
+        for number, method in enumerate(labels):
+            colour, marker = style(method, number)
             line = sorted(
-                (row for row in curves if (row.condition, row.method) == (condition, method)),
+                (row for row in curves if (row.condition, row.method) == (condition, method) and row.strengths[0]),
                 key=lambda row: row.strengths[0] or 0.0,
             )
             if len(line) > 1 and method != "weight_decay":
-                points = [(_error(row), row.summary("test_accuracy").mean) for row in line]
-                axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, alpha=0.6, marker=".", markersize=3)
-            for row in rows:
-                if (row.condition, row.method) != (condition, method):
-                    continue
-                accuracy = row.summary("test_accuracy")
-                if accuracy.mean >= floor:
+                points = [(axis.place(row), row.summary(metric.name).mean) for row in line]
+                axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, alpha=0.6, marker=".", markersize=3,
+                          scaley=False)  # fmt: skip
+            for row in shown:
+                if row.method == method:
+                    value = row.summary(metric.name)
                     handles[labels[method]] = axes.errorbar(
-                        _error(row), accuracy.mean, yerr=_drawn(accuracy.standard_error), color=colour, marker=marker,
+                        axis.place(row), value.mean, yerr=_drawn(value.standard_error), color=colour, marker=marker,
                         markersize=8, linestyle="none", capsize=2.5,
                     )  # fmt: skip
         axes.set_xscale("log")
-        axes.set_ylim(bottom=lowest - 0.01)
-        axes.set_title(f"{dial} = {condition:g}", fontsize=10)
+        _limits(axes, shown, metric)
+        title = f"{condition_label}: {here[0].condition_text()}"
+        axes.set_title(title if len(title) < 40 else here[0].condition_text(), fontsize=10)
+        if outside:
+            names = "; ".join(f"{labels[r.method]} {r.summary(metric.name).text(metric.decimals)}" for r in outside)
+            axes.text(0.5, 0.01, "\n".join(wrap(f"outside: {names}", 52)), transform=axes.transAxes, fontsize=6.5,
+                      ha="center", va="bottom", color="#555555")  # fmt: skip
         if i % columns == 0:
-            axes.set_ylabel("test accuracy")
+            axes.set_ylabel(metric.label)
         if i + columns >= len(conditions):
-            axes.set_xlabel("relative equivariance error on the test digits")
+            axes.set_xlabel(axis.label)
         _finish(axes)
     for axes in grid.flat[len(conditions) :]:
         axes.set_visible(False)
-    figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside right center")
+    order = [label for label in labels.values() if label in handles]
+    figure.legend([handles[label] for label in order], order, frameon=False, loc="outside right center", fontsize=8)
     _save(figure, path)
 
 
-def _error(row: Row) -> float:
-    """Geometric mean over the seeds, as the axis is logarithmic."""
-    values = [min(max(value, SMALLEST_ERROR), 1e6) for value in row.values("equivariance_error")]
-    return float(np.exp(np.mean(np.log(values))))
+def style(method: str, number: int) -> tuple[str, str]:
+    """Colour and marker of a method; ``number`` tells those apart that have none of their own."""
+    return STYLES.get(method) or (OTHERS[number % len(OTHERS)], MARKERS[number % len(MARKERS)])
+
+
+def _shown(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], list[Row]]:
+    """Rows to draw, and those so far behind that they would squeeze the others."""
+    means = {row.method: row.summary(metric.name).mean for row in rows}
+    finite = [mean for mean in means.values() if math.isfinite(mean)]
+    best = metric.best(finite)
+    reach = SHOWN_SPREADS * abs(best - statistics.median(finite)) if finite else 0.0
+    shown = [row for row in rows if abs(means[row.method] - best) <= reach or reach == 0]
+    shown = [row for row in shown if math.isfinite(means[row.method])]
+    return shown, [row for row in rows if row not in shown]
+
+
+def _limits(axes: Any, rows: Sequence[Row], metric: Metric) -> None:
+    """Room for the markers of the rows; lines may leave it."""
+    ends = [
+        s.mean + sign * _drawn(s.standard_error) for row in rows for s in [row.summary(metric.name)] for sign in (-1, 1)
+    ]
+    if ends and max(ends) > min(ends):
+        margin = 0.12 * (max(ends) - min(ends))
+        axes.set_ylim(min(ends) - 2 * margin, max(ends) + margin)
 
 
 def _drawn(standard_error: float) -> float:

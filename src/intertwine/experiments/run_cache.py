@@ -1,5 +1,6 @@
 """Finished runs of a grid in one file of JSON lines: each is kept the moment it is there."""
 
+import ast
 import hashlib
 import inspect
 import json
@@ -75,7 +76,9 @@ class RunCache:
 
 
 def code_version(*objects: Callable[..., Any] | Any) -> str:
-    """A digest of the source files that define ``objects``, and of the versions of torch and of this library.
+    """A digest of the code that defines ``objects``, and of the versions of torch and of this library.
+
+    Whole files count, but not their comments, docstrings and layout, which change no result.
 
     Examples:
         >>> len(code_version(RunCache))
@@ -87,5 +90,14 @@ def code_version(*objects: Callable[..., Any] | Any) -> str:
     digest = hashlib.sha256(f"{versions['intertwine']} {versions['torch']}".encode())
     for thing in objects:
         source = inspect.getsourcefile(thing)
-        digest.update(Path(source).read_bytes() if source else repr(thing).encode())
+        digest.update((_code(Path(source)) if source else repr(thing)).encode())
     return digest.hexdigest()[:12]
+
+
+def _code(path: Path) -> str:
+    """The syntax tree of a file, without what does not run."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -1,0 +1,83 @@
+"""Methods of approximate equivariance behind one protocol: ours, the peers', and the controls.
+
+``make_method(name, subject, strength)`` gives any of ``BASELINES``; ``training_step`` trains with it.
+"""
+
+import torch
+
+from intertwine.baselines.augmentation import Augmentation
+from intertwine.baselines.decay import Decay
+from intertwine.baselines.exact import Exact
+from intertwine.baselines.lie_derivative import LieDerivative
+from intertwine.baselines.method import Method
+from intertwine.baselines.orbit_averaging import OrbitAveraging
+from intertwine.baselines.penalty import Penalty
+from intertwine.baselines.per import ProjectionBasedRegularizer
+from intertwine.baselines.plain import Plain
+from intertwine.baselines.relaxed_constraint import RelaxedConstraint
+from intertwine.baselines.remul import Remul
+from intertwine.baselines.remul_balanced import BalancedRemul
+from intertwine.baselines.rpp import ResidualPathwayPrior
+from intertwine.baselines.sampled_activation import SampledActivation
+from intertwine.baselines.sampled_operator import SampledOperator
+from intertwine.baselines.step import Criterion, peak_memory, training_step
+from intertwine.baselines.subject import Action, Subject, leave
+from intertwine.baselines.train_then_project import TrainThenProject
+from intertwine.baselines.weight_decay import WeightDecay
+from intertwine.errors import UnknownNameError, listing
+
+# In the order of tables.
+BASELINES: dict[str, type[Method]] = {
+    method.name: method
+    for method in (
+        Plain,
+        WeightDecay,
+        Augmentation,
+        Exact,
+        TrainThenProject,
+        OrbitAveraging,
+        SampledOperator,
+        SampledActivation,
+        Remul,
+        BalancedRemul,
+        LieDerivative,
+        ResidualPathwayPrior,
+        ProjectionBasedRegularizer,
+        RelaxedConstraint,
+        Penalty,
+        Decay,
+    )
+}
+
+
+def make_method(
+    name: str, subject: Subject, strength: float | None = None, *, generator: torch.Generator | None = None
+) -> Method:
+    """The method of that name around a subject.
+
+    Args:
+        name: a key of ``BASELINES``.
+        subject: the typed model; its weights may be projected at once.
+        strength: of methods that have one.
+        generator: for augmentation and sampled elements.
+
+    Raises:
+        UnknownNameError: no such method.
+        ArgumentError: a strength that does not fit, or a subject that the method cannot work on.
+    """
+    if name not in BASELINES:
+        raise UnknownNameError("name", expected=f"one of {listing(BASELINES, limit=20)}", got=repr(name))
+    return BASELINES[name](subject, strength, generator=generator)
+
+
+__all__ = [
+    "BASELINES",
+    "Action",
+    "Criterion",
+    "Method",
+    "Subject",
+    "leave",
+    "make_method",
+    "peak_memory",
+    "training_step",
+]

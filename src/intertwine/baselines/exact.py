@@ -1,0 +1,43 @@
+"""Exactly equivariant training of the typed network."""
+
+import math
+
+import torch
+from torch import nn
+
+from intertwine.baselines.method import Method
+from intertwine.decay import EquivarianceDecay
+
+
+class Exact(Method):
+    """Training inside the equivariant subspace: ``W = PW`` before, during and after.
+
+    The initial draw is projected with the norms of its output fields kept, gradients are projected before each step
+    (``grad <- P grad``, the gradient of ``L`` restricted to the subspace), and weights after it (``W <- PW``). Under
+    SGD, with momentum and weight decay, this is SGD on the coefficients of an orthonormal basis of the subspace. Adam
+    divides each entry by its own second moment; as it sees projected gradients alone, the part that does not count
+    does not slow it down, and on permutation representations its steps are equivariant by themselves.
+
+    At the end buffers (the running statistics of norm layers) are projected too: those of a batch that is not symmetric
+    are not constant on orbits. Parameters that are not typed are trained freely.
+
+    Source:
+        Projected gradient descent; the network is the one of Finzi, Welling and Wilson 2021, arXiv 2104.09459.
+    """
+
+    name = "exact"
+    label = "exactly equivariant"
+    source = "Finzi, Welling and Wilson 2021, arXiv 2104.09459"
+    equivariant_start = True
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        EquivarianceDecay(optimizer, self.subject.binding, strength=math.inf)
+
+    def before_step(self) -> None:
+        for entry, tensor in self.subject.binding.tensors():
+            if tensor.grad is not None:
+                tensor.grad = entry.projector.project(tensor.grad)
+
+    def finish(self) -> nn.Module:
+        self.subject.binding.project_()
+        return self.model

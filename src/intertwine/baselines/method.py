@@ -1,0 +1,104 @@
+"""The protocol of all methods: wrap a model, give a loss term or a step, say what is evaluated afterwards."""
+
+from abc import ABC
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from intertwine.baselines.subject import Subject
+from intertwine.errors import ArgumentError
+
+
+class Method(ABC):
+    """One way to train ``subject.model``; made once for each training, whose state it may hold.
+
+    A training loop calls, in this order: ``parameter_groups()`` for the optimiser, ``attach(optimizer)``, then for each
+    batch ``batch``, ``model``, ``total_loss``, backward, ``before_step``, the optimiser's step (``training_step`` does
+    this), ``after_epoch``, and at the end ``finish()``, which returns the module to evaluate.
+
+    Args:
+        subject: the model with its types; its weights are changed in place.
+        strength: of methods with a strength, a number >= 0, None otherwise.
+        generator: randomness of augmentation and of sampled elements; torch's default one if None.
+
+    Attributes:
+        name: key in ``BASELINES``.
+        label: what tables call it.
+        source: where the method was published.
+        tuned: whether it has a strength.
+        equivariant_start: whether it begins by projecting the initial weights, norms of output fields kept.
+
+    Raises:
+        ArgumentError: a strength where the method has none, none where it has one, or one that is negative or NaN.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    tuned: ClassVar[bool] = False
+    equivariant_start: ClassVar[bool] = False
+
+    def __init__(
+        self, subject: Subject, strength: float | None = None, *, generator: torch.Generator | None = None
+    ) -> None:
+        if self.tuned and (strength is None or not strength >= 0):
+            raise ArgumentError("strength", expected=f"a number >= 0, as {self.label} has a strength", got=strength)
+        if not self.tuned and strength is not None:
+            raise ArgumentError("strength", expected=f"None, as {self.label} has no strength", got=strength)
+        self.subject, self.generator = subject, generator
+        self.strength = 0.0 if strength is None else float(strength)
+        if self.equivariant_start:
+            subject.binding.project_(preserve_norm=True)
+
+    @property
+    def model(self) -> nn.Module:
+        """The module to train and to call."""
+        return self.subject.model
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that are trained."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parameter groups for the optimiser."""
+        return [{"params": [p for p in self.model.parameters() if p.requires_grad]}]
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Registers what has to follow each step of the optimiser."""
+        del optimizer
+
+    def batch(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch that the model is trained on instead of ``(x, y)``."""
+        return x, y
+
+    def penalty(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor | None:
+        """A loss term beside the task's, a scalar; None for none.
+
+        Args:
+            x: the inputs, as ``batch`` gave them.
+            output: ``self.model(x)``.
+        """
+        return None
+
+    def total_loss(self, task_loss: torch.Tensor, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        """What is differentiated: the task's loss plus ``penalty(x, output)``."""
+        term = self.penalty(x, output)
+        return task_loss if term is None else task_loss + term
+
+    def before_step(self) -> None:
+        """Called between backward and the optimiser's step."""
+        return
+
+    def after_epoch(self, epoch: int, epochs: int) -> None:
+        """Called after epoch number ``epoch`` (from 0) of ``epochs``."""
+        del epoch, epochs
+
+    def finish(self) -> nn.Module:
+        """The module to evaluate, after training."""
+        return self.model
+
+    def __repr__(self) -> str:
+        strength = f", strength {self.strength:g}" if self.tuned else ""
+        return f"{type(self).__name__}({self.label}{strength}; {self.num_parameters} parameters)"
