@@ -1,5 +1,6 @@
 # make demo   the main job: handwritten digits with a dial for symmetry breaking; ARGS="--full" runs everything
 # make test   every check, as CI runs it; the parts are: lint types imports docs doctest examples unit
+# make results  runs the experiments whose records are stale, and writes docs/evidence; ARGS="--data FOLDER"
 # make bench  the budget table of the benchmarks
 # make docs   the documentation, into site/
 # make clean  removes what the other targets made, but for .venv and runs/
@@ -21,7 +22,7 @@ KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=68719476
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types imports docs doctest examples unit bench clean
+.PHONY: help demo test lint types imports docs doctest examples unit results bench clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -71,6 +72,11 @@ examples: $(VENV)/installed-dev
 
 unit: $(VENV)/installed-dev
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) tests $(ARGS)
+
+# Experiments whose packages are missing (the extras smoke, ct) are left out and say so.
+results: $(VENV)/installed-dev
+	$(BIN)/intertwine reproduce --stale $(ARGS)
+	$(BIN)/intertwine evidence
 
 bench: $(VENV)/installed-dev
 	$(KEEP_MEMORY) $(BIN)/python -m benchmarks $(ARGS)

@@ -10,6 +10,7 @@ from intertwine._numerics import accumulation_dtype
 from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
 from intertwine.errors import ArgumentError
+from intertwine.projectors.weighted_norms import NormTerm, weighted_squared_norms
 
 Form = Literal["squared", "norm", "relative"]
 FORMS = ("squared", "norm", "relative")
@@ -30,15 +31,22 @@ def penalty_of(
             got=equivariant_strength,
             advice="A relative residual does not depend on the scale of W, so there is no equivariant part to shrink.",
         )
-    values = []
+    values: list[torch.Tensor] = []
+    squared: list[NormTerm] = []
     for entry, s, s_equivariant in zip(entries, strengths, equivariant, strict=True):
         if entry.kind == "buffer" or not (s or s_equivariant):
             continue
         W, P = entry.tensor(model), entry.projector
+        if form == "squared":
+            squared += [NormTerm(P, W, s / 2)] if s else []
+            squared += [NormTerm(P, W, s_equivariant / 2, projected=True)] if s_equivariant else []
+            continue
         if s:
             values.append(s * _residual_term(P.squared_residual(W), W, form))
         if s_equivariant:
             values.append(s_equivariant * _residual_term(P.squared_projection(W), W, form))
+    if squared:
+        return weighted_squared_norms(squared)
     if not values:
         first = entries[0].tensor(model)
         return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())
@@ -46,9 +54,7 @@ def penalty_of(
 
 
 def _residual_term(squared: torch.Tensor, W: torch.Tensor, form: Form) -> torch.Tensor:
-    """``squared / 2``, its root, or half its ratio to ``|W|^2``; derivatives are zero where these have none."""
-    if form == "squared":
-        return squared / 2
+    """The root of ``squared``, or half its ratio to ``|W|^2``; derivatives are zero where these have none."""
     if form == "norm":
         return _guarded(squared).sqrt() * (squared > 0)
     norm = torch.linalg.vector_norm(W.to(accumulation_dtype(W.dtype))).square()

@@ -24,12 +24,18 @@ STYLES = {
     "train_then_project": ("#cc79a7", "P"),
     "sampled_operator": ("#6a3d9a", "<"),
     "sampled_activation": ("#b15928", ">"),
+    "orbit_averaging": ("#b8a9d9", "h"),
+    "remul": ("#e31a1c", "p"),
+    "lie_derivative": ("#1f78b4", "d"),
+    "rpp": ("#33a02c", "8"),
+    "per": ("#ff7f00", "H"),
     "penalty": ("#009e73", "X"),
+    "penalty_norm": ("#7fc97f", "X"),
     "decay": ("#d55e00", "*"),
 }
 # For methods without a style of their own.
-OTHERS = ("#e31a1c", "#1f78b4", "#33a02c", "#ff7f00", "#a6761d", "#666666", "#e7298a", "#17becf")
-MARKERS = ("<", ">", "p", "h", "d", "8", "H")
+OTHERS = ("#a6761d", "#666666", "#e7298a", "#17becf", "#4d4d9f")
+MARKERS = ("1", "2", "3", "4")
 OTHER = ("#555555", ".")
 # Rows further from the best than so many times the median row are named instead of drawn.
 SHOWN_SPREADS = 4.0

@@ -100,7 +100,8 @@ class TaskOutcome:
                     "method": row.method,
                     "strength": row.strengths[0],
                     "learning_rate": row.learning_rates[0],
-                    **{name: row.summary(name).to_dict(4) for name in ("validation_loss", *names[:-3])},
+                    # Without the single values, which would make up most of the record.
+                    **{name: _mean(row, name) for name in ("validation_loss", *names[:-3])},
                 }
                 for row in self.curves
             ],
@@ -117,13 +118,18 @@ class TaskOutcome:
         return {"lead_over_plain": lead.to_dict()}
 
 
+def _mean(row: Row, name: str) -> dict[str, Any]:
+    summary = row.summary(name).to_dict(4)
+    del summary["values"]
+    return summary
+
+
 def write_outcome(
     found: TaskOutcome,
     out: Path,
     own_pictures: Callable[[Sequence[Row], Sequence[Row], Path], list[tuple[str, str]]] | None = None,
 ) -> list[Path]:
     """Record, pictures and pages under ``out``; their paths, the HTML page last."""
-    write_record(out / RECORD, found.record())
     metric, condition = found.metrics[0], found.condition_label
     error = Axis("equivariance_error", "relative equivariance error of the network", smallest=1e-7)
     seconds = Axis("seconds_per_epoch", "seconds per epoch (processor time)", smallest=1e-6)
@@ -136,6 +142,8 @@ def write_outcome(
     }
     if own_pictures is not None:
         captions |= dict(own_pictures(found.rows, found.curves, out))
+    pictures = [{"name": name, "caption": caption} for name, caption in captions.items()]
+    write_record(out / RECORD, found.record() | {"pictures": pictures})
     write_text(out / README, _markdown(found, captions))
     write_text(out / PAGE, _html(found, captions, out))
     return [out / name for name in (RECORD, README, *captions, PAGE)]

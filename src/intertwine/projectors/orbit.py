@@ -11,6 +11,9 @@ from intertwine.projectors.axis_plan import connected, permutation_table
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations.field import Field
 
+# Entries that are worked on at a time on a processor: a few copies of so many float32 fit into its cache.
+CACHED = 2**18
+
 
 class OrbitProjector(TupleProjector):
     """The group permutes, up to signs, the index tuples of ``F_1 (x) ... (x) F_k``; P averages over each orbit.
@@ -35,6 +38,7 @@ class OrbitProjector(TupleProjector):
         # (copies, field) of the row axis, then the copies of the others, then their fields.
         others = order[1:]
         self._turn = (2 * row, 2 * row + 1, *(2 * axis for axis in others), *(2 * axis + 1 for axis in others))
+        self._field_axes = tuple(range(1, 2 * len(fields), 2))
         self._turn_back = tuple(sorted(range(len(self._turn)), key=self._turn.__getitem__))
         count = int(labels.max(initial=-1)) + 1
         gather = np.argsort(self.labels, axis=1, kind="stable")
@@ -47,7 +51,10 @@ class OrbitProjector(TupleProjector):
         alive = np.zeros(count, dtype=bool)
         alive[self.labels[self.signs != 0]] = True
         self._alive = alive
-        arrays: dict[str, Array] = {"gather": gather}
+        self._whole = count == 1 and not self._signed
+        # The other fields lie behind the rows as they are: no axis has to be moved.
+        self._in_order = row == 0 or len(fields) == 1
+        arrays: dict[str, Array] = {} if self._whole else {"gather": gather[:, None, :]}
         if not self._run:
             arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
         if self._signed:
@@ -64,34 +71,52 @@ class OrbitProjector(TupleProjector):
         return int(self._alive.sum())
 
     def project(self, block: torch.Tensor) -> torch.Tensor:
+        if self._whole:
+            return block.mean(self._field_axes, keepdim=True).expand_as(block)
         entries = self._lined_up(self._rows(block))
         return self._restored(self._put_back(self._means(entries).expand_as(entries)), block)
 
     def residual(self, block: torch.Tensor) -> torch.Tensor:
-        entries = self._lined_up(self._rows(block))
-        return self._restored(self._put_back(entries.sub_(self._means(entries))), block)
+        if self._whole:
+            return block - block.mean(self._field_axes, keepdim=True)
+        rows = self._rows(block)
+        step = self._copies_at_once(rows)
+        if step >= len(rows):
+            return self._restored(self._residual_of(rows), block)
+        # What does not fit into the processor's cache is read once and written once, not at each of the four passes.
+        out = torch.empty_like(rows, memory_format=torch.contiguous_format)
+        for part, target in zip(rows.split(step), out.split(step), strict=True):
+            self._residual_of(part, target)
+        return self._restored(out, block)
 
     def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
         rows = self._rows(block)
-        if self._signed or rows.untyped_storage().data_ptr() != block.untyped_storage().data_ptr():
+        if self._whole or self._signed or rows.untyped_storage().data_ptr() != block.untyped_storage().data_ptr():
             super().shrink_(block, factor)
             return
         entries = self._lined_up(rows)
         entries.lerp_(self._means(entries), 1 - factor)
         # The rows are a view of the block: what was lined up goes straight back to where it came from.
-        rows.scatter_(3, self.constants.get("gather", rows)[None, :, None, :].expand(rows.shape), entries)
+        rows.scatter_(3, self._index(rows), entries)
 
     def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
         """Each row's entries sorted by orbit, signs taken out; a new tensor."""
-        index = self.constants.get("gather", rows)[None, :, None, :].expand(rows.shape)
-        entries = rows.gather(3, index)
+        entries = rows.gather(3, self._index(rows))
         return entries * self.constants.get("sorted_flips", rows)[:, None, :] if self._signed else entries
 
-    def _put_back(self, entries: torch.Tensor) -> torch.Tensor:
-        """Inverse of ``_lined_up``."""
-        index = self.constants.get("gather", entries)[None, :, None, :].expand(entries.shape)
-        rows = torch.empty_like(entries, memory_format=torch.contiguous_format).scatter_(3, index, entries)
-        return rows * self.constants.get("flips", entries)[:, None, :] if self._signed else rows
+    def _residual_of(self, rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        entries = self._lined_up(rows)
+        return self._put_back(entries.sub_(self._means(entries)), out)
+
+    def _put_back(self, entries: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Inverse of ``_lined_up``, in ``out`` if it is given."""
+        rows = torch.empty_like(entries, memory_format=torch.contiguous_format) if out is None else out
+        rows.scatter_(3, self._index(entries), entries)
+        return rows.mul_(self.constants.get("flips", entries)[:, None, :]) if self._signed else rows
+
+    def _index(self, rows: torch.Tensor) -> torch.Tensor:
+        """Where the entries of each row come from."""
+        return self.constants.get("gather", rows).expand(rows.shape)
 
     def _means(self, entries: torch.Tensor) -> torch.Tensor:
         """The mean of each entry's orbit, shape (copies of the row field, 1, copies of the others, columns)."""
@@ -108,6 +133,12 @@ class OrbitProjector(TupleProjector):
         means = means if alive is None else means * alive
         return means.index_select(3, columns)
 
+    def _copies_at_once(self, rows: torch.Tensor) -> int:
+        """How many copies of the row field are taken at a time."""
+        if rows.device.type != "cpu" or torch.compiler.is_compiling() or rows.numel() < 2 * CACHED:
+            return len(rows)
+        return max(1, CACHED * len(rows) // rows.numel())
+
     def basis(self) -> Array:
         out = np.zeros((len(self._alive), *self.labels.shape))
         rows, columns = np.indices(self.labels.shape)
@@ -119,7 +150,7 @@ class OrbitProjector(TupleProjector):
 
     def _rows(self, block: torch.Tensor) -> torch.Tensor:
         """The block as (copies of the row field, row, copies of the others, column)."""
-        turned = block.permute(self._turn)
+        turned = block if self._in_order and len(self.dims) == 2 else block.permute(self._turn)
         if len(self.dims) == 2:
             return turned
         sizes, others = turned.shape, len(self.dims) - 1
@@ -127,6 +158,8 @@ class OrbitProjector(TupleProjector):
 
     def _restored(self, rows: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
         """Inverse of ``_rows`` for a tensor of the shape of ``block``."""
+        if self._in_order and len(self.dims) <= 2:
+            return rows.reshape(block.shape)
         return rows.reshape([block.shape[axis] for axis in self._turn]).permute(self._turn_back)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from intertwine._numerics import accumulation_dtype
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
-from intertwine.projectors.autograd import SelfAdjoint, squared_norm_of_image
+from intertwine.projectors.autograd import Map, SelfAdjoint, squared_norm_of_image
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations import Group, Representation
@@ -150,6 +150,14 @@ class Projector:
         self._check(W)
         return squared_norm_of_image(W.to(accumulation_dtype(W.dtype)), self._project)
 
+    def checked_map(self, W: torch.Tensor, *, projected: bool = False) -> Map:
+        """``W -> W - P W`` (``W -> P W`` if ``projected``) without autograd, after checking that W fits.
+
+        Raises as ``project``.
+        """
+        self._check(W)
+        return self._project if projected else self._residual
+
     def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
         """``|W - P W| / |W|`` in [0, 1], a scalar without gradient, 0 for W = 0; read it beside ``chance``."""
         self._check(W)
@@ -233,7 +241,11 @@ class Projector:
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
         wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         if self._single:
-            out = self._parts[0].projector.residual(self._parts[0].view(wide)).reshape(wide.shape)
+            part = self._parts[0]
+            out = part.projector.residual(part.view(wide))
+            if not self._sorted_axes and W.dtype == out.dtype:
+                return out.reshape(W.shape)
+            out = out.reshape(wide.shape)
         else:
             out = wide.clone(memory_format=torch.contiguous_format)
             for part in self._parts:

@@ -1,0 +1,95 @@
+"""``intertwine evidence``: the page ``docs/evidence/index.md``, generated from the records under ``results/``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from intertwine.experiments import evidence_sections as sections
+from intertwine.experiments.evidence_records import TaskRecord, read_record, read_tasks
+from intertwine.experiments.evidence_runtime import runtime_section
+from intertwine.experiments.experiment import NAMES
+from intertwine.experiments.record import write_text
+from intertwine.experiments.tables import Table
+
+PAGE = Path("docs") / "evidence" / "index.md"
+COMPARED = ("train_then_project", "orbit_averaging", "rpp", "per", "exact", "penalty", "decay")
+INTRODUCTION = """
+This page is written by `make results` (`intertwine evidence`) from the records under `results/`; nothing on it is typed
+by hand. Each record names its command, seeds, versions, machine and date. Errors are standard errors over the seeds;
+every method has the same number of configurations, and validation chooses among them for each seed.
+"""
+
+
+def write_page(root: Path) -> Path:
+    """Writes the page of a checkout; returns its path."""
+    write_text(root / PAGE, page(root / "results"))
+    return root / PAGE
+
+
+def page(results: Path) -> str:
+    """The page, as Markdown."""
+    tasks = read_tasks(results, NAMES)
+    parts = ["# Evidence", " ".join(INTRODUCTION.split()), *_findings(tasks)]
+    parts += _section(
+        "Plain and exactly equivariant nets beside all others",
+        "The best of each line is set in bold where it is shown; ↑: higher is better, ↓: lower is better. "
+        "*Best sampled*: the best of the penalties that sample group elements.",
+        sections.everything(tasks),
+    )
+    parts += runtime_section(read_record(results, "runtime"))
+    parts += _section(
+        "What the methods cost in these tasks",
+        "Processor time of an epoch and peak memory of a step beyond the model, both divided by plain's.",
+        sections.costs(tasks),
+    )
+    parts += _section(
+        "Sensitivity to both strengths",
+        "The metric at every strength that was tried. A strength s on the rest and s_G = s on the equivariant part is "
+        "weight decay: where weight decay does not help, a strength on the equivariant part has nothing to give. The "
+        "paper's own grid over both strengths is in [rings](../../results/rings/README.md).",
+        sections.strengths(tasks),
+    )
+    parts += ["## Error against performance", *_pictures(tasks, "error.png", "equivariance error against {metric}")]
+    parts += ["## Time against performance", *_pictures(tasks, "time.png", "time of an epoch against {metric}")]
+    parts += _section(
+        "Train, then project; RPP; PER",
+        "How far each is ahead of plain, seed by seed; negative: behind.",
+        sections.leads(
+            tasks, ("train_then_project", "orbit_averaging", "rpp", "per", "exact", *sections.OURS), "leads"
+        ),
+    )
+    failed = sections.failures(tasks)
+    parts += _section(
+        "Failure cases",
+        "Every task and condition in which ours is behind plain, or behind the best method, by more than two standard "
+        "errors."
+        if failed.rows
+        else "There is none by more than two standard errors.",
+        failed if failed.rows else None,
+    )
+    parts += _section(
+        "The network's error at W = PW",
+        "A relative residual of 0 makes the weights equivariant; the network is so only if everything between them is.",
+        sections.exact_errors(tasks),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _findings(tasks: Sequence[TaskRecord]) -> list[str]:
+    """What each task concluded, in its own words."""
+    parts = ["## Findings"]
+    for task in tasks:
+        parts.append(f"**[{task.data['title']}](../../results/{task.name}/README.md)** (`{task.data['command']}`)")
+        parts.append("\n".join(f"* {sentence}" for sentence in task.data["conclusions"]))
+    return parts
+
+
+def _pictures(tasks: Sequence[TaskRecord], name: str, what: str) -> list[str]:
+    texts = []
+    for task in tasks:
+        caption = f"{task.name}: {what.format(metric=task.metric.label)}"
+        texts.append(f"![{caption}](../../results/{task.name}/{name})")
+    return texts
+
+
+def _section(title: str, text: str, table: Table | None) -> list[str]:
+    return [f"## {title}", text, *([table.to_markdown()] if table is not None and table.rows else [])]

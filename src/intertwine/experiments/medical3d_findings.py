@@ -1,0 +1,122 @@
+"""What the volumes show, in sentences computed from the rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from intertwine.experiments.medical3d_training import BOTH_STRENGTHS, EQUAL_STRENGTHS
+from intertwine.experiments.selection import Row
+from intertwine.experiments.summary import Summary, paired
+
+METRIC = "test_auc"
+# A difference of so many standard errors is called one.
+CLEAR = 2.0
+
+By = Mapping[tuple[object, str], Row]
+
+
+def conclusions(rows: Sequence[Row]) -> list[str]:
+    """Three sentences: ours against its two limits, the networks at W = PW, and the controls."""
+    by = {(row.condition, row.method): row for row in rows}
+    conditions = list(dict.fromkeys(str(row.condition) for row in rows))
+    found = [_limits(by, conditions), _projected(by, conditions), _controls(by, conditions)]
+    return [sentence for sentence in found if sentence]
+
+
+def _limits(by: By, conditions: Sequence[str]) -> str:
+    """The penalty against plain and exact, in each network."""
+    parts = []
+    for condition in conditions:
+        rivals = [m for m in ("plain", "exact") if (condition, m) in by]
+        if (condition, "penalty") not in by or len(rivals) < 2:
+            continue
+        ours = by[condition, "penalty"]
+        leads = {rival: difference(ours, by[condition, rival]) for rival in rivals}
+        means = " and ".join(f"{name} {by[condition, name].summary(METRIC).text()}" for name in rivals)
+        against = ", ".join(f"{signed(lead)} over {name} ({verdict(lead)})" for name, lead in leads.items())
+        parts.append(f"{condition}: penalty {ours.summary(METRIC).text()} beside {means}, that is {against}")
+    return f"Test AUC, differences seed by seed: {'; '.join(parts)}." if parts else ""
+
+
+def _projected(by: By, conditions: Sequence[str]) -> str:
+    """How equivariant each network is once its weights are, and what breaks it."""
+    parts = []
+    for condition in conditions:
+        row = by.get((condition, "exact"))
+        if row is None:
+            continue
+        error, rotation = row.summary("projected_error").mean, row.summary("rotation_error").mean
+        names = sorted({str(run["breaker"]) for run in row.runs if run.get("breaker")})
+        broken = f", broken first by {' or '.join(names)}" if names else ""
+        parts.append(f"{condition} {error:.1e} (random rotations, interpolated: {rotation:.2f}){broken}")
+    return (
+        f"Equivariance error of the network at W = PW, under what maps voxels onto voxels: {'; '.join(parts)}."
+        if parts
+        else ""
+    )
+
+
+def _controls(by: By, conditions: Sequence[str]) -> str:
+    """The penalty against weight decay everywhere, and the paper's two strengths where they were run."""
+    leads = {
+        condition: difference(by[condition, "penalty"], by[condition, "weight_decay"])
+        for condition in conditions
+        if {(condition, "penalty"), (condition, "weight_decay")} <= set(by)
+    }
+    if not leads:
+        return ""
+    parts = [f"{condition} {signed(lead)} ({verdict(lead)})" for condition, lead in leads.items()]
+    names = {EQUAL_STRENGTHS: "with lambda_G = lambda_perp", BOTH_STRENGTHS: "with lambda_G = 1e-3 beside lambda_perp"}
+    for condition in conditions:
+        for method, text in names.items():
+            if (condition, method) in by and (condition, "penalty") in by:
+                other = by[condition, method]
+                lead = difference(other, by[condition, "penalty"])
+                parts.append(f"{condition} {text} {signed(lead)} over lambda_perp alone ({verdict(lead)})")
+    return f"Controls, test AUC of the penalty over weight decay, which knows of no group: {'; '.join(parts)}."
+
+
+def difference(first: Row, second: Row) -> Summary:
+    """``first - second`` in test AUC, seed by seed."""
+    return paired(first.values(METRIC), second.values(METRIC))
+
+
+def signed(lead: Summary) -> str:
+    """``+0.012 ± 0.003``; without the error where there is none."""
+    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
+
+
+def verdict(lead: Summary) -> str:
+    """Whether a difference is more than two of its standard errors.
+
+    Examples:
+        >>> verdict(Summary(0.03, 0.01, ())), verdict(Summary(-0.03, 0.02, ())), verdict(Summary(0.1, math.nan, ()))
+        ('ahead', 'no clear difference', 'one seed')
+    """
+    if not math.isfinite(lead.standard_error):
+        return "one seed"
+    if abs(lead.mean) <= CLEAR * lead.standard_error:
+        return "no clear difference"
+    return "ahead" if lead.mean > 0 else "behind"
+
+
+def auc_standard_error(auc: float, positives: int, negatives: int) -> float:
+    """Standard error of an AUC from the size of its test set alone.
+
+    ``sqrt((A (1 - A) + (p - 1)(Q1 - A^2) + (n - 1)(Q2 - A^2)) / (p n))``, ``Q1 = A / (2 - A)``,
+    ``Q2 = 2 A^2 / (1 + A)``.
+
+    Args:
+        auc: A.
+        positives: p.
+        negatives: n.
+
+    Source:
+        Hanley and McNeil 1982, "The meaning and use of the area under a receiver operating characteristic curve".
+
+    Examples:
+        >>> round(auc_standard_error(0.82, 69, 229), 3)
+        0.033
+    """
+    first, second = auc / (2 - auc) - auc**2, 2 * auc**2 / (1 + auc) - auc**2
+    variance = auc * (1 - auc) + (positives - 1) * first + (negatives - 1) * second
+    return math.sqrt(variance / (positives * negatives))

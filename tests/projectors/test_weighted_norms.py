@@ -1,0 +1,118 @@
+"""The joint node of many parameters against the terms one by one."""
+
+import pytest
+import torch
+
+import intertwine as iw
+from intertwine.projectors import orbit
+from intertwine.projectors.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
+
+GROUP = iw.Dihedral(3)
+REP = 2 * GROUP.regular() + GROUP.trivial()
+
+
+def drawn(P: iw.Projector, dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn([n or 1 for n in P.shape], dtype=dtype, generator=generator)
+
+
+def terms(dtype: torch.dtype = torch.float64) -> list[NormTerm]:
+    generator = torch.Generator().manual_seed(0)
+    projectors = [iw.projector(REP, REP), iw.projector(REP), iw.projector(REP, GROUP.regular())]
+    weights = [drawn(P, dtype, generator).requires_grad_() for P in projectors]
+    return [NormTerm(P, W, 0.5 + i, projected=i == 2) for i, (P, W) in enumerate(zip(projectors, weights, strict=True))]
+
+
+def test_value_and_gradient_are_those_of_the_terms_one_by_one() -> None:
+    found = terms()
+    tensors = [term.tensor for term in found]
+    joint, single = weighted_squared_norms(found), torch.stack([term.value for term in found]).sum()
+    assert type(joint.grad_fn).__name__.startswith(WeightedSquaredNorms.__name__)
+    torch.testing.assert_close(joint, single)
+    for a, b in zip(torch.autograd.grad(3 * joint, tensors), torch.autograd.grad(3 * single, tensors), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_first_and_second_derivatives() -> None:
+    found = terms()
+
+    def value(*tensors: torch.Tensor) -> torch.Tensor:
+        return weighted_squared_norms(
+            [NormTerm(t.projector, W, t.weight, t.projected) for t, W in zip(found, tensors, strict=True)]
+        )
+
+    tensors = [term.tensor for term in found]
+    assert torch.autograd.gradcheck(value, tensors)
+    assert torch.autograd.gradgradcheck(value, tensors)
+
+
+def test_frozen_parameters_have_no_gradient_and_count_all_the_same() -> None:
+    found = terms()
+    found[1].tensor.requires_grad_(False)
+    value = weighted_squared_norms(found)
+    value.backward()
+    assert found[1].tensor.grad is None
+    assert found[0].tensor.grad is not None
+    torch.testing.assert_close(value.detach(), torch.stack([term.value.detach() for term in found]).sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_other_dtypes_are_added_one_by_one(dtype: torch.dtype) -> None:
+    found = [*terms(), *terms(dtype)]
+    value = weighted_squared_norms(found)
+    torch.testing.assert_close(value, sum(term.value for term in found), check_dtype=False)
+    value.backward()
+    assert {term.tensor.grad.dtype for term in found if term.tensor.grad is not None} == {torch.float64, dtype}
+
+
+def test_under_torch_func() -> None:
+    found = terms()
+    P, W = found[0].projector, found[0].tensor.detach()
+
+    def value(W: torch.Tensor) -> torch.Tensor:
+        return weighted_squared_norms([NormTerm(P, W, 0.5), NormTerm(P, 2 * W, 0.5)])
+
+    torch.testing.assert_close(torch.func.grad(value)(W), 5 * P.residual(W))
+
+
+def test_a_projector_with_a_norm_of_its_own_keeps_it() -> None:
+    layer = torch.nn.Linear(3, 3)
+    rep = iw.Cyclic(3).regular()
+    binding = iw.bind(layer, {"": (rep, rep)})
+    entry = binding["weight"]
+    found = [NormTerm(entry.projector, layer.weight, 1.0), NormTerm(Doubled(entry.projector), layer.weight, 1.0)]
+    torch.testing.assert_close(weighted_squared_norms(found), 3 * entry.projector.squared_residual(layer.weight))
+
+
+class Doubled(iw.Projector):
+    """Twice the squared residual."""
+
+    def __init__(self, P: iw.Projector) -> None:
+        self.__dict__.update(P.__dict__)
+
+    def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
+        return 2 * super().squared_residual(W)
+
+
+@pytest.mark.parametrize("kernel", [None, (3, 3)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_orbits_in_pieces_that_fit_a_cache(
+    kernel: tuple[int, int] | None, signed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    G = iw.Dihedral(4)
+    rep_out = 5 * (G.standard() if signed else G.regular())
+    P = iw.projector(3 * G.regular(), rep_out, kernel=kernel)
+    assert P.method == "orbit"
+    W = drawn(P, torch.float64, torch.Generator().manual_seed(0))
+    whole = P.residual(W)
+    monkeypatch.setattr(orbit, "CACHED", W.numel() // 3)
+    pieces = []
+    residual = orbit.OrbitProjector._residual_of
+
+    def counted(self: orbit.OrbitProjector, rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        pieces.append(rows.numel())
+        return residual(self, rows, out)
+
+    monkeypatch.setattr(orbit.OrbitProjector, "_residual_of", counted)
+    torch.testing.assert_close(P.residual(W), whole, rtol=0, atol=0)
+    assert len(pieces) > 2
+    assert sum(pieces) == W.numel()
