@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,15 @@ def main(
         os.environ[DATA_VARIABLE] = str(data.resolve())
     standard = Path("runs") / f"{name}-{size}"
     folder = standard if out is None else Path(out)
-    command = _command(name, size, seeds, device, None if folder == standard else folder, workers)
+    options = {
+        "--seeds": seeds,
+        "--device": None if device == "cpu" else device,
+        # The place of the data is nobody else's business.
+        "--data": None if data is None else "FOLDER",
+        "--out": None if folder == standard else folder,
+        "--workers": workers,
+    }
+    command = _command(name, size, options)
     cache = _cache(folder, experiment_version(task), fresh)
     grid = task.grid(size, seeds, device)
     try:
@@ -219,12 +228,11 @@ def _keep(paths: list[Path], checkout: Path, name: str, size: str) -> Path | Non
     return folder
 
 
-def _command(name: str, size: str, seeds: int | None, device: str, out: Path | None, workers: int | None) -> str:
-    """The call as one types it, without the folder of the data."""
+def _command(name: str, size: str, options: Mapping[str, object]) -> str:
+    """The call as one types it."""
     words = ["intertwine", "reproduce", name]
     words += ["--smoke"] if size == "smoke" else ["--size", size]
-    given = {"--seeds": seeds, "--device": None if device == "cpu" else device, "--out": out, "--workers": workers}
-    for option, value in given.items():
+    for option, value in options.items():
         if value is not None:
             words += [option, str(value)]
     return " ".join(words)

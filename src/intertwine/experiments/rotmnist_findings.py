@@ -1,0 +1,131 @@
+"""What turned digits show, in sentences computed from the rows."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from intertwine.experiments.rotmnist_training import parse_condition
+from intertwine.experiments.selection import Row
+from intertwine.experiments.summary import Summary, paired
+
+METRIC = "test_accuracy"
+OURS = ("penalty", "decay")
+# A difference of so many standard errors is called one.
+CLEAR = 2.0
+
+By = Mapping[tuple[object, str], Row]
+
+
+def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
+    """Three sentences: ours against its two limits, ours against everybody, the networks at W = PW."""
+    by = {(row.condition, row.method): row for row in rows}
+    conditions = list(dict.fromkeys(str(row.condition) for row in rows))
+    found = [_limits(by, conditions, labels), _field(by, conditions, labels), _projected(by, conditions)]
+    if any(settings.get("source") == "shipped" for row in rows for settings in row.settings):
+        found.append(
+            "Measured on the 3000 digits that come with the library, 1000 of them for the test; all of MNIST needs "
+            "--data."
+        )
+    return [sentence for sentence in found if sentence]
+
+
+def _limits(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
+    """The better of ours against plain and exact, in each condition."""
+    parts = []
+    for condition in conditions:
+        ours = best(by, condition, OURS)
+        rivals = [by[condition, name] for name in ("plain", "exact") if (condition, name) in by]
+        if ours is None or len(rivals) < 2:
+            continue
+        leads = [difference(ours, rival) for rival in rivals]
+        against = ", ".join(
+            f"{signed(lead)} over {rival.method} ({verdict(lead)})" for lead, rival in zip(leads, rivals, strict=True)
+        )
+        parts.append(f"{condition} turned: {labels[ours.method]} {ours.summary(METRIC).text()}, {against}")
+    return (
+        f"The better of penalty and decay beside its two limits, test accuracy, differences seed by seed: "
+        f"{'; '.join(parts)}."
+        if parts
+        else ""
+    )
+
+
+def _field(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
+    """The best of all others against ours, and what it costs."""
+    parts = []
+    for condition in conditions:
+        ours = best(by, condition, OURS)
+        others = [method for at, method in by if at == condition and method not in OURS]
+        rival = best(by, condition, others)
+        if ours is None or rival is None:
+            continue
+        lead = difference(ours, rival)
+        parts.append(f"{condition} {signed(lead)} against {labels[rival.method]} ({verdict(lead)})")
+    times = [
+        f"{labels[method]} {ratio:.1f}"
+        for method in ("augmentation", "sampled_operator", "sampled_activation", "remul", *OURS)
+        if (ratio := _relative_time(by, conditions, method))
+    ]
+    cost = f" An epoch takes, in units of plain's: {', '.join(times)}." if times else ""
+    return f"Against the best of all others: {'; '.join(parts)}.{cost}" if parts else ""
+
+
+def _projected(by: By, conditions: Sequence[str]) -> str:
+    """How equivariant the networks are once their weights are."""
+    groups: dict[str, Row] = {}
+    for condition in conditions:
+        row = by.get((condition, "exact"))
+        if row is not None:
+            # The last one of a group is that with most digits turned.
+            groups[parse_condition(condition)[0]] = row
+    parts = [
+        f"{group} {row.summary('quarter_turn_error').mean:.1e} under quarter turns and "
+        f"{row.summary('rotation_error').mean:.2f} under random ones"
+        for group, row in groups.items()
+    ]
+    return (
+        f"Relative equivariance error of the network at W = PW: {'; '.join(parts)}; random turns interpolate between "
+        f"pixels, on which C8 and SO(2) act only approximately."
+        if parts
+        else ""
+    )
+
+
+def best(by: By, condition: str, methods: Sequence[str]) -> Row | None:
+    """The row with the highest mean accuracy among some methods; None if there is none."""
+    found = [by[condition, method] for method in methods if (condition, method) in by]
+    return max(found, key=lambda row: row.summary(METRIC).mean, default=None)
+
+
+def _relative_time(by: By, conditions: Sequence[str], method: str) -> float | None:
+    """The median over conditions of an epoch's time in units of plain's."""
+    ratios = [
+        by[c, method].summary("seconds_per_epoch").mean / by[c, "plain"].summary("seconds_per_epoch").mean
+        for c in conditions
+        if (c, method) in by and (c, "plain") in by
+    ]
+    return statistics.median(ratios) if ratios else None
+
+
+def difference(first: Row, second: Row) -> Summary:
+    """``first - second`` in test accuracy, seed by seed."""
+    return paired(first.values(METRIC), second.values(METRIC))
+
+
+def signed(lead: Summary) -> str:
+    """``+0.012 ± 0.003``; without the error where there is none."""
+    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
+
+
+def verdict(lead: Summary) -> str:
+    """Whether a difference is more than two of its standard errors.
+
+    Examples:
+        >>> verdict(Summary(0.03, 0.01, ())), verdict(Summary(-0.03, 0.02, ())), verdict(Summary(0.1, math.nan, ()))
+        ('ahead', 'no clear difference', 'one seed')
+    """
+    if not math.isfinite(lead.standard_error):
+        return "one seed"
+    if abs(lead.mean) <= CLEAR * lead.standard_error:
+        return "no clear difference"
+    return "ahead" if lead.mean > 0 else "behind"
