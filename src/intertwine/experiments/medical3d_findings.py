@@ -8,8 +8,6 @@ from intertwine.experiments.selection import Row
 from intertwine.experiments.summary import Summary, paired
 
 METRIC = "test_auc"
-# A difference of so many standard errors is called one.
-CLEAR = 2.0
 
 By = Mapping[tuple[object, str], Row]
 
@@ -32,7 +30,7 @@ def _limits(by: By, conditions: Sequence[str]) -> str:
         ours = by[condition, "penalty"]
         leads = {rival: difference(ours, by[condition, rival]) for rival in rivals}
         means = " and ".join(f"{name} {by[condition, name].summary(METRIC).text()}" for name in rivals)
-        against = ", ".join(f"{signed(lead)} over {name} ({verdict(lead)})" for name, lead in leads.items())
+        against = ", ".join(f"{lead.signed()} over {name} ({lead.verdict()})" for name, lead in leads.items())
         parts.append(f"{condition}: penalty {ours.summary(METRIC).text()} beside {means}, that is {against}")
     return f"Test AUC, differences seed by seed: {'; '.join(parts)}." if parts else ""
 
@@ -64,39 +62,20 @@ def _controls(by: By, conditions: Sequence[str]) -> str:
     }
     if not leads:
         return ""
-    parts = [f"{condition} {signed(lead)} ({verdict(lead)})" for condition, lead in leads.items()]
+    parts = [f"{condition} {lead.signed()} ({lead.verdict()})" for condition, lead in leads.items()]
     names = {EQUAL_STRENGTHS: "with lambda_G = lambda_perp", BOTH_STRENGTHS: "with lambda_G = 1e-3 beside lambda_perp"}
     for condition in conditions:
         for method, text in names.items():
             if (condition, method) in by and (condition, "penalty") in by:
                 other = by[condition, method]
                 lead = difference(other, by[condition, "penalty"])
-                parts.append(f"{condition} {text} {signed(lead)} over lambda_perp alone ({verdict(lead)})")
+                parts.append(f"{condition} {text} {lead.signed()} over lambda_perp alone ({lead.verdict()})")
     return f"Controls, test AUC of the penalty over weight decay, which knows of no group: {'; '.join(parts)}."
 
 
 def difference(first: Row, second: Row) -> Summary:
     """``first - second`` in test AUC, seed by seed."""
     return paired(first.values(METRIC), second.values(METRIC))
-
-
-def signed(lead: Summary) -> str:
-    """``+0.012 ± 0.003``; without the error where there is none."""
-    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
-
-
-def verdict(lead: Summary) -> str:
-    """Whether a difference is more than two of its standard errors.
-
-    Examples:
-        >>> verdict(Summary(0.03, 0.01, ())), verdict(Summary(-0.03, 0.02, ())), verdict(Summary(0.1, math.nan, ()))
-        ('ahead', 'no clear difference', 'one seed')
-    """
-    if not math.isfinite(lead.standard_error):
-        return "one seed"
-    if abs(lead.mean) <= CLEAR * lead.standard_error:
-        return "no clear difference"
-    return "ahead" if lead.mean > 0 else "behind"
 
 
 def auc_standard_error(auc: float, positives: int, negatives: int) -> float:

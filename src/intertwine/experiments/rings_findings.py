@@ -7,7 +7,7 @@ from intertwine.binding.forms import Form
 from intertwine.experiments.rings_data import ARC, wave_amplitude
 from intertwine.experiments.rings_methods import PERCEPTRON, both_name
 from intertwine.experiments.selection import Row
-from intertwine.experiments.summary import Summary, paired
+from intertwine.experiments.summary import CLEAR, Summary, paired
 
 # The paper's two grids, on the arc; and its strengths for the wavy rings, in un-squared norms.
 EQUIVARIANT_STRENGTHS = (1e-1, 1e-2, 1e-3, 0.0)
@@ -15,8 +15,6 @@ STRENGTHS = (0.0, 1e-3, 1e-2, 1e-1)
 PAPER_METHOD, PAPER_STRENGTH = both_name("norm", 1e-2), 1.0
 # What turned points must reach for a method to count as one that has found the symmetry.
 FOUND = 0.99
-# A difference of so many standard errors is called one.
-CLEAR = 2.0
 
 RIVALS = {"plain": "plain", "exact": "the exactly equivariant network", PERCEPTRON: "the perceptron"}
 
@@ -36,7 +34,7 @@ def _waves(by: By, wavy: Sequence[str]) -> str:
     parts = []
     for condition in wavy:
         ours = by[condition, "penalty"]
-        leads = [f"{_signed(difference(ours, by[condition, rival]))} against {name}" for rival, name in RIVALS.items()]
+        leads = [f"{difference(ours, by[condition, rival]).signed()} against {name}" for rival, name in RIVALS.items()]
         parts.append(
             f"amplitude {wave_amplitude(condition):g}: {ours.summary('test_accuracy').text()}, {', '.join(leads)}"
         )
@@ -62,7 +60,7 @@ def _arc(by: By, labels: Mapping[str, str]) -> str:
 
 def _control(by: By, conditions: Sequence[str]) -> str:
     leads = {c: difference(by[c, "penalty"], by[c, "weight_decay"]) for c in conditions}
-    parts = [f"{c} {_signed(lead)}" for c, lead in leads.items()]
+    parts = [f"{c} {lead.signed()}" for c, lead in leads.items()]
     ahead = [c for c, lead in leads.items() if lead.mean > CLEAR * lead.standard_error]
     behind = [c for c, lead in leads.items() if -lead.mean > CLEAR * lead.standard_error]
     return (
@@ -74,11 +72,6 @@ def _control(by: By, conditions: Sequence[str]) -> str:
 def difference(first: Row, second: Row, metric: str = "test_accuracy") -> Summary:
     """``first - second`` in a metric, seed by seed."""
     return paired(first.values(metric), second.values(metric))
-
-
-def _signed(lead: Summary) -> str:
-    """``+0.012 ± 0.003``; without the error where there is none."""
-    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
 
 
 def grid_rows(curves: Sequence[Row], form: Form) -> dict[tuple[float, float], Row]:

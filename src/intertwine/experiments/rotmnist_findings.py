@@ -1,6 +1,5 @@
 """What turned digits show, in sentences computed from the rows."""
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +9,6 @@ from intertwine.experiments.summary import Summary, paired
 
 METRIC = "test_accuracy"
 OURS = ("penalty", "decay")
-# A difference of so many standard errors is called one.
-CLEAR = 2.0
 
 By = Mapping[tuple[object, str], Row]
 
@@ -39,7 +36,7 @@ def _limits(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str
             continue
         leads = [difference(ours, rival) for rival in rivals]
         against = ", ".join(
-            f"{signed(lead)} over {rival.method} ({verdict(lead)})" for lead, rival in zip(leads, rivals, strict=True)
+            f"{lead.signed()} over {rival.method} ({lead.verdict()})" for lead, rival in zip(leads, rivals, strict=True)
         )
         parts.append(f"{condition} turned: {labels[ours.method]} {ours.summary(METRIC).text()}, {against}")
     return (
@@ -60,7 +57,7 @@ def _field(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
         if ours is None or rival is None:
             continue
         lead = difference(ours, rival)
-        parts.append(f"{condition} {signed(lead)} against {labels[rival.method]} ({verdict(lead)})")
+        parts.append(f"{condition} {lead.signed()} against {labels[rival.method]} ({lead.verdict()})")
     times = [
         f"{labels[method]} {ratio:.1f}"
         for method in ("augmentation", "sampled_operator", "sampled_activation", "remul", *OURS)
@@ -110,22 +107,3 @@ def _relative_time(by: By, conditions: Sequence[str], method: str) -> float | No
 def difference(first: Row, second: Row) -> Summary:
     """``first - second`` in test accuracy, seed by seed."""
     return paired(first.values(METRIC), second.values(METRIC))
-
-
-def signed(lead: Summary) -> str:
-    """``+0.012 ± 0.003``; without the error where there is none."""
-    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
-
-
-def verdict(lead: Summary) -> str:
-    """Whether a difference is more than two of its standard errors.
-
-    Examples:
-        >>> verdict(Summary(0.03, 0.01, ())), verdict(Summary(-0.03, 0.02, ())), verdict(Summary(0.1, math.nan, ()))
-        ('ahead', 'no clear difference', 'one seed')
-    """
-    if not math.isfinite(lead.standard_error):
-        return "one seed"
-    if abs(lead.mean) <= CLEAR * lead.standard_error:
-        return "no clear difference"
-    return "ahead" if lead.mean > 0 else "behind"

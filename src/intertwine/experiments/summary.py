@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+# A difference of so many standard errors is called one.
+CLEAR = 2.0
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -23,6 +26,24 @@ class Summary:
         """``0.912 ± 0.003``; without the error where there is none."""
         error = f" ± {self.standard_error:.{decimals}f}" if math.isfinite(self.standard_error) else ""
         return f"{self.mean:.{decimals}f}{error}"
+
+
+    def signed(self, decimals: int = 3) -> str:
+        """``+0.012 ± 0.003``: the text of a difference."""
+        return f"+{self.text(decimals)}" if self.mean >= 0 else self.text(decimals)
+
+    def verdict(self) -> str:
+        """Whether a difference is more than ``CLEAR`` of its standard errors.
+
+        Examples:
+            >>> summarise([0.3, 0.4]).verdict(), summarise([-0.3, 0.2]).verdict(), summarise([1.0]).verdict()
+            ('ahead', 'no clear difference', 'one seed')
+        """
+        if not math.isfinite(self.standard_error):
+            return "one seed"
+        if abs(self.mean) <= CLEAR * self.standard_error:
+            return "no clear difference"
+        return "ahead" if self.mean > 0 else "behind"
 
 
 def summarise(values: Sequence[float]) -> Summary:
