@@ -77,8 +77,21 @@ def test_best_goes_by_the_metric():
     assert TaskRecord("t", record.data | {"metrics": [metric | {"higher_is_better": True}]}).best(0.0) == "b"
 
 
-def test_the_committed_page_is_that_of_the_committed_records():
+def test_the_committed_page_and_readme_are_those_of_the_committed_records():
     assert (ROOT / evidence.PAGE).read_text() == evidence.page(ROOT / "results")
+    readme = (ROOT / "README.md").read_text()
+    assert evidence.START in readme
+    assert readme == evidence.with_table(readme, ROOT / "results")
+
+
+def test_readme_gets_the_table_between_its_marks(checkout):
+    text = f"before\n{evidence.START}\nold\n{evidence.END}\nafter\n"
+    found = evidence.with_table(text, checkout / "results")
+    assert found.startswith(f"before\n{evidence.START}\n| task: condition, metric | plain |")
+    assert "| rings: case, score ↑ | 0.510 ± 0.006 | – | 0.210 ± 0.006 (train, then project) | **0.810" in found
+    assert found.endswith(f"\n{evidence.END}\nafter\n")
+    assert evidence.with_table(found, checkout / "results") == found
+    assert evidence.with_table("no marks", checkout / "results") == "no marks"
 
 
 def test_command(checkout, monkeypatch):

@@ -8,6 +8,7 @@ from intertwine.cli import application
 from intertwine.experiments import experiment as experiments
 from intertwine.experiments import reproduce
 from intertwine.experiments.experiment import NAMES, SIZES, experiment, experiment_version, missing_packages
+from intertwine.experiments.strength_edges import edge_note
 from tests.experiments.toy_task import TASK
 
 
@@ -42,6 +43,15 @@ def test_outcome_chooses_by_validation_and_orders_rows_as_the_labels():
     assert rows[0].learning_rates == (0.1, 0.1, 0.1)
     assert rows[2].summary("score").mean == pytest.approx(0.81)
     assert rows[1].summary("score").mean == pytest.approx(0.21)
+
+
+def test_ends_of_ranges_are_named():
+    runs = [(settings, TASK.run(settings)) for settings in TASK.grid("cpu")]
+    assert edge_note(TASK.outcome(runs, {}).rows, TASK.outcome(runs, {}).curves, TASK.labels) == ""
+    weaker = [(settings, run) for settings, run in runs if settings["strength"] != 2.0]
+    found = TASK.outcome(weaker, {})
+    assert "the strongest for penalty (0), penalty (case)." in edge_note(found.rows, found.curves, TASK.labels)
+    assert "the strongest for penalty (0), penalty (case)." in found.all_notes[-1]
 
 
 def test_writes_everything_and_resumes(toy, capsys):

@@ -9,8 +9,11 @@ from intertwine.experiments.evidence_runtime import runtime_section
 from intertwine.experiments.experiment import NAMES
 from intertwine.experiments.record import write_text
 from intertwine.experiments.tables import Table
+from intertwine.experiments.task_pages import ERROR, TIME
 
 PAGE = Path("docs") / "evidence" / "index.md"
+README = "README.md"
+START, END = "<!-- all tasks in short, by `intertwine evidence` -->", "<!-- end -->"
 COMPARED = ("train_then_project", "orbit_averaging", "rpp", "per", "exact", "penalty", "decay")
 INTRODUCTION = """
 This page is written by `make results` (`intertwine evidence`) from the records under `results/`; nothing on it is typed
@@ -20,9 +23,21 @@ every method has the same number of configurations, and validation chooses among
 
 
 def write_page(root: Path) -> Path:
-    """Writes the page of a checkout; returns its path."""
+    """Writes the page of a checkout, and the table in its README; returns the page's path."""
     write_text(root / PAGE, page(root / "results"))
+    readme = root / README
+    if readme.is_file():
+        write_text(readme, with_table(readme.read_text(encoding="utf-8"), root / "results"))
     return root / PAGE
+
+
+def with_table(text: str, results: Path) -> str:
+    """The README with the table of all tasks between its two marks; as it is if it has no marks."""
+    start, mark, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        return text
+    return f"{start}{START}\n{sections.in_short(read_tasks(results, NAMES)).to_markdown()}\n{END}{after}"
 
 
 def page(results: Path) -> str:
@@ -48,8 +63,9 @@ def page(results: Path) -> str:
         "paper's own grid over both strengths is in [rings](../../results/rings/README.md).",
         sections.strengths(tasks),
     )
-    parts += ["## Error against performance", *_pictures(tasks, "error.png", "equivariance error against {metric}")]
-    parts += ["## Time against performance", *_pictures(tasks, "time.png", "time of an epoch against {metric}")]
+    parts += ["## Error against performance", *_pictures(tasks, ERROR, "equivariance error against {metric}")]
+    parts += ["## Time against performance", *_pictures(tasks, TIME, "time of an epoch against {metric}")]
+    parts += ["## The degree of symmetry breaking, the two strengths, decision regions", *_own_pictures(tasks)]
     parts += _section(
         "Train, then project; RPP; PER",
         "How far each is ahead of plain, seed by seed; negative: behind.",
@@ -89,6 +105,17 @@ def _pictures(tasks: Sequence[TaskRecord], name: str, what: str) -> list[str]:
         caption = f"{task.name}: {what.format(metric=task.metric.label)}"
         texts.append(f"![{caption}](../../results/{task.name}/{name})")
     return texts
+
+
+def _own_pictures(tasks: Sequence[TaskRecord]) -> list[str]:
+    """The pictures that single tasks have beside the two of all tasks."""
+    parts = []
+    for task in tasks:
+        for picture in task.data.get("pictures", ()):
+            name, caption = picture["name"], picture["caption"]
+            if name not in (ERROR, TIME):
+                parts.append(f"![{task.name}: {name}](../../results/{task.name}/{name})\n\n*{task.name}.* {caption}")
+    return parts
 
 
 def _section(title: str, text: str, table: Table | None) -> list[str]:

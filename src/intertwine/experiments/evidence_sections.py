@@ -48,6 +48,25 @@ def everything(tasks: Sequence[TaskRecord]) -> Table:
     return Table("Plain and exactly equivariant nets beside all others", columns, tuple(lines), frozenset(bold))
 
 
+def in_short(tasks: Sequence[TaskRecord]) -> Table:
+    """The two ends, the best rival of each kind and ours: what the README shows."""
+    lines: list[tuple[str, ...]] = []
+    bold: set[tuple[int, int]] = set()
+    for task in tasks:
+        for condition in task.conditions:
+            rivals = [m for m in task.rows(condition) if m not in ("plain", "exact", *OURS)]
+            rival = _best_of(task, condition, rivals)
+            shown = ("plain", "exact", rival, *OURS)
+            cells = ["–" if m is None else task.cell(condition, m).text(task.metric.decimals) for m in shown]
+            if rival is not None:
+                cells[2] += f" ({task.labels[rival]})"
+            bold.add((len(lines), 1 + shown.index(task.best(condition))))
+            arrow = "↑" if task.metric.higher_is_better else "↓"
+            lines.append((f"{task.name}: {condition_text(condition)}, {task.metric.label} {arrow}", *cells))
+    columns = ("task: condition, metric", "plain", "exactly equivariant", "best of the others", "penalty", "decay")
+    return Table("All tasks in short", columns, tuple(lines), frozenset(bold))
+
+
 def leads(tasks: Sequence[TaskRecord], methods: Sequence[str], title: str) -> Table:
     """How far methods are ahead of plain, paired by seed; negative: behind."""
     lines = []

@@ -11,6 +11,7 @@ from intertwine.experiments.figures import Axis, plot_panels
 from intertwine.experiments.metric import Metric
 from intertwine.experiments.record import write_record, write_text
 from intertwine.experiments.selection import Row
+from intertwine.experiments.strength_edges import edge_note
 from intertwine.experiments.summary import paired
 from intertwine.experiments.tables import Table
 from intertwine.experiments.task_tables import every_column, metric_table
@@ -20,9 +21,10 @@ ERROR, TIME = "error.png", "time.png"
 QUANTITIES = ("equivariance_error", "relative_residual", "chance", "seconds_per_epoch", "peak_memory", "parameters")
 SELECTION_NOTE = """
 Every method has the same tuning budget: methods with a strength are tried with so many strengths at one learning rate,
-the others with as many learning rates. Each seed takes the configuration with the best score on its own validation
-data; the test data decide nothing. Errors are standard errors over the seeds, which differ in data split, initial
-weights, order of batches and sampled elements; all methods of a seed share them.
+the others with as many learning rates (which those with a strength do not get). Each seed takes the configuration
+with the best score on its own validation data; the test data decide nothing. Errors are standard errors over the
+seeds, which differ in data split, initial weights, order of batches and sampled elements; all methods of a seed share
+them.
 """
 COLUMN_NOTE = """
 Equivariance error: of the whole network on test inputs, |f(gx) - g f(x)| / |f(x)|. Relative residual: |W - PW| / |W|
@@ -62,8 +64,10 @@ class TaskOutcome:
 
     @property
     def all_notes(self) -> list[str]:
-        """The task's notes, then what holds for all tasks."""
-        return [" ".join(note.split()) for note in (*self.notes, SELECTION_NOTE, COLUMN_NOTE)]
+        """The task's notes, then what holds for all tasks, then the rows whose range of strengths was too narrow."""
+        edges = edge_note(self.rows, self.curves, self.labels)
+        notes = (*self.notes, SELECTION_NOTE, COLUMN_NOTE, *([edges] if edges else []))
+        return [" ".join(note.split()) for note in notes]
 
     def tables(self) -> list[Table]:
         """The main metric by condition, then every column."""
