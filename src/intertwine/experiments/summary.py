@@ -27,7 +27,6 @@ class Summary:
         error = f" ± {self.standard_error:.{decimals}f}" if math.isfinite(self.standard_error) else ""
         return f"{self.mean:.{decimals}f}{error}"
 
-
     def signed(self, decimals: int = 3) -> str:
         """``+0.012 ± 0.003``: the text of a difference."""
         return f"+{self.text(decimals)}" if self.mean >= 0 else self.text(decimals)
