@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,12 @@ def processor() -> str:
 
 
 def _version(package: str) -> str:
+    """Of a distribution, or of the one that brings the module of that name (skimage: scikit-image)."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        names = packages_distributions().get(package, [])
+        return version(names[0]) if names else "not installed"
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,391 @@
+import numpy as np
+import pytest
+import torch
+
+from intertwine.diagnostics import equivariance_error
+from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
+from intertwine.experiments import ct_data
+from intertwine.experiments.ct import LABELS, PLANS, TASK, TRAINED, make_grid
+from intertwine.experiments.ct_data import (
+    GUARD,
+    INPUTS,
+    SCANS,
+    VOLUMES,
+    CtPairs,
+    cut_slices,
+    load_ct_split,
+    load_pairs,
+    load_slices,
+    split_slices,
+)
+from intertwine.experiments.ct_findings import conclusions
+from intertwine.experiments.ct_model import GROUP, CorrectionNetwork, ct_subject
+from intertwine.experiments.ct_pictures import draw
+from intertwine.experiments.ct_scores import mean_psnr, mean_ssim, psnr, sample_image, sample_index, sample_text
+from intertwine.experiments.ct_simulation import (
+    METALS,
+    PHOTONS,
+    SHARES,
+    WATER,
+    Geometry,
+    draw_implants,
+    interpolate_trace,
+    measured_rays,
+    simulate,
+)
+from intertwine.experiments.ct_training import CtSettings, run_ct, train
+from intertwine.experiments.data_folder import given_data
+
+pytest.importorskip("skimage")
+
+TINY = {"training": 4, "test": 3, "variants": 1, "every": 3, "widths": (4, 4, 4), "epochs": 1}
+LI = "from LI-MAR"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def generated(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("INTERTWINE_CACHE", str(tmp_path_factory.mktemp("generated")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def slices():
+    return load_slices(65)
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    rows, columns = np.mgrid[-16:17, -16:17]
+    image = np.where((rows / 13) ** 2 + (columns / 10) ** 2 < 1, 40.0, -1000.0)
+    image[10:14, 12:20] = 700
+    return image
+
+
+@pytest.fixture(scope="module")
+def implant():
+    metal = np.zeros((33, 33), dtype=bool)
+    metal[14:16, 18:22] = True
+    metal[22:24, 11:13] = True
+    return metal
+
+
+# -- physics ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metal", METALS)
+def test_the_scanner_commutes_with_quarter_turns(phantom, implant, metal):
+    straight = simulate(phantom, implant, 6.0, METALS[metal], None)
+    turned = simulate(np.rot90(phantom), np.rot90(implant), 6.0, METALS[metal], None)
+    for name in ("artefact", "clean", "interpolated", "metal"):
+        # Rounding to whole Hounsfield units may fall on either side.
+        difference = getattr(turned, name).astype(int) - np.rot90(getattr(straight, name)).astype(int)
+        assert abs(difference).max() <= 1
+    assert abs(straight.artefact.astype(int) - straight.clean)[~implant].max() > 100
+
+
+def test_without_metal_nothing_happens_and_the_slice_comes_back(phantom):
+    pair = simulate(phantom, np.zeros_like(phantom, dtype=bool), 6.0, METALS["iron"], None)
+    assert abs(pair.artefact.astype(int) - pair.clean).max() <= 1
+    assert (pair.interpolated == pair.artefact).all()
+    middle = (slice(17, 22), slice(13, 20))
+    assert abs(pair.clean[middle] - phantom[middle]).mean() < 60
+
+
+def test_interpolation_removes_most_of_the_artefact(phantom, implant):
+    pair = simulate(phantom, implant, 6.0, METALS["iron"], np.random.default_rng(0))
+    worse, better = (
+        np.square(image.astype(float) - pair.clean)[~implant].mean() for image in (pair.artefact, pair.interpolated)
+    )
+    assert better < worse / 4
+
+
+def test_projections_are_lengths_in_millimetres():
+    geometry = Geometry(33, 5.0)
+    square = np.zeros((33, 33))
+    square[10:23, 10:23] = 1
+    rays = geometry.project(square)
+    # Along an axis through the middle, 13 pixels of 5 mm; the mass is the same under every angle.
+    assert rays[geometry.detectors // 2, 0] == pytest.approx(65, rel=1e-6)
+    assert rays.sum(0) * 5 == pytest.approx(np.full(len(geometry.angles), 65.0**2), rel=0.02)
+
+
+def test_water_is_measured_right_and_metal_is_hardened():
+    millimetres = np.array([0.0, 50.0, 300.0])
+    assert measured_rays(millimetres, 0 * millimetres, METALS["iron"], None) == pytest.approx(millimetres, abs=0.01)
+    thin, thick = measured_rays(np.zeros(2), np.array([1.0, 10.0]), METALS["titanium"], None)
+    assert thin < thick < 10 * thin
+    # To first order one millimetre of metal counts as the ratio of the mean attenuations.
+    ratio = np.dot(SHARES, METALS["titanium"]) / np.dot(SHARES, WATER)
+    tiny = measured_rays(np.zeros(1), np.array([1e-3]), METALS["titanium"], None)
+    assert tiny[0] / 1e-3 == pytest.approx(ratio, rel=0.02)
+
+
+def test_starved_rays_count_one_photon():
+    starved = measured_rays(np.full(3, 500.0), np.full(3, 200.0), METALS["iron"], np.random.default_rng(0))
+    assert len(set(starved)) == 1
+    # As much water as lets one photon through.
+    through = np.dot(SHARES, np.exp(-np.array(WATER) * starved[0]))
+    assert through == pytest.approx(1 / PHOTONS, rel=1e-2)
+    assert sum(SHARES) == pytest.approx(1)
+
+
+def test_the_trace_is_bridged_by_straight_lines():
+    rays = np.array([[0.0, 7.0], [9.0, 7.0], [9.0, 7.0], [3.0, 7.0]])
+    trace = np.array([[False, True], [True, True], [True, True], [False, True]])
+    bridged = interpolate_trace(rays, trace)
+    assert bridged[:, 0].tolist() == [0, 1, 2, 3]
+    assert bridged[:, 1].tolist() == [7, 7, 7, 7]  # no neighbour to go by
+
+
+def test_implants_lie_in_the_body(slices):
+    rng = np.random.default_rng(0)
+    for found in slices.values():
+        for image in found[::10]:
+            metal = draw_implants(image, rng)
+            assert 0 < metal.sum() < 0.06 * metal.size
+            assert (image[metal] > -1000).all()
+    assert not draw_implants(np.full((33, 33), -1000.0), rng).any()
+
+
+def test_even_squares_are_refused():
+    with pytest.raises(ShapeError, match="odd number"):
+        Geometry(64, 1.0)
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def test_shipped_slices(slices):
+    assert {name: found.shape for name, found in slices.items()} == {
+        "torso": (46, 65, 65),
+        "chest": (57, 65, 65),
+        "abdomen": (20, 65, 65),
+    }
+    assert all(found.dtype == np.int16 for found in slices.values())
+
+
+def test_shipped_slices_are_cut_from_the_volumes(slices):
+    path = given_data("ct", "ct_volumes_hu.npz")
+    if path is None:
+        pytest.skip("INTERTWINE_DATA has no CT volumes")
+    with np.load(path) as file:
+        for name, scan in SCANS.items():
+            assert (cut_slices(file[VOLUMES[name]], scan, 65) == slices[name]).all()
+
+
+def test_squares_are_means_over_blocks_with_air_around():
+    volume = np.zeros((1, 390, 200), dtype=np.int16)
+    volume[:, :6, :] = 60
+    square = cut_slices(volume, ct_data.Scan(0, 0, 1, 1, 1.0, 6), 65)[0]
+    assert square.shape == (65, 65)
+    assert square[0, 32] == 60
+    assert square[1, 32] == 0
+    assert square[32, 0] == square[32, -1] == -1000
+    with pytest.raises(ShapeError, match="65 or 129"):
+        cut_slices(volume, SCANS["torso"], 77)
+
+
+def test_pairs_are_made_once_and_depend_on_nothing_else(tmp_path):
+    calls, other = [], tmp_path / "other"
+    other.mkdir()
+    first = load_pairs(65, 1, 20, folder=tmp_path, advance=lambda: calls.append(1))
+    again = load_pairs(65, 1, 20, folder=tmp_path, advance=lambda: calls.append(1))
+    assert len(calls) == sum(len(found["clean"]) for found in first.values()) == 7
+    fresh = load_pairs(65, 1, 20, folder=other)
+    for name in SCANS:
+        for key, array in first[name].items():
+            assert (array == again[name][key]).all()
+            assert (array == fresh[name][key]).all()
+
+
+def test_a_whole_scan_is_held_out_and_rotates():
+    splits = [load_ct_split(LI, seed, 65, 1000, variants=1, every=3, test=1000) for seed in range(4)]
+    assert [split.held_out for split in splits] == ["torso", "chest", "abdomen", "torso"]
+    for split in splits[:3]:
+        clean = load_pairs(65, 1, 3)[split.held_out]["clean"]
+        assert len(split.test.x) == len(clean)
+        # No test slice among the others: compared where there is no metal in either.
+        others = torch.cat([split.training.y, split.validation.y])
+        distances = (split.test.y[:, None] - others[None]).abs().flatten(2).median(-1).values
+        assert distances.min() > 0
+    assert not torch.equal(splits[0].validation.y, splits[3].validation.y)
+
+
+def test_validation_slices_are_no_neighbours_of_training_slices():
+    for seed in range(20):
+        training, validation = split_slices(46, torch.Generator().manual_seed(seed))
+        assert len(validation) == 7
+        assert (np.diff(validation) == 1).all()
+        assert abs(training[:, None] - validation).min() > GUARD
+    with pytest.raises(ArgumentError, match="at least 6 slices"):
+        split_slices(5, torch.Generator())
+
+
+def test_pairs_keep_the_first_input_at_the_metal():
+    for condition, names in INPUTS.items():
+        split = load_ct_split(condition, 0, 65, 8, variants=1, every=3)
+        x, y = split.training.x, split.training.y
+        metal = x[:, -1:] > 0
+        assert x.shape[1] == len(names) + 1
+        assert metal.any(dim=(1, 2, 3)).all()
+        assert torch.equal(y[metal], x[:, :1][metal])
+        assert x.min() >= 0
+    with pytest.raises(UnknownNameError, match="from LI-MAR"):
+        load_ct_split("from nothing", 0, 65, 8)
+    with pytest.raises(ArgumentError, match="training, test"):
+        load_ct_split(LI, 0, 65, 0)
+
+
+# -- network ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [17, 33])
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_the_network_is_equivariant_exactly_where_its_weights_are(inputs, side):
+    subject = ct_subject(inputs, (4, 8, 8), seed=0)
+    subject.model.double()
+    x = torch.rand(2, inputs, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def error():
+        return float(equivariance_error(subject.model, subject.act_in, subject.act_out, x, group=GROUP))
+
+    assert error() > 1e-3
+    assert not subject.binding.unaccounted
+    subject.binding.project_(preserve_norm=True)
+    assert error() < 1e-12
+
+
+def test_hidden_actions_are_those_of_the_features():
+    subject = ct_subject(3, (4, 8, 8), seed=0)
+    subject.binding.project_(preserve_norm=True)
+    modules, x = dict(subject.model.named_modules()), torch.rand(1, 3, 17, 17)
+    g = GROUP.generators[0]
+    seen = []
+    hooks = [modules[name].register_forward_hook(lambda m, a, y: seen.append(y)) for name in subject.hidden]
+    subject.model(x)
+    subject.model(subject.act_in(g, x))
+    for hook in hooks:
+        hook.remove()
+    still, moved = seen[: len(hooks)], seen[len(hooks) :]
+    for name, before, after in zip(subject.hidden, still, moved, strict=True):
+        torch.testing.assert_close(subject.hidden[name](g, before), after, atol=1e-5, rtol=1e-4)
+
+
+def test_metal_is_left_alone():
+    network = CorrectionNetwork(2, (4, 4, 4), torch.Generator().manual_seed(0))
+    x = torch.rand(1, 2, 17, 17)
+    x[:, 1] = (x[:, 1] > 0.8).float()
+    output = network(x)
+    changed = output != x[:, :1]
+    assert not changed[x[:, 1:] > 0].any()
+    assert changed[x[:, 1:] == 0].any()
+    with pytest.raises(ArgumentError, match="multiples of 4"):
+        CorrectionNetwork(2, (4, 6, 4))
+
+
+# -- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_scores_count_outside_the_metal_alone():
+    generator = torch.Generator().manual_seed(0)
+    y = 2 * torch.rand(3, 1, 15, 15, generator=generator)
+    metal = torch.zeros(3, 1, 15, 15)
+    metal[:, :, 4:6, 4:6] = 1
+    pairs = CtPairs(torch.cat([y, metal], 1), y)
+    spoilt = torch.where(metal > 0, 5.0, y)
+    assert mean_ssim(spoilt, pairs) == pytest.approx(1)
+    assert mean_psnr(spoilt, pairs) == float("inf")
+    shifted = (y + 0.02).clamp(0, 2)
+    expected = -10 * np.log10(np.square((shifted - y)[metal == 0].view(3, -1).numpy()).mean(1) / 4)
+    assert psnr(shifted, pairs).numpy() == pytest.approx(expected, rel=1e-4)
+    assert mean_ssim(shifted, pairs) < 1
+
+
+def test_the_sample_has_the_median_artefact():
+    y = torch.ones(3, 1, 9, 9)
+    artefacts = y + torch.tensor([0.3, 0.1, 0.2]).view(3, 1, 1, 1)
+    pairs = CtPairs(torch.cat([y, artefacts, 0 * y], 1), y)
+    assert sample_index(pairs) == 2
+    assert (sample_image(sample_text(artefacts[:1])) - artefacts[:1]).abs().max() < 0.004
+    assert len(sample_text(torch.full((1, 1, 9, 9), float("nan")))) > 0
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_gives_what_tables_need_and_the_same_again():
+    settings = {"condition": LI, "method": "plain", "seed": 0, "strength": None, "learning_rate": 1e-3, "device": "cpu"}
+    result = run_ct({**settings, **TINY})
+    again = run_ct({**settings, **TINY})
+    for name in ("validation_loss", "psnr", "ssim", "psnr_turned", "equivariance_error", "relative_residual", "chance"):
+        assert np.isfinite(result[name])
+        assert result[name] == again[name]
+    assert result["held_out"] == "torso"
+    assert result["parameters"] == sum(p.numel() for p in ct_subject(3, (4, 4, 4), 0).model.parameters())
+    assert result["peak_memory"] > 4 * 65 * 65 * 4
+    variants = result["variants"]
+    assert set(variants) == {"train_then_project", "orbit_averaging"}
+    for variant in variants.values():
+        assert variant["equivariance_error"] < 1e-5 < result["equivariance_error"]
+        assert variant["psnr"] == pytest.approx(variant["psnr_turned"], abs=1e-3)
+    assert variants["train_then_project"]["relative_residual"] == pytest.approx(0, abs=1e-6)
+    assert variants["orbit_averaging"]["relative_residual"] == result["relative_residual"] > 0.5
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_every_method_trains(method):
+    strength = PLANS["cpu"].strengths.get(method, (None,))[0]
+    trained = train(CtSettings(condition=LI, method=method, seed=1, strength=strength, **TINY))
+    subject, before = trained.subject, ct_subject(3, (4, 4, 4), 1).model
+    model = trained.method.finish()
+    moved = [not torch.equal(a, b) for a, b in zip(subject.model.parameters(), before.parameters(), strict=True)]
+    assert all(moved)
+    if method == "exact":
+        x = trained.split.test.x
+        assert float(equivariance_error(model, subject.act_in, subject.act_out, x, group=GROUP)) < 1e-5
+
+
+def test_a_diverged_run_has_infinite_loss():
+    result = run_ct({"condition": LI, "method": "plain", "seed": 0, "learning_rate": 1e30, **TINY})
+    assert result["validation_loss"] == result["equivariance_error"] == float("inf")
+
+
+def test_training_lowers_the_error():
+    options = {"condition": LI, "seed": 0, "training": 12, "test": 3, "variants": 1, "every": 3}
+    trained = run_ct({**options, "method": "exact", "widths": (4, 8, 8), "epochs": 6})
+    interpolated, started = (run_ct({**options, "method": method}) for method in ("interpolation", "uncorrected"))
+    assert trained["validation_loss"] < interpolated["validation_loss"] - 0.4
+    assert interpolated["psnr"] > started["psnr"] + 5
+    assert interpolated["psnr_turned"] == pytest.approx(interpolated["psnr"], abs=1e-4)
+
+
+# -- task -------------------------------------------------------------------------------------------------------------
+
+
+def test_budgets_are_equal_and_references_run_once():
+    for size, plan in PLANS.items():
+        tuned = {len(values) for values in plan.strengths.values()}
+        assert tuned == {len(plan.learning_rates)}, size
+        grid = make_grid(plan, 2, "cpu")
+        count = {name: sum(run["method"] == name for run in grid) for name in plan.methods}
+        once = 2 * len(plan.conditions)
+        assert {count["uncorrected"], count["interpolation"]} == {once}
+        assert {count[name] for name in TRAINED} == {once * len(plan.learning_rates)}
+    assert set(PLANS["cpu"].methods) <= set(LABELS)
+    assert PLANS["cpu"].seeds % len(SCANS) == 0
+
+
+def test_the_task_writes_tables_conclusions_and_pictures(tmp_path):
+    methods = ("uncorrected", "interpolation", "plain", "exact", "penalty")
+    runs = [(run, run_ct(run)) for run in TASK.grid("smoke") if run["method"] in methods]
+    outcome = TASK.outcome(runs, {})
+    assert [row.method for row in outcome.rows] == [name for name in LABELS if name in {r.method for r in outcome.rows}]
+    found = conclusions(outcome.rows, LABELS)
+    assert len(found) == 3
+    assert "LI-MAR alone has" in found[1]
+    assert "torso" in found[1]
+    pictures = draw(outcome.rows, tmp_path, LABELS)
+    assert [name for name, _ in pictures] == ["slices_from_li_mar.png"]
+    assert (tmp_path / pictures[0][0]).stat().st_size > 10_000
