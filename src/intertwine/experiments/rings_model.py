@@ -170,7 +170,7 @@ def decisions_text(model: Callable[[torch.Tensor], torch.Tensor]) -> str:
     """Signs of the logits on ``mesh_points()``, packed in base64: enough for a picture of the decision regions."""
     with torch.no_grad():
         outer = (model(mesh_points()) > 0).numpy()
-    return base64.b64encode(np.packbits(outer)).decode()
+    return base64.b64encode(np.packbits(outer)).decode()  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
 def decisions(text: str) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -1,0 +1,91 @@
+import math
+
+from intertwine.experiments.data_folder import DATA_VARIABLE
+from intertwine.experiments.medical3d import LABELS, ONLY_IN, PLANS, TASK
+from intertwine.experiments.medical3d_findings import conclusions
+from intertwine.experiments.medical3d_model import ARCHITECTURES
+from intertwine.experiments.medical3d_training import (
+    EQUAL_STRENGTHS,
+    MedicalSettings,
+    run_medical3d,
+)
+from intertwine.experiments.selection import Row
+
+
+def test_every_method_has_the_same_budget_where_it_applies():
+    for size in ("cpu", "full"):
+        plan = PLANS[size]
+        assert {len(values) for values in plan.strengths.values()} == {len(plan.learning_rates)}
+    grid = TASK.grid("cpu")
+    counts = {}
+    for run in grid:
+        key = run["condition"], run["method"], run["seed"]
+        counts[key] = counts.get(key, 0) + 1
+    assert set(counts.values()) == {3}
+    assert {run["seed"] for run in grid} == set(range(5))
+    for condition in PLANS["cpu"].conditions:
+        here = {run["method"] for run in grid if run["condition"] == condition}
+        kind = ARCHITECTURES[condition].kind
+        assert here == {m for m in PLANS["cpu"].methods if kind in ONLY_IN.get(m, (kind,))}
+    assert set(PLANS["cpu"].methods) < set(LABELS)
+
+
+def test_other_data_sets_join_the_full_size_where_they_are_at_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr("intertwine.experiments.medical3d.find_spec", lambda name: None)
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    assert {run["condition"] for run in TASK.grid("full", 1)} == set(ARCHITECTURES)
+    (tmp_path / "medmnist3d").mkdir()
+    (tmp_path / "medmnist3d" / "organmnist3d.npz").write_bytes(b"")
+    conditions = {run["condition"] for run in TASK.grid("full", 1)}
+    assert conditions == set(ARCHITECTURES) | {f"organ: {name}" for name in ARCHITECTURES}
+    chosen = MedicalSettings("organ: O(3) dense", "plain", 0, widths={"dense": 3})
+    assert (chosen.data, chosen.network, chosen.width) == ("organ", "O(3) dense", 3)
+    assert MedicalSettings("O(3) dense", "plain", 0).data == "adrenal"
+
+
+def test_the_smoke_size_runs_and_is_drawn(tmp_path):
+    some = {
+        "octahedral regular": ("plain", "exact", "penalty", "sampled_operator"),
+        "SO(3) gated": ("exact", "penalty"),
+    }
+    runs = [
+        (chosen, run_medical3d(chosen))
+        for chosen in TASK.grid("smoke")
+        if chosen["method"] in some.get(chosen["condition"], LABELS)
+    ]
+    for chosen, run in runs:
+        assert math.isfinite(run["validation_loss"]), chosen
+        assert 0 < run["chance"] < 1
+        assert run["peak_memory"] > 0
+        assert run["parameters"] > 100
+    by = {(chosen["condition"], chosen["method"]): run for chosen, run in runs}
+    assert by["octahedral regular", "exact"]["equivariance_error"] < 1e-5
+    assert by["octahedral regular", "plain"]["variants"]["orbit_averaging"]["equivariance_error"] < 1e-5
+    assert by["octahedral regular", "plain"]["equivariance_error"] > 1e-3
+    outcome = TASK.outcome(runs, {})
+    assert {row.method for row in outcome.rows} == set(LABELS)
+    assert len(outcome.conclusions) == 3
+    ((name, _),) = TASK.pictures(outcome.rows, outcome.curves, tmp_path)
+    assert (tmp_path / name).stat().st_size > 1000
+
+
+def row(method, auc, **more):
+    runs = tuple({"test_auc": value, "rotation_error": 0.2, **more} for value in auc)
+    seeds = tuple(range(len(auc)))
+    return Row("SO(3) dense", method, seeds, tuple({"strength": None} for _ in auc), runs)
+
+
+def test_conclusions_follow_the_rows_also_against_us():
+    rows = [row("plain", (0.8, 0.82)), row("weight_decay", (0.7, 0.75)), row("penalty", (0.7, 0.73))]
+    rows.append(row("exact", (0.6, 0.63), projected_error=0.4, breaker="norm1 (BatchNorm3d)"))
+    limits, projected, controls = conclusions(rows)
+    assert "-0.095 ± 0.005 over plain (behind)" in limits
+    assert "+0.100 ± 0.000 over exact (ahead)" in limits
+    assert "SO(3) dense 4.0e-01" in projected
+    assert "broken first by norm1 (BatchNorm3d)" in projected
+    assert "-0.010 ± 0.010 (no clear difference)" in controls
+    assert "lambda_G" not in controls
+    assert (
+        "+0.050 ± 0.000 over lambda_perp alone (ahead)" in conclusions([*rows, row(EQUAL_STRENGTHS, (0.75, 0.78))])[-1]
+    )
+    assert conclusions([row("plain", (0.8, 0.82))]) == []
