@@ -22,7 +22,7 @@ def test_every_method_has_the_same_budget_where_it_applies():
         key = run["condition"], run["method"], run["seed"]
         counts[key] = counts.get(key, 0) + 1
     assert set(counts.values()) == {3}
-    assert {run["seed"] for run in grid} == set(range(5))
+    assert {run["seed"] for run in grid} == set(range(10, 15))  # others were looked at while it was made
     for condition in PLANS["cpu"].conditions:
         here = {run["method"] for run in grid if run["condition"] == condition}
         kind = ARCHITECTURES[condition].kind
