@@ -4,12 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from intertwine.experiments.selection import Row
-from intertwine.experiments.summary import Summary, paired
+from intertwine.experiments.summary import paired
 
 OURS = ("penalty", "decay")
 UNTRAINED = ("uncorrected", "interpolation")
-# A difference of so many standard errors is called one.
-CLEAR = 2.0
 
 By = Mapping[str, Row]
 
@@ -87,18 +85,4 @@ def best(by: By, methods: Sequence[str]) -> Row | None:
 def _lead(first: Row, second: Row) -> str:
     lead = paired(first.values("psnr"), second.values("psnr"))
     sign = "+" if lead.mean >= 0 else ""
-    return f"{sign}{lead.text(2)} dB ({verdict(lead)})"
-
-
-def verdict(lead: Summary) -> str:
-    """Whether a difference is more than two of its standard errors.
-
-    Examples:
-        >>> verdict(Summary(0.3, 0.1, ())), verdict(Summary(-0.3, 0.2, ())), verdict(Summary(1.0, math.nan, ()))
-        ('ahead', 'no clear difference', 'one seed')
-    """
-    if not math.isfinite(lead.standard_error):
-        return "one seed"
-    if abs(lead.mean) <= CLEAR * lead.standard_error:
-        return "no clear difference"
-    return "ahead" if lead.mean > 0 else "behind"
+    return f"{sign}{lead.text(2)} dB ({lead.verdict()})"

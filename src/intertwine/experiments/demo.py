@@ -1,6 +1,5 @@
 """``intertwine demo``: handwritten digits with a dial for symmetry breaking, all methods beside each other."""
 
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +13,12 @@ from intertwine.experiments.demo_plan import PLANS
 from intertwine.experiments.digits_training import NETWORKS, run_digits
 from intertwine.experiments.grid import run_grid
 from intertwine.experiments.progress import Progress
-from intertwine.experiments.run_cache import RunCache, code_version
+from intertwine.experiments.run_cache import code_version, open_cache
 from intertwine.experiments.tables import accuracy_table, detail_table
 
 # Modules of the extra `demo`, as they are imported.
 NEEDED = ("sklearn", "matplotlib", "rich", "jinja2")
 INTERRUPTED = 130
-CACHE = "runs.jsonl"
 
 
 def main(
@@ -68,7 +66,7 @@ def main(
     if not console.is_terminal:
         console = Console(width=max(130, console.width), highlight=False)
     plan = PLANS[model, "full" if full else "smoke" if smoke else "default"]
-    cache = _cache(out, fresh)
+    cache = open_cache(out, code_version(digits_data, digits_training), fresh=fresh)
     grid = plan.grid()
     try:
         console.print(f"{len(grid)} trainings for {len(plan.fractions)} fractions and {plan.num_seeds} seeds")
@@ -96,21 +94,6 @@ def main(
     for path in paths:
         console.print(str(path), soft_wrap=True)
     return 0
-
-
-def _cache(out: Path, fresh: bool) -> RunCache:
-    """The runs of earlier calls in ``out``, emptied if ``fresh``."""
-    expected = "a folder that can be written to"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        cache = RunCache(out / CACHE, code_version(digits_data, digits_training))
-        if fresh:
-            cache.clear()
-    except OSError as error:
-        raise ArgumentError("out", expected=expected, got=f"{out} ({error.strerror or error})") from error
-    if not os.access(out, os.W_OK):
-        raise ArgumentError("out", expected=expected, got=f"{out}, which is read-only")
-    return cache
 
 
 def _show(console: Any, found: Outcome) -> None:

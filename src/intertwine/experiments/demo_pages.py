@@ -90,12 +90,12 @@ def html_page(found: Outcome, out: Path) -> str:
     environment = {"command": found.head["command"], "date": found.head["date"], **found.head["environment"]}
     sections: list[Section] = [
         TextSection("Result", found.conclusions()),
-        _section(accuracy_table(found.rows, LABELS, "f")),
+        accuracy_table(found.rows, LABELS, "f").to_section(),
         PictureSection("Accuracy along the dial", out / ACCURACY, CAPTIONS[ACCURACY]),
         PictureSection("Accuracy against equivariance error", out / ERROR, CAPTIONS[ERROR]),
         TextSection("The claim", found.claim(), bullets=True),
-        _section(detail_table(found.rows, LABELS, "f", found.chance)),
-        _section(_layers(found)),
+        detail_table(found.rows, LABELS, "f", found.chance).to_section(),
+        _layers(found).to_section(),
         *_reports(found, ("plain", "decay")),
         TextSection("How it was measured", [*NOTES, _training(found)], bullets=True),
     ]
@@ -148,12 +148,3 @@ def _reports(found: Outcome, methods: Sequence[str]) -> list[Section]:
             title = f"Layers of the network of {LABELS[method]}{strength} (f = {REFERENCE:g}, seed {row.seeds[0]})"
             sections.append(TableSection(title, table.columns, table.rows, table.notes, table.bold_rows))
     return sections
-
-
-def _section(table: Table) -> TableSection:
-    best = sorted({row for row, _ in table.bold})
-    rows = [
-        [f"{cell} ◂" if (i, j) in table.bold else cell for j, cell in enumerate(row)]
-        for i, row in enumerate(table.rows)
-    ]
-    return TableSection(table.title, table.columns, rows, ("◂ the best of its column or group",) if best else ())

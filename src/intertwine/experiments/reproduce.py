@@ -21,10 +21,10 @@ from intertwine.experiments.experiment import (
 from intertwine.experiments.grid import run_grid
 from intertwine.experiments.progress import Progress
 from intertwine.experiments.record import provenance
-from intertwine.experiments.run_cache import RunCache
+from intertwine.experiments.run_cache import open_cache
 
 INTERRUPTED = 130
-CACHE, RECORD, PAGE = "runs.jsonl", "record.json", "report.html"
+RECORD, PAGE = "record.json", "report.html"
 # Packages of the extra `demo`, which every experiment needs for its pages.
 NEEDED = ("matplotlib", "rich", "jinja2")
 
@@ -80,7 +80,7 @@ def main(
         "--workers": workers,
     }
     command = _command(name, size, options)
-    cache = _cache(folder, experiment_version(task), fresh)
+    cache = open_cache(folder, experiment_version(task), fresh=fresh)
     grid = task.grid(size, seeds, device)
     try:
         console.print(f"{task.title}: {len(grid)} runs, size {size}")
@@ -198,21 +198,6 @@ def _device_name(device: str) -> str:
     import torch
 
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-
-
-def _cache(out: Path, version: str, fresh: bool) -> RunCache:
-    """The runs of earlier calls in ``out``, emptied if ``fresh``."""
-    expected = "a folder that can be written to"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        cache = RunCache(out / CACHE, version)
-        if fresh:
-            cache.clear()
-    except OSError as error:
-        raise ArgumentError("out", expected=expected, got=f"{out} ({error.strerror or error})") from error
-    if not os.access(out, os.W_OK):
-        raise ArgumentError("out", expected=expected, got=f"{out}, which is read-only")
-    return cache
 
 
 def _keep(paths: list[Path], checkout: Path, name: str, size: str) -> Path | None:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from intertwine.errors import ArgumentError
+
 Run = dict[str, Any]
+CACHE = "runs.jsonl"
 
 
 class RunCache:
@@ -73,6 +76,25 @@ class RunCache:
     def _key(self, settings: Mapping[str, Any]) -> str:
         text = json.dumps([self.version, dict(settings)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def open_cache(out: Path, version: str, *, fresh: bool) -> RunCache:
+    """The runs that an earlier call left in the folder ``out``, which is made; emptied if ``fresh``.
+
+    Raises:
+        ArgumentError: ``out`` cannot be written to.
+    """
+    expected = "a folder that can be written to"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        cache = RunCache(out / CACHE, version)
+        if fresh:
+            cache.clear()
+    except OSError as error:
+        raise ArgumentError("out", expected=expected, got=f"{out} ({error.strerror or error})") from error
+    if not os.access(out, os.W_OK):
+        raise ArgumentError("out", expected=expected, got=f"{out}, which is read-only")
+    return cache
 
 
 def code_version(*objects: Callable[..., Any] | Any) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from intertwine.experiments.selection import Row
 from intertwine.experiments.smoke_recipes import SYMMETRIES
-from intertwine.experiments.summary import Summary, paired
+from intertwine.experiments.summary import CLEAR, Summary, paired
 
-# A difference of so many standard errors is called one.
-CLEAR = 2.0
 METRIC, HELD_OUT = "rmse", "domain_rmse"
 RIVALS = ("plain", "weight_decay", "exact")
 
@@ -42,8 +40,8 @@ def _rotation(by: By, labels: Mapping[str, str]) -> str:
     ranked = sorted(here, key=lambda method: here[method].summary(METRIC).mean)
     best, ours = ranked[0], here["penalty"]
     leads = [
-        f"{_signed(difference(ours, here[rival]))} to {labels[rival]} (held out "
-        f"{_signed(difference(ours, here[rival], HELD_OUT))})"
+        f"{difference(ours, here[rival]).signed()} to {labels[rival]} (held out "
+        f"{difference(ours, here[rival], HELD_OUT).signed()})"
         for rival in RIVALS
         if rival in here
     ]
@@ -91,7 +89,7 @@ def _relaxed(by: By, labels: Mapping[str, str]) -> list[str]:
                 continue
             free = by[condition, network]
             changes = [
-                f"{_signed(difference(by[condition, f'{network}_{name}'], free))} with the {text}"
+                f"{difference(by[condition, f'{network}_{name}'], free).signed()} with the {text}"
                 for name, text in (("penalty", "penalty"), ("constraint", "layers' own constraint"))
                 if (condition, f"{network}_{name}") in by
             ]
@@ -106,11 +104,6 @@ def _relaxed(by: By, labels: Mapping[str, str]) -> list[str]:
 def difference(first: Row, second: Row, metric: str = METRIC) -> Summary:
     """``first - second`` in a metric, seed by seed; below 0 the first is better."""
     return paired(first.values(metric), second.values(metric))
-
-
-def _signed(lead: Summary) -> str:
-    """``+0.012 ± 0.003``."""
-    return f"+{lead.text()}" if lead.mean >= 0 else lead.text()
 
 
 def _listed(errors: Sequence[float]) -> str:

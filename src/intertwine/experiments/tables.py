@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from intertwine.diagnostics import TableSection
 from intertwine.experiments.selection import Row
 
 
@@ -40,6 +41,15 @@ class Table:
             cells = [Text(cell, style="bold" if (i, j) in self.bold else "") for j, cell in enumerate(row)]
             table.add_row(*cells, end_section=i in self.breaks)
         return table
+
+    def to_section(self) -> TableSection:
+        """For an HTML page, stressed cells marked."""
+        rows = [
+            [f"{cell} ◂" if (i, j) in self.bold else cell for j, cell in enumerate(row)]
+            for i, row in enumerate(self.rows)
+        ]
+        notes = ("◂ the best of its column or group",) if self.bold else ()
+        return TableSection(self.title, self.columns, rows, notes)
 
     def to_markdown(self) -> str:
         """A Markdown table, without the title."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intertwine.diagnostics import PictureSection, TableSection, TextSection, render_html
+from intertwine.diagnostics import PictureSection, TextSection, render_html
 from intertwine.diagnostics.html import Section
 from intertwine.experiments.figures import Axis, plot_panels
 from intertwine.experiments.metric import Metric
@@ -204,17 +204,9 @@ def _html(found: TaskOutcome, captions: Mapping[str, str], out: Path) -> str:
     main, details = found.tables()
     sections: list[Section] = [
         TextSection("Result", found.conclusions),
-        _section(main),
+        main.to_section(),
         *(PictureSection(name, out / name, caption) for name, caption in captions.items()),
-        _section(details),
+        details.to_section(),
         TextSection("How it was measured", [*found.all_notes, origin(found.head)], bullets=True),
     ]
     return render_html(found.title, sections, environment=environment)
-
-
-def _section(table: Table) -> TableSection:
-    rows = [
-        [f"{cell} ◂" if (i, j) in table.bold else cell for j, cell in enumerate(row)]
-        for i, row in enumerate(table.rows)
-    ]
-    return TableSection(table.title, table.columns, rows, ("◂ the best of its column or group",) if table.bold else ())
