@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 import intertwine as iw
-from intertwine.decay import shrink_
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.proximal import Shrinkage, shrink_
 from tests.binding.cases import c4_mlp, linear, proximal, seeded, so3_linear
 
 R = iw.Cyclic(4).regular()
@@ -31,7 +32,7 @@ def test_minimises_what_it_says():
     """No nearby tensor does better: a check that does not rest on solving the same equation."""
     layer, binding = linear()
     W, P = layer.weight.detach().clone(), binding["weight"].projector
-    shrink_(layer.weight.data, [(P, 2.0)], 0.3)
+    shrink_([Shrinkage(layer.weight.data, [(P, 2.0)], 0.3)], JointMaps())
 
     def objective(V):
         return (V - W).square().sum() / 2 + 0.3 * 2.0 / 2 * P.squared_residual(V)

@@ -10,12 +10,11 @@ import torch
 from intertwine.binding import Binding, Entry
 from intertwine.binding.strengths import Strength, entry_strengths
 from intertwine.errors import ArgumentError, DtypeError, listing
-from intertwine.projectors import Projector
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.proximal import Shrinkage, shrink_
 
 Schedule = Strength | Callable[[int], Strength]
 HALF = (torch.float16, torch.bfloat16)
-# So many ulps below 1, rounding puts a factor off by 0.4 % at most; nearer to 1 the residual is scaled by itself.
-ULPS_BELOW_ONE = 128
 # Relative to the norm of a random float64 tensor: projectors that commute do so to rounding.
 COMMUTATION_TOLERANCE = 1e-10
 
@@ -107,7 +106,7 @@ class EquivarianceDecay:
         self.bindings = _bindings(binding)
         self.strengths = _schedules(strength, len(self.bindings), single=isinstance(binding, Binding))
         self.steps = 0
-        self._terms = _terms(self.bindings)
+        self._terms, self._maps = _terms(self.bindings), JointMaps()
         constant = [None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths)]
         self._constant = tuple(constant)
         self._check_writable()
@@ -145,6 +144,7 @@ class EquivarianceDecay:
     def _after_step(self, *_: object) -> None:
         strengths = [self._strengths(number) for number in range(len(self.bindings))]
         groups = self._groups(required=False)
+        found = []
         for number, terms in enumerate(self._terms):
             W = self._parameter(terms)
             if W.grad is None or id(W) not in groups:
@@ -152,7 +152,8 @@ class EquivarianceDecay:
             pairs = [(term.entry.projector, s) for term in terms if (s := strengths[term.binding][term.position])]
             if pairs:
                 self._check_dtype(terms, [s for _, s in pairs])
-                shrink_(W, pairs, groups[id(W)].get("lr"), in_turn=number in self._in_turn)
+                found.append(Shrinkage(W, pairs, groups[id(W)].get("lr"), in_turn=number in self._in_turn))
+        shrink_(found, self._maps)
         self.steps += 1
 
     def _parameter(self, terms: Sequence[_Term]) -> torch.Tensor:
@@ -242,51 +243,6 @@ class EquivarianceDecay:
         exact = "" if self.exact else f", exact=False ({self.reason})"
         what = f"{len(self._terms)} parameters, strength {strengths}, {self.steps} steps"
         return f"EquivarianceDecay({groups}; {what}{exact})"
-
-
-def shrink_(
-    W: torch.Tensor, pairs: Sequence[tuple[Projector, float]], lr: float | torch.Tensor | None, *, in_turn: bool = False
-) -> None:
-    """The proximal step of ``sum_i s_i/2 |W - P_i W|^2`` with step size ``lr``, in place.
-
-    Args:
-        W: any shape that the projectors take.
-        pairs: projectors and strengths > 0; they commute, unless ``in_turn``.
-        lr: the step size, which an infinite strength does not need.
-        in_turn: one proximal step after the other.
-    """
-    rate = 0.0 if lr is None else lr if isinstance(lr, torch.Tensor) and lr.device.type != "cpu" else float(lr)
-    if len(pairs) == 1 or in_turn:
-        for P, s in pairs:
-            _shrink_one_(W, P, s, rate)
-    else:
-        W.copy_(_joint(W, pairs, rate, 0.0))
-
-
-def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: float | torch.Tensor) -> None:
-    if strength == math.inf:
-        P.shrink_(W, 0.0)
-        return
-    shrinkage = rate * strength / (1 + rate * strength)
-    if isinstance(shrinkage, torch.Tensor):
-        P.shrink_(W, 1 - shrinkage)  # a learning rate on the device is not waited for
-    elif shrinkage > ULPS_BELOW_ONE * torch.finfo(W.dtype).eps:
-        P.shrink_(W, 1 - shrinkage)
-    elif shrinkage:
-        W.sub_(P.residual(W), alpha=shrinkage)
-
-
-def _joint(
-    W: torch.Tensor, pairs: Sequence[tuple[Projector, float]], rate: float | torch.Tensor, total: float
-) -> torch.Tensor:
-    """``sum over components c of W_c / (1 + rate * strengths that penalise c)``; ``total``: the strengths so far."""
-    if total == math.inf:
-        return torch.zeros_like(W)
-    if not pairs:
-        return W / (1 + rate * total)
-    (P, s), rest = pairs[0], pairs[1:]
-    kept = P.project(W)
-    return _joint(kept, rest, rate, total) + _joint(W - kept, rest, rate, total + s)
 
 
 def _bindings(binding: object) -> tuple[Binding, ...]:

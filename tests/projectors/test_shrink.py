@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.decay import shrink_
+from intertwine.projectors import joint
+from intertwine.projectors.joint import LARGEST, JointMaps
+from intertwine.projectors.proximal import Shrinkage, shrink_
 from tests.binding.cases import seeded
 
 R = iw.Cyclic(4).regular()
@@ -53,16 +55,46 @@ def test_shrink_leaves_strides_alone():
     assert torch.equal(wide.T[6:], around.T[6:])
 
 
+@pytest.mark.parametrize("limit", [LARGEST, 0], ids=["together", "one by one"])
 @pytest.mark.parametrize(("strength", "steps"), [(2e-5, 2000), (1e-4, 5000), (1e-3, 1000)])
-def test_tiny_steps_in_float32_add_up(strength, steps):
+def test_tiny_steps_in_float32_add_up(strength, steps, limit, monkeypatch):
     """PW stays where it is, and the residual shrinks at the rate that was asked for."""
-    rep = iw.SO(3).irreps("2x0 + 2x1")
+    monkeypatch.setattr(joint, "LARGEST", limit)
+    rep, maps = iw.SO(3).irreps("2x0 + 2x1"), JointMaps()
     W = torch.randn(8, 8, generator=seeded())
     P = iw.projector(rep, rep)
     kept, rest = P.project(W.double()), P.residual(W.double())
     for _ in range(steps):
-        shrink_(W, [(P, strength)], 1.0)
+        shrink_([Shrinkage(W, [(P, strength)], 1.0)], maps)
     # Each step rounds to 6e-8; a factor that P W went through would have cost steps * 6e-8 = 3e-4.
     assert float((P.project(W.double()) - kept).norm() / kept.norm()) < 2e-5
     rate = -math.log(float(P.residual(W.double()).norm() / rest.norm())) / steps
     assert rate == pytest.approx(strength, rel=5e-3)
+
+
+def weights_and_steps(dtype=torch.float64):
+    found = []
+    for i, (_, P) in enumerate(projectors()):
+        shape = [3 if n is None else n for n in P.shape]
+        W = torch.randn(shape, generator=seeded(i), dtype=dtype)
+        found.append((W, [(P, (2.0, INF)[i % 2])], (0.3, torch.tensor(0.1))[i % 3 == 0]))
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_weights_of_several_strengths_and_rates_at_once(dtype):
+    found = weights_and_steps(dtype)
+    before = [W.clone() for W, _, _ in found]
+    shrink_([Shrinkage(*step) for step in found], JointMaps())
+    for W, old, (_, [(P, s)], lr) in zip([W for W, _, _ in found], before, found, strict=True):
+        factor = 0.0 if s == INF else 1 / (1 + float(lr) * s)
+        expected = P.project(old.double()) + factor * P.residual(old.double())
+        tolerance = 1e-12 if dtype == torch.float64 else 2e-6
+        torch.testing.assert_close(W.double(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_without_a_step_size_finite_strengths_do_nothing():
+    W, P = torch.randn(4, 4, generator=seeded()), iw.projector(R, R)
+    before = W.clone()
+    shrink_([Shrinkage(W, [(P, 1.0)], None)], JointMaps())
+    assert torch.equal(W, before)

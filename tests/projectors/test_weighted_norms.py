@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors import orbit
+from intertwine.projectors import joint, orbit
+from intertwine.projectors.joint import LARGEST, JointMaps
 from intertwine.projectors.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
 
 GROUP = iw.Dihedral(3)
@@ -22,36 +23,43 @@ def terms(dtype: torch.dtype = torch.float64) -> list[NormTerm]:
     return [NormTerm(P, W, 0.5 + i, projected=i == 2) for i, (P, W) in enumerate(zip(projectors, weights, strict=True))]
 
 
-def test_value_and_gradient_are_those_of_the_terms_one_by_one() -> None:
+@pytest.fixture(params=["no maps", "all joined", "none small", "some small"])
+def maps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> JointMaps | None:
+    limit = {"none small": 0, "some small": (REP.dim**2) - 1}.get(request.param, LARGEST)
+    monkeypatch.setattr(joint, "LARGEST", limit)
+    return None if request.param == "no maps" else JointMaps()
+
+
+def test_value_and_gradient_are_those_of_the_terms_one_by_one(maps: JointMaps | None) -> None:
     found = terms()
     tensors = [term.tensor for term in found]
-    joint, single = weighted_squared_norms(found), torch.stack([term.value for term in found]).sum()
+    joint, single = weighted_squared_norms(found, maps), torch.stack([term.value for term in found]).sum()
     assert type(joint.grad_fn).__name__.startswith(WeightedSquaredNorms.__name__)
     torch.testing.assert_close(joint, single)
     for a, b in zip(torch.autograd.grad(3 * joint, tensors), torch.autograd.grad(3 * single, tensors), strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_first_and_second_derivatives() -> None:
+def test_first_and_second_derivatives(maps: JointMaps | None) -> None:
     found = terms()
 
     def value(*tensors: torch.Tensor) -> torch.Tensor:
-        return weighted_squared_norms(
-            [NormTerm(t.projector, W, t.weight, t.projected) for t, W in zip(found, tensors, strict=True)]
-        )
+        moved = [NormTerm(t.projector, W, t.weight, t.projected) for t, W in zip(found, tensors, strict=True)]
+        return weighted_squared_norms(moved, maps)
 
     tensors = [term.tensor for term in found]
     assert torch.autograd.gradcheck(value, tensors)
     assert torch.autograd.gradgradcheck(value, tensors)
 
 
-def test_frozen_parameters_have_no_gradient_and_count_all_the_same() -> None:
-    found = terms()
+def test_frozen_parameters_have_no_gradient_and_count_all_the_same(maps: JointMaps | None) -> None:
+    found = [*terms(), *terms()]
     found[1].tensor.requires_grad_(False)
-    value = weighted_squared_norms(found)
+    value = weighted_squared_norms(found, maps)
     value.backward()
     assert found[1].tensor.grad is None
-    assert found[0].tensor.grad is not None
+    for term in (found[0], found[4]):
+        torch.testing.assert_close(term.tensor.grad, 2 * term.weight * term.projector.residual(term.tensor.detach()))
     torch.testing.assert_close(value.detach(), torch.stack([term.value.detach() for term in found]).sum())
 
 

@@ -1,7 +1,7 @@
 """A model whose parameters carry projectors: what can be measured of it and done to it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -17,6 +17,7 @@ from intertwine.binding.output_fields import project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
+from intertwine.projectors.joint import JointMaps
 from intertwine.representations import Group
 
 
@@ -60,6 +61,7 @@ class Binding:
 
     model: nn.Module
     entries: tuple[Entry, ...]
+    _maps: JointMaps = field(default_factory=JointMaps, init=False)
 
     @property
     def group(self) -> Group:
@@ -86,6 +88,16 @@ class Binding:
             for name, tensor in tensors
             if id(tensor) not in typed and (tensor.is_floating_point() or tensor.is_complex())
         }
+
+    @property
+    def constant_bytes(self) -> int:
+        """Memory of the projectors' constants as built, and of what the penalty keeps from one call to the next.
+
+        The latter is two indices (8 bytes) for each entry of weights of up to 2^18 entries, which are computed
+        together; it is there after the first call.
+        """
+        projectors = {id(entry.projector): entry.projector for entry in self.entries}
+        return sum(projector.constant_bytes for projector in projectors.values()) + self._maps.nbytes
 
     def tensors(self) -> Iterator[tuple[Entry, torch.Tensor]]:
         """Each entry with its tensor, read from the model now."""
@@ -138,7 +150,7 @@ class Binding:
             >>> torch.allclose(layer.weight.grad, 0.1 * P.residual(layer.weight))
             True
         """
-        return penalty_of(self.model, self.entries, strength, equivariant_strength, form)
+        return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self._maps)
 
     def residuals(self) -> dict[str, Residual]:
         """A ``Residual`` by name for every typed tensor, without gradients: what reports are made of.

@@ -49,10 +49,13 @@ class Entry:
         Raises:
             UnknownNameError: the model no longer has that module.
         """
-        try:
-            return model.get_submodule(self.module)
-        except AttributeError:
-            raise self._gone() from None
+        # `get_submodule` takes as long as the arithmetic of a small weight.
+        module: nn.Module | None = model
+        for name in self.module.split(".") if self.module else ():
+            module = None if module is None else module._modules.get(name)
+        if module is None:
+            raise self._gone()
+        return module
 
     def tensor(self, model: nn.Module) -> torch.Tensor:
         """The tensor itself; under a parametrisation the effective one, computed by this call.
@@ -60,7 +63,10 @@ class Entry:
         Raises:
             UnknownNameError: the model no longer has it.
         """
-        value = getattr(self.owner(model), self.attribute, None)
+        owner = self.owner(model)
+        value = owner._parameters.get(self.attribute)
+        if value is None:
+            value = getattr(owner, self.attribute, None)
         if not isinstance(value, torch.Tensor):
             raise self._gone()
         return value

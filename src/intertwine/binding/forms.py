@@ -10,6 +10,7 @@ from intertwine._numerics import accumulation_dtype
 from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
 from intertwine.errors import ArgumentError
+from intertwine.projectors.joint import JointMaps
 from intertwine.projectors.weighted_norms import NormTerm, weighted_squared_norms
 
 Form = Literal["squared", "norm", "relative"]
@@ -17,9 +18,14 @@ FORMS = ("squared", "norm", "relative")
 
 
 def penalty_of(
-    model: nn.Module, entries: Sequence[Entry], strength: Strength, equivariant_strength: Strength, form: Form
+    model: nn.Module,
+    entries: Sequence[Entry],
+    strength: Strength,
+    equivariant_strength: Strength,
+    form: Form,
+    maps: JointMaps,
 ) -> torch.Tensor:
-    """The sum behind ``Binding.penalty``, where it is documented."""
+    """The sum behind ``Binding.penalty``, where it is documented; ``maps`` are kept from one call to the next."""
     if form not in FORMS:
         raise ArgumentError("form", expected=f"one of {', '.join(map(repr, FORMS))}", got=repr(form))
     strengths = entry_strengths(strength, entries)
@@ -46,7 +52,7 @@ def penalty_of(
         if s_equivariant:
             values.append(s_equivariant * _residual_term(P.squared_projection(W), W, form))
     if squared:
-        return weighted_squared_norms(squared)
+        return weighted_squared_norms(squared, maps)
     if not values:
         first = entries[0].tensor(model)
         return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())

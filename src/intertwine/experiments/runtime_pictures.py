@@ -18,7 +18,8 @@ TIME_CAPTION = (
 MEMORY_CAPTION = "Peak memory of a training step, as a multiple of the plain step's, for the same networks."
 BASIS_CAPTION = (
     "Memory of the projectors: the dense N x D basis of each whole layer (hollow, float32), which the reference method "
-    "stores, beside the constants of ours (filled, float64) and the weights themselves (line). Projectors without "
+    "stores, beside the constants of ours after a first penalty (filled) and the weights themselves (line). Weights of "
+    "up to 2^18 entries are computed together through two 32-bit indices an entry: twice the weights. Projectors without "
     "constants are drawn at one byte."
 )
 SPREAD_CAPTION = (

@@ -132,7 +132,9 @@ def set_up(found: Findings) -> Table:
                 _extra(s.extra("dense")),
             )
         )
-    return Table("Set-up of all projectors in a fresh process", columns, tuple(rows), breaks=_breaks(found.large))
+    return Table(
+        "Set-up, `bind` and a first penalty, in a fresh process", columns, tuple(rows), breaks=_breaks(found.large)
+    )
 
 
 def sampling(found: Findings) -> Table:

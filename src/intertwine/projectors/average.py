@@ -67,6 +67,9 @@ class AverageProjector(TupleProjector):
                 block = block * signs.reshape(-1, *(1,) * (block.ndim - where - 1))
         return block
 
+    def components(self) -> None:
+        return None
+
     def basis(self) -> Array:
         dims = [field.dim for field in self.fields]
         size = int(np.prod(dims))

@@ -8,6 +8,7 @@ import torch
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.projectors.axis_plan import connected, permutation_table
+from intertwine.projectors.components import Components, orbit_components
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations.field import Field
 
@@ -147,6 +148,12 @@ class OrbitProjector(TupleProjector):
         out /= np.sqrt((out**2).sum((1, 2), keepdims=True))
         shaped = out.reshape(-1, *(self.dims[axis] for axis in self.order))
         return np.ascontiguousarray(np.moveaxis(shaped, range(1, shaped.ndim), [1 + axis for axis in self.order]))
+
+    def components(self) -> tuple[Components, ...]:
+        back = np.argsort(self.order)
+        shape = [self.dims[axis] for axis in self.order]
+        labels, signs = (array.reshape(shape).transpose(back).reshape(-1) for array in (self.labels, self.signs))
+        return tuple(orbit_components(labels, signs))
 
     def _rows(self, block: torch.Tensor) -> torch.Tensor:
         """The block as (copies of the row field, row, copies of the others, column)."""

@@ -1,7 +1,9 @@
 """The projector of one parameter: what it projects on, and the measurements that follow from it."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -11,6 +13,7 @@ from intertwine._numerics import accumulation_dtype
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
 from intertwine.projectors.autograd import Map, SelfAdjoint, squared_norm_of_image
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan
+from intertwine.projectors.components import Components
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations import Group, Representation
 
@@ -119,6 +122,19 @@ class Projector:
         """Memory of the constants, in bytes as built (float64)."""
         seen = {id(part.projector): part.projector.constants.nbytes for part in self._parts}
         return sum(seen.values()) + self._orders.nbytes
+
+    @cached_property
+    def components(self) -> tuple[tuple[Components, ...], ...] | None:
+        """By part, how P falls apart on one tuple of copies; None where that would take too long to find out."""
+        found = {id(part.projector): part.projector for part in self._parts}
+        components = {key: projector.components() for key, projector in found.items()}
+        by_part = [components[id(part.projector)] for part in self._parts]
+        return None if None in by_part else tuple(part for part in by_part if part is not None)
+
+    def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
+        """Where the entries of each part lie in a flattened weight, shapes (m_1, d_1, ..., m_k, d_k), int64."""
+        wide = self._reordered(self.folded(torch.arange(prod(shape)).reshape(tuple(shape))))
+        return [part.view(wide) for part in self._parts]
 
     # -- what P does ------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 
 from intertwine._numerics import Array
+from intertwine.projectors.components import Components, basis_components
 
 
 class Constants:
@@ -70,6 +71,10 @@ class TupleProjector(ABC):
     @abstractmethod
     def basis(self) -> Array:
         """Orthonormal basis of the equivariant subspace of one tuple, shape (rank, d_1, ..., d_k)."""
+
+    def components(self) -> tuple[Components, ...] | None:
+        """How P falls apart on one tuple; None where finding out takes a basis that outweighs the weights."""
+        return tuple(basis_components(self.basis().reshape(self.rank, -1)))
 
 
 def copies_first(block: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """A weighted sum of squared residuals and projections of many parameters, as one node of the autograd graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 
 from intertwine._numerics import accumulation_dtype, squared_norm
 from intertwine.projectors.autograd import Map, SelfAdjoint
+from intertwine.projectors.joint import JointMaps, is_joinable
 from intertwine.projectors.projector import Projector
 
 
@@ -33,6 +34,11 @@ class NormTerm:
         P, W = self.projector, self.tensor
         return self.weight * (P.squared_projection(W) if self.projected else P.squared_residual(W))
 
+    @property
+    def linear_map(self) -> Map:
+        """``W -> W - P W`` or ``W -> P W``, without autograd; raises if W does not fit."""
+        return self.projector.checked_map(self.tensor, projected=self.projected)
+
     def joins(self, other: "NormTerm") -> bool:
         """Whether both can be computed together: the measure is Frobenius's own, device and dtype are the same."""
         W, V = self.tensor, other.tensor
@@ -44,7 +50,24 @@ class NormTerm:
         )
 
 
-def weighted_squared_norms(terms: Sequence[NormTerm]) -> torch.Tensor:
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """``A W`` of some of the terms, flat or not, and how their gradients follow from it.
+
+    Attributes:
+        terms: their numbers.
+        weight: of all of them.
+        compute: tensors of the terms -> their image.
+        split: an image -> one tensor a term, in the term's shape.
+    """
+
+    terms: tuple[int, ...]
+    weight: float
+    compute: Callable[[Sequence[torch.Tensor]], torch.Tensor]
+    split: Callable[[torch.Tensor], Sequence[torch.Tensor]]
+
+
+def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = None) -> torch.Tensor:
     """The sum of the terms, a scalar on the device of the first, twice differentiable.
 
     A small parameter's arithmetic takes less time than the bookkeeping of one autograd node, so that terms that can
@@ -52,52 +75,79 @@ def weighted_squared_norms(terms: Sequence[NormTerm]) -> torch.Tensor:
 
     Args:
         terms: at least one.
+        maps: where joint maps of small weights are kept from one call to the next; None for none of them.
     """
     first = terms[0]
     together: list[NormTerm] = []
     if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
         together = [term for term in terms if term.joins(first)]
-    if len(together) < 2:
+    if len(together) < 2 and maps is None:
         together = []
     values = [term.value for term in terms if term not in together]
     if together:
-        maps, tensors = [], []
-        for term in together:
-            maps.append(term.projector.checked_map(term.tensor, projected=term.projected))
-            tensors.append(term.tensor)
-        values.insert(0, WeightedSquaredNorms.apply(tuple(maps), tuple(term.weight for term in together), *tensors))
+        images = _images(together, maps)
+        tensors = [term.tensor for term in together]
+        values.insert(0, WeightedSquaredNorms.apply(images, tuple(together), *tensors))
     result = values[0]
     for value in values[1:]:
         result = result + value.to(result.device)
     return result.to(first.tensor.device)
 
 
+def _images(terms: Sequence[NormTerm], maps: JointMaps | None) -> tuple[_Image, ...]:
+    """Small weights of equal weight in the sum together, each of the others by itself."""
+    if maps is None:
+        return tuple(_single(i, term) for i, term in enumerate(terms))
+    joint: dict[tuple[float, bool], list[int]] = {}
+    images: list[_Image] = []
+    for i, term in enumerate(terms):
+        if is_joinable(term.projector, term.tensor):
+            joint.setdefault((term.weight, term.projected), []).append(i)
+        else:
+            images.append(_single(i, term))
+    for (weight, projected), numbers in joint.items():
+        chosen = [terms[i] for i in numbers]
+        joined = maps.get([term.projector for term in chosen], [term.tensor for term in chosen])
+        compute = joined.projections if projected else joined.residuals
+        images.append(_Image(tuple(numbers), weight, compute, joined.split))
+    return tuple(images)
+
+
+def _single(number: int, term: NormTerm) -> _Image:
+    apply = term.linear_map
+    return _Image((number,), term.weight, lambda tensors: apply(tensors[0]), lambda image: (image,))
+
+
 class WeightedSquaredNorms(torch.autograd.Function):
     """``sum_i w_i |A_i W_i|^2`` for orthogonal projectors A_i, whose gradients ``2 w_i A_i W_i`` are at hand."""
 
     @staticmethod
-    def forward(ctx: Any, maps: tuple[Map, ...], weights: tuple[float, ...], *tensors: torch.Tensor) -> torch.Tensor:
-        images = [apply(W) for apply, W in zip(maps, tensors, strict=True)]
-        ctx.maps, ctx.weights = maps, weights
-        ctx.save_for_backward(*tensors, *images)
-        total = weights[0] * squared_norm(images[0])
-        for weight, image in zip(weights[1:], images[1:], strict=True):
-            total.add_(squared_norm(image), alpha=weight)
+    def forward(
+        ctx: Any, images: tuple[_Image, ...], terms: tuple[NormTerm, ...], *tensors: torch.Tensor
+    ) -> torch.Tensor:
+        computed = [image.compute([tensors[i] for i in image.terms]) for image in images]
+        ctx.images, ctx.terms = images, terms
+        ctx.save_for_backward(*tensors, *computed)
+        total = images[0].weight * squared_norm(computed[0])
+        for image, value in zip(images[1:], computed[1:], strict=True):
+            total.add_(squared_norm(value), alpha=image.weight)
         return total
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        count = len(ctx.maps)
-        tensors, images = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        # With a graph of the backward pass the images must be descendants of W; without, they are already computed.
-        graph = torch.is_grad_enabled()
+        count = len(ctx.terms)
+        tensors, computed = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        out: list[torch.Tensor | None] = [None] * count
+        if torch.is_grad_enabled():
+            # With a graph of the backward pass what was computed must be a descendant of W.
+            for i, (term, W) in enumerate(zip(ctx.terms, tensors, strict=True)):
+                if ctx.needs_input_grad[2 + i]:
+                    out[i] = SelfAdjoint.apply(W, term.linear_map) * (2 * term.weight * gradient)
+            return (None, None, *out)
         # On the CPU reading a number is free, and spares a tensor for each parameter; elsewhere it would be waited for.
-        scale = gradient if graph or gradient.device.type != "cpu" else gradient.item()
-        out: list[torch.Tensor | None] = [None, None]
-        for i, (apply, weight, W, image) in enumerate(zip(ctx.maps, ctx.weights, tensors, images, strict=True)):
-            if not ctx.needs_input_grad[2 + i]:
-                out.append(None)
-                continue
-            here = SelfAdjoint.apply(W, apply) if graph else image
-            out.append(here * (2 * weight * scale))
-        return tuple(out)
+        scale = gradient if gradient.device.type != "cpu" else gradient.item()
+        for image, value in zip(ctx.images, computed, strict=True):
+            if any(ctx.needs_input_grad[2 + i] for i in image.terms):
+                for i, part in zip(image.terms, image.split(value * (2 * image.weight * scale)), strict=True):
+                    out[i] = part if ctx.needs_input_grad[2 + i] else None
+        return (None, None, *out)
