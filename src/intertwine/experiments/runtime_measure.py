@@ -36,9 +36,9 @@ def measure_steps(settings: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         ``positions`` (batch times pixels), ``weights`` (typed numbers), ``parameters``, ``rank``; ``setup_seconds`` of
         ``bind`` and a first penalty, and ``constant_bytes`` then; ``dense_bytes``, what the N x D bases of all weights
-        take in float32; ``threads``, ``load`` of the machine before; ``methods``: by method, for sampled ones ``name@n``, ``seconds``
-        a step, ``ratio`` to plain with quartiles, ``rounds`` and ``peak_memory`` in bytes, or the ``reason`` why it
-        does not apply; ``alone``: seconds of a few methods outside a step.
+        take in float32; ``threads``, ``load`` of the machine before; ``methods``: by method, for sampled ones
+        ``name@n``, ``seconds`` a step, ``ratio`` to plain with quartiles, ``rounds`` and ``peak_memory`` in bytes, or
+        the ``reason`` why it does not apply; ``alone``: seconds of a few methods outside a step.
     """
     case = Case.of(settings)
     load = os.getloadavg()[0]

@@ -19,8 +19,8 @@ MEMORY_CAPTION = "Peak memory of a training step, as a multiple of the plain ste
 BASIS_CAPTION = (
     "Memory of the projectors: the dense N x D basis of each whole layer (hollow, float32), which the reference method "
     "stores, beside the constants of ours after a first penalty (filled) and the weights themselves (line). Weights of "
-    "up to 2^18 entries are computed together through two 32-bit indices an entry: twice the weights. Projectors without "
-    "constants are drawn at one byte."
+    "up to 2^18 entries are computed together through two 32-bit indices an entry: twice the weights. Projectors "
+    "without constants are drawn at one byte."
 )
 SPREAD_CAPTION = (
     "Relative standard deviation of the penalty sampled with n elements, about the exact value, for one weight matrix. "
