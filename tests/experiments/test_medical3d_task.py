@@ -2,6 +2,7 @@ import math
 
 from intertwine.experiments.data_folder import DATA_VARIABLE
 from intertwine.experiments.medical3d import LABELS, ONLY_IN, PLANS, TASK
+from intertwine.experiments.medical3d_e3nn import CONDITIONS, E3NN
 from intertwine.experiments.medical3d_findings import conclusions
 from intertwine.experiments.medical3d_model import ARCHITECTURES
 from intertwine.experiments.medical3d_training import (
@@ -28,6 +29,9 @@ def test_every_method_has_the_same_budget_where_it_applies():
         kind = ARCHITECTURES[condition].kind
         assert here == {m for m in PLANS["cpu"].methods if kind in ONLY_IN.get(m, (kind,))}
     assert set(PLANS["cpu"].methods) < set(LABELS)
+    for size in ("smoke", "cpu", "full"):
+        assert {run["condition"] for run in TASK.grid(size, 1) if run["method"] == E3NN} <= set(CONDITIONS)
+    assert list(LABELS)[list(LABELS).index("exact") + 1] == E3NN
 
 
 def test_other_data_sets_join_the_full_size_where_they_are_at_hand(tmp_path, monkeypatch):
@@ -46,7 +50,7 @@ def test_other_data_sets_join_the_full_size_where_they_are_at_hand(tmp_path, mon
 def test_the_smoke_size_runs_and_is_drawn(tmp_path):
     some = {
         "octahedral regular": ("plain", "exact", "penalty", "sampled_operator"),
-        "SO(3) gated": ("exact", "penalty"),
+        "SO(3) gated": ("exact", E3NN, "penalty"),
     }
     runs = [
         (chosen, run_medical3d(chosen))
@@ -55,7 +59,10 @@ def test_the_smoke_size_runs_and_is_drawn(tmp_path):
     ]
     for chosen, run in runs:
         assert math.isfinite(run["validation_loss"]), chosen
-        assert 0 < run["chance"] < 1
+        if chosen["method"] == E3NN:
+            assert "chance" not in run
+        else:
+            assert 0 < run["chance"] < 1
         assert run["peak_memory"] > 0
         assert run["parameters"] > 100
     by = {(chosen["condition"], chosen["method"]): run for chosen, run in runs}
@@ -65,6 +72,8 @@ def test_the_smoke_size_runs_and_is_drawn(tmp_path):
     outcome = TASK.outcome(runs, {})
     assert {row.method for row in outcome.rows} == set(LABELS)
     assert len(outcome.conclusions) == 3
+    (line,) = (line for line in outcome.tables()[1].rows if line[0] == LABELS[E3NN])
+    assert "nan" not in " ".join(line)
     ((name, _),) = TASK.pictures(outcome.rows, outcome.curves, tmp_path)
     assert (tmp_path / name).stat().st_size > 1000
 
@@ -89,3 +98,13 @@ def test_conclusions_follow_the_rows_also_against_us():
         "+0.050 ± 0.000 over lambda_perp alone (ahead)" in conclusions([*rows, row(EQUAL_STRENGTHS, (0.75, 0.78))])[-1]
     )
     assert conclusions([row("plain", (0.8, 0.82))]) == []
+
+
+def test_conclusions_set_exact_beside_the_network_of_e3nn():
+    rows = [row("plain", (0.8, 0.82)), row("penalty", (0.7, 0.73)), row("exact", (0.6, 0.63), projected_error=2e-7)]
+    assert "e3nn" not in " ".join(conclusions(rows))
+    limits, projected = conclusions([*rows, row(E3NN, (0.5, 0.52), equivariance_error=3e-7)])
+    assert "and e3nn 0.510 ± 0.010" in limits
+    assert "+0.205 ± 0.005 over e3nn (ahead)" in limits
+    assert "Exact over the network that e3nn makes: SO(3) dense +0.105 ± 0.005 (ahead)." in limits
+    assert "that of e3nn's as it is made 3.0e-07" in projected

@@ -9,9 +9,11 @@ from torch import nn
 import intertwine as iw
 from intertwine.experiments import rotmnist_data
 from intertwine.experiments.data_folder import DATA_VARIABLE
+from intertwine.experiments.e2cnn_layers import GatedFields, e2cnn_draw
 from intertwine.experiments.record import provenance
 from intertwine.experiments.rotmnist import LABELS, PLANS, TASK, TRAINED, applies
 from intertwine.experiments.rotmnist_data import GAIN, SIDE, available_source, load_split, rotate
+from intertwine.experiments.rotmnist_e2cnn import e2cnn_subject
 from intertwine.experiments.rotmnist_findings import conclusions
 from intertwine.experiments.rotmnist_model import (
     GROUPS,
@@ -192,6 +194,74 @@ def test_hidden_features_move_as_typed(group):
     assert not torch.allclose(found["act1"], before["act1"], atol=1e-2)
 
 
+@pytest.mark.parametrize("side", [14, 28])
+@pytest.mark.parametrize("group", GROUPS)
+def test_e2cnn_builds_the_same_layers_exactly_equivariant(group, side):
+    subject, ours = e2cnn_subject(group, side, WIDTHS[side], 0), digits_subject(group, side, WIDTHS[side], 0)
+    x = torch.randn(4, 1, side, side, generator=generator())
+    shapes = {}
+    for which, other in (("library", subject), ("ours", ours)):
+        for name in (f"act{i}" for i in range(1, len(WIDTHS[side]) + 1)):
+            other.model.get_submodule(name).register_forward_hook(
+                lambda _, __, y, key=(which, name): shapes.update({key: tuple(y.shape)})
+            )
+        other.model(x)
+    assert [s for (which, _), s in shapes.items() if which == "library"] == [
+        s for (which, _), s in shapes.items() if which == "ours"
+    ]
+    element = "C4" if group in ("C8", "SO(2)") else group
+    act = image_action(element, GROUPS[element].trivial())
+
+    def error(G=element, action=act):
+        return iw.equivariance_error(subject.model, action, subject.act_out, x, group=GROUPS[G]).relative_worst
+
+    trained = subject.model(x)
+    assert error() < 1e-5
+    with torch.no_grad():
+        subject.model.eval()
+    # Kernels that are made once are those that are made at each call.
+    torch.testing.assert_close(subject.model(x), trained)
+    assert error() < 1e-5
+    if group != "D4":
+        # No more symmetry than the group's.
+        assert error("D4", image_action("D4", GROUPS["D4"].trivial())) > 1e-2
+    assert not subject.binding.entries
+    assert sum(p.numel() for p in subject.model.parameters()) < sum(p.numel() for p in ours.model.parameters()) / 2
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_librarys_draw_depends_on_the_seed_alone(group):
+    first = e2cnn_subject(group, 14, WIDTHS[14], 0).model.state_dict()
+    # Torch's global generator has moved on by now.
+    again, other = (e2cnn_subject(group, 14, WIDTHS[14], seed).model.state_dict() for seed in (0, 1))
+    name = "conv1.convolution.weights"
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first[name], other[name])
+    assert torch.equal(first["head.weight"], network(group, 14, WIDTHS[14], 0).head.weight)
+
+
+def test_gated_fields_are_scaled_by_their_own_gates():
+    from e2cnn import gspaces
+
+    space = gspaces.Rot2dOnR2(-1, maximum_frequency=2)
+    with e2cnn_draw(0):
+        layer = GatedFields(space, 2, [space.irrep(1), space.irrep(2)])
+    assert (layer.type_in.size, layer.type_out.size) == (8, 6)
+    x = torch.randn(3, 8, 2, 2, generator=generator())
+    scalars, gates, fields = x.split([2, 2, 4], dim=1)
+    scale = torch.sigmoid(gates - layer.gate.bias).repeat_interleave(2, dim=1)
+    torch.testing.assert_close(layer(x), torch.cat([nn.functional.silu(scalars), scale * fields], 1))
+
+
+def test_the_draw_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    with e2cnn_draw(3):
+        drawn = torch.rand(4)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    with e2cnn_draw(3):
+        assert torch.equal(torch.rand(4), drawn)
+
+
 def test_groups_with_regular_fields_share_network_and_draw():
     first, second = network("C4", 14, WIDTHS[14], 0), network("C8", 14, WIDTHS[14], 0)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
@@ -268,9 +338,26 @@ def test_a_run_measures_what_the_methods_promise():
     assert turned["quarter_turn_error"] < 1e-5 < turned["equivariance_error"] == turned["rotation_error"]
 
 
+@pytest.mark.parametrize("condition", ["D4, 100 %", "SO(2), 100 %"])
+def test_e2cnn_is_trained_as_plain_and_has_no_residual(condition):
+    found, again = (run_rotmnist(settings("e2cnn", condition)) for _ in range(2))
+    for run in (found, again):
+        assert run.pop("seconds_per_epoch") > 0
+    assert found == again
+    assert found["quarter_turn_error"] < 1e-5 < found["rotation_error"]
+    assert {"relative_residual", "chance", "variants"}.isdisjoint(found)
+    model = e2cnn_subject(condition.split(",")[0], 14, (8, 16, 16), 0).model
+    assert found["parameters"] == sum(p.numel() for p in model.parameters())
+    assert found["peak_memory"] > 0
+    assert run_rotmnist(settings("e2cnn", condition, learning_rate=1e20)).keys() == found.keys() | {"seconds_per_epoch"}
+    with pytest.raises(iw.errors.ArgumentError, match="strength"):
+        run_rotmnist(settings("e2cnn", condition, strength=1.0))
+
+
 def test_training_learns():
     options = {"training": 400, "test": 300, "widths": [8, 16, 32], "epochs": 8}
-    assert run_rotmnist(settings("exact", "C4, 0 %", **options))["test_accuracy"] > 0.6
+    for method in ("exact", "e2cnn"):
+        assert run_rotmnist(settings(method, "C4, 0 %", **options))["test_accuracy"] > 0.6
 
 
 def test_a_diverged_training_is_infinite():
@@ -293,7 +380,7 @@ def test_methods_run_where_they_have_a_meaning():
     groups = {method: {c[:2] for c in PLANS["cpu"].conditions if applies(method, c)} for method in TRAINED}
     assert groups["sampled_operator"] == {"C4", "D4"}
     assert groups["lie_derivative"] == {"SO"}
-    assert groups["penalty"] == {"C4", "D4", "C8", "SO"}
+    assert groups["penalty"] == groups["e2cnn"] == {"C4", "D4", "C8", "SO"}
 
 
 def test_the_smoke_size_writes_everything(tmp_path):
@@ -315,6 +402,12 @@ def test_the_smoke_size_writes_everything(tmp_path):
     assert {"record.json", "README.md", "error.png", "time.png", "dial.png"} <= {path.name for path in paths}
     record = json.loads((tmp_path / "record.json").read_text())
     assert {row["method"] for row in record["rows"]} == set(LABELS) - {"sampled_operator"}
+    # Nothing where there is no residual, in the record and in the tables.
+    library = [row for row in record["rows"] if row["method"] == "e2cnn"]
+    assert len(library) == 3
+    assert {row["relative_residual"]["mean"] for row in library} == {None}
+    assert list(LABELS)[list(LABELS).index("exact") + 1] == "e2cnn"
+    assert "nan" not in (tmp_path / "README.md").read_text()
     text = " ".join(record["conclusions"])
     assert "C4, 10 % turned: decay 0.600, +0.100 over plain" in text
     assert "Measured on the 3000 digits" in text
@@ -338,8 +431,14 @@ def test_conclusions_say_where_it_goes_against_us():
     limits, field, projected = conclusions(rows, LABELS)
     assert "penalty 0.860 ± 0.006, +0.050 ± 0.000 over plain (ahead), -0.050 ± 0.000 over exact (behind)" in limits
     assert "C4, 10 % -0.100 ± 0.000 against REMUL (behind)" in field
-    assert "REMUL 2.5, penalty 1.5, decay 1.0" in field
+    assert "REMUL 2.5; penalty 1.5; decay 1.0" in field
     assert "C4 1.0e-07 under quarter turns and 0.30 under random ones" in projected
+    assert "e2cnn" not in limits + field + projected
+    rows.append(row("C4, 10 %", "e2cnn", (0.92, 0.93, 0.941), seconds_per_epoch=3.0, rotation_error=0.2))
+    limits, field, projected = conclusions(rows, LABELS)
+    assert "-0.070 ± 0.000 over e2cnn (behind). Exact over the network that e2cnn builds: C4, 10 % -0.020" in limits
+    assert "exactly equivariant 1.0; exactly equivariant, e2cnn 3.0; REMUL 2.5" in field
+    assert "0.30 under random ones (e2cnn's 1.0e-07 under quarter turns and 0.20 under random ones);" in projected
 
 
 def test_the_dial_is_that_of_c4_in_order():

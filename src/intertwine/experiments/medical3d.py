@@ -8,15 +8,18 @@ from typing import Any
 from intertwine.baselines import BASELINES
 from intertwine.experiments import (
     medical3d_data,
+    medical3d_e3nn,
     medical3d_layers,
     medical3d_model,
     medical3d_network,
     medical3d_rotation,
     medical3d_scores,
     medical3d_training,
+    training_loop,
 )
 from intertwine.experiments.data_folder import given_data
 from intertwine.experiments.medical3d_data import DATASETS
+from intertwine.experiments.medical3d_e3nn import E3NN, E3NN_LABEL
 from intertwine.experiments.medical3d_findings import auc_standard_error, conclusions
 from intertwine.experiments.medical3d_model import ARCHITECTURES
 from intertwine.experiments.medical3d_network import ROTATIONS
@@ -36,6 +39,7 @@ TRAINED = (
     "weight_decay",
     "augmentation",
     "exact",
+    E3NN,
     "sampled_operator",
     "sampled_activation",
     "remul",
@@ -48,13 +52,15 @@ TRAINED = (
     "decay",
 )
 OWN_LABELS = {
+    E3NN: E3NN_LABEL,
     EQUAL_STRENGTHS: "penalty, lambda_G = lambda_perp",
     BOTH_STRENGTHS: "penalty, lambda_G = 1e-3",
 }
-ORDER = (*TRAINED[:4], "train_then_project", "orbit_averaging", *TRAINED[4:])
+ORDER = (*TRAINED[:5], "train_then_project", "orbit_averaging", *TRAINED[5:])
 LABELS = {name: OWN_LABELS.get(name) or BASELINES[name].label for name in ORDER}
-# Where a method has no meaning: the group must move voxels; it must have a Lie algebra; the paper's own rows.
+# Where a method has a meaning: e3nn has gates; the group must move voxels; it must have a Lie algebra; the paper's own.
 ONLY_IN = {
+    E3NN: ("gated",),
     "sampled_operator": ("regular",),
     "lie_derivative": ("gated", "dense"),
     EQUAL_STRENGTHS: ("dense",),
@@ -147,6 +153,13 @@ NOTES = (
     ({MEASURED_AVERAGE} for orbit averages). Error under random rotations: the mean over {ROTATIONS} random elements of
     SO(3) with trilinear interpolation, which at 14 x 14 x 14 blurs thin shapes and so has a share in it. Error at W =
     PW: of the exact rows.""",
+    f"""{E3NN_LABEL}, is a second network, which the field's own library makes (Geiger and Smidt 2022, arXiv
+    2207.09453) and plain training trains: the gated one, its layers, kernel sizes, strides, fields and activations. Its
+    layer on voxels knows no strides and leaves out the corners of a kernel, so that ours is made of its tensor product,
+    harmonics and radial functions. What differs: the numbers that are trained, which are the coefficients of a basis;
+    the basis, a radial function for each distance in a kernel with harmonics of all degrees, more than the band-limited
+    P keeps; and the library's own initial draw, batch norm, and activations scaled to a second moment of one. Its
+    weights have no types of ours, and so no relative residual.""",
     """Methods: sampled operators need a group that maps voxels onto voxels, hence regular fields only; the Lie
     derivative needs a Lie algebra, hence SO(3) only, its motion of the volume by central differences. Augmentation,
     REMUL, sampled activations and orbit averaging (16 random elements) interpolate under SO(3), and so see blurred
@@ -209,13 +222,17 @@ TASK = Task(
     conclusions=conclusions,
     sources=(
         medical3d_data,
+        medical3d_e3nn,
         medical3d_layers,
         medical3d_model,
         medical3d_network,
         medical3d_rotation,
         medical3d_scores,
         medical3d_training,
+        training_loop,
     ),
+    packages=("e3nn",),
+    extra="medical",
     prepare=prepare,
     pictures=pictures,
     make_grid=make_grid,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from intertwine.experiments.medical3d_e3nn import E3NN
 from intertwine.experiments.medical3d_training import BOTH_STRENGTHS, EQUAL_STRENGTHS
 from intertwine.experiments.selection import Row
 from intertwine.experiments.summary import Summary, paired
@@ -21,18 +22,23 @@ def conclusions(rows: Sequence[Row]) -> list[str]:
 
 
 def _limits(by: By, conditions: Sequence[str]) -> str:
-    """The penalty against plain and exact, in each network."""
-    parts = []
+    """The penalty against plain, exact and e3nn's network, in each condition, and exact against e3nn's."""
+    parts, libraries = [], []
     for condition in conditions:
         rivals = [m for m in ("plain", "exact") if (condition, m) in by]
         if (condition, "penalty") not in by or len(rivals) < 2:
             continue
+        if (condition, E3NN) in by:
+            rivals.append(E3NN)
+            lead = difference(by[condition, "exact"], by[condition, E3NN])
+            libraries.append(f"{condition} {lead.signed()} ({lead.verdict()})")
         ours = by[condition, "penalty"]
         leads = {rival: difference(ours, by[condition, rival]) for rival in rivals}
-        means = " and ".join(f"{name} {by[condition, name].summary(METRIC).text()}" for name in rivals)
+        means = _listed([f"{name} {by[condition, name].summary(METRIC).text()}" for name in rivals])
         against = ", ".join(f"{lead.signed()} over {name} ({lead.verdict()})" for name, lead in leads.items())
         parts.append(f"{condition}: penalty {ours.summary(METRIC).text()} beside {means}, that is {against}")
-    return f"Test AUC, differences seed by seed: {'; '.join(parts)}." if parts else ""
+    own = f" Exact over the network that e3nn makes: {'; '.join(libraries)}." if libraries else ""
+    return f"Test AUC, differences seed by seed: {'; '.join(parts)}.{own}" if parts else ""
 
 
 def _projected(by: By, conditions: Sequence[str]) -> str:
@@ -42,15 +48,25 @@ def _projected(by: By, conditions: Sequence[str]) -> str:
         row = by.get((condition, "exact"))
         if row is None:
             continue
-        error, rotation = row.summary("projected_error").mean, row.summary("rotation_error").mean
         names = sorted({str(run["breaker"]) for run in row.runs if run.get("breaker")})
         broken = f", broken first by {' or '.join(names)}" if names else ""
-        parts.append(f"{condition} {error:.1e} (random rotations, interpolated: {rotation:.2f}){broken}")
+        made = [by[condition, E3NN]] if (condition, E3NN) in by else []
+        beside = "".join(f", that of e3nn's as it is made {_errors(library, 'equivariance_error')}" for library in made)
+        parts.append(f"{condition} {_errors(row, 'projected_error')}{broken}{beside}")
     return (
         f"Equivariance error of the network at W = PW, under what maps voxels onto voxels: {'; '.join(parts)}."
         if parts
         else ""
     )
+
+
+def _errors(row: Row, name: str) -> str:
+    error, rotation = row.summary(name).mean, row.summary("rotation_error").mean
+    return f"{error:.1e} (random rotations, interpolated: {rotation:.2f})"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _controls(by: By, conditions: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from intertwine.errors import missing_extra
 from intertwine.experiments.figures import style
+from intertwine.experiments.medical3d_e3nn import E3NN
 from intertwine.experiments.selection import Row
 
 PICTURE = "networks.png"
@@ -15,7 +16,7 @@ CAPTION = (
     "under random rotations with trilinear interpolation (hollow), geometric means over the seeds. Exact is at W = PW: "
     "what is far above rounding there comes from outside the weights."
 )
-SHOWN = ("plain", "augmentation", "train_then_project", "exact", "penalty", "decay")
+SHOWN = ("plain", "augmentation", "train_then_project", "exact", E3NN, "penalty", "decay")
 SMALLEST = 1e-8
 
 

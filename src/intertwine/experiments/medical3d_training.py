@@ -2,24 +2,23 @@
 
 import copy
 import math
-import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from intertwine.baselines import Method, Subject, make_method, peak_memory, training_step
+from intertwine.baselines import Method, Subject, make_method
 from intertwine.baselines.penalty import Penalty
 from intertwine.errors import ArgumentError
 from intertwine.experiments.medical3d_data import MedicalSplit, load_medical_split, num_classes, stream
+from intertwine.experiments.medical3d_e3nn import E3NN, e3nn_network
 from intertwine.experiments.medical3d_model import typed_network
 from intertwine.experiments.medical3d_network import TypedNetwork
 from intertwine.experiments.medical3d_scores import scores
+from intertwine.experiments.training_loop import TrainingCost, train_epochs, typed_residual
 
 # Other ways to finish a plain training.
 VARIANTS = ("train_then_project", "orbit_averaging")
@@ -33,7 +32,7 @@ MEASURED, SEARCHED = 32, 2
 MEASURED_AVERAGE = 8
 # Relative errors up to here are rounding.
 ROUNDING = 1e-4
-ERRORS = ("validation_loss", "equivariance_error", "rotation_error", "relative_residual")
+ERRORS = ("validation_loss", "equivariance_error", "rotation_error")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class MedicalSettings:
 
     Attributes:
         condition: the network, a key of ``ARCHITECTURES``; ``"organ: SO(3) dense"`` for another data set.
-        method: a key of ``BASELINES``, ``"both_strengths"`` or ``"equal_strengths"``.
+        method: a key of ``BASELINES``, ``"e3nn"``, ``"both_strengths"`` or ``"equal_strengths"``.
         seed: of the volumes trained on, initial weights, batches and sampled elements.
         strength: of methods that have one.
         learning_rate: at the start; it falls to zero along a cosine.
@@ -92,17 +91,16 @@ class MedicalSettings:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A finished training: network, method, data, seconds of an epoch, bytes of a step."""
+    """A finished training: network, method, data, and what it took."""
 
     network: TypedNetwork
     method: Method
     split: MedicalSplit
-    seconds: float
-    memory: int
+    cost: TrainingCost
 
 
 def medical_method(name: str, subject: Subject, strength: float | None, generator: torch.Generator) -> Method:
-    """A baseline, or one of the paper's rows with a strength on both parts of the weights.
+    """A baseline, one of the paper's rows with a strength on both parts of the weights, or plain on e3nn's network.
 
     Raises:
         UnknownNameError: no such method.
@@ -111,7 +109,7 @@ def medical_method(name: str, subject: Subject, strength: float | None, generato
     if name in (BOTH_STRENGTHS, EQUAL_STRENGTHS):
         fixed = EQUIVARIANT_STRENGTH if name == BOTH_STRENGTHS or strength is None else strength
         return Penalty(subject, strength, generator=generator, equivariant_strength=fixed)
-    return make_method(name, subject, strength, generator=generator)
+    return make_method("plain" if name == E3NN else name, subject, strength, generator=generator)
 
 
 def train(settings: MedicalSettings) -> Trained:
@@ -128,30 +126,33 @@ def train(settings: MedicalSettings) -> Trained:
         split = MedicalSplit(
             split.training, *(part.first(settings.evaluated) for part in (split.validation, split.test))
         )
-    classes, side = num_classes(settings.data), split.test.x.shape[-1]
-    network = typed_network(settings.network, classes, side, settings.width, settings.seed)
+    network = _network(settings, split.test.x.shape[-1])
     network.model.to(settings.device)
     method = medical_method(settings.method, network.subject(), settings.strength, stream(settings.seed, "method"))
     optimizer = _optimizer(settings, method)
     method.attach(optimizer)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
-    training, batches = split.training.to(settings.device), stream(settings.seed, "batches")
-    seconds, memory = [], 0
     method.model.train()
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(training.y), generator=batches).to(settings.device)
-        start = _clock(settings.device)
-        for batch in order.split(settings.batch_size):
-            step = partial(training_step, method, optimizer, training.x[batch], training.y[batch], F.cross_entropy)
-            # The first step of the last epoch is watched: the optimiser has its state by then.
-            if epoch == settings.epochs - 1 and not memory:
-                memory = peak_memory(step)
-            else:
-                step()
-        method.after_epoch(epoch, settings.epochs)
-        seconds.append(_clock(settings.device) - start)
-        schedule.step()
-    return Trained(network, method, split, statistics.median_low(seconds), memory)
+    training = split.training.to(settings.device)
+    cost = train_epochs(
+        method,
+        optimizer,
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs),
+        training.x,
+        training.y,
+        F.cross_entropy,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        generator=stream(settings.seed, "batches"),
+    )
+    return Trained(network, method, split, cost)
+
+
+def _network(settings: MedicalSettings, side: int) -> TypedNetwork:
+    """The condition's network, or e3nn's."""
+    size = (num_classes(settings.data), side, settings.width, settings.seed)
+    if settings.method != E3NN:
+        return typed_network(settings.network, *size)
+    return e3nn_network(settings.network, *size)
 
 
 def _optimizer(settings: MedicalSettings, method: Method) -> torch.optim.Optimizer:
@@ -163,22 +164,14 @@ def _optimizer(settings: MedicalSettings, method: Method) -> torch.optim.Optimiz
     raise ArgumentError("optimizer", expected="'sgd' or 'adam'", got=repr(settings.optimizer))
 
 
-def _clock(device: str) -> float:
-    """Processor time, as a run shares the machine with others; wall time once an accelerator has finished."""
-    if device == "cpu":
-        return time.process_time()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 def run_medical3d(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Trains and measures one network: a run of the grid.
 
     Returns:
         What every task returns, ``test_auc`` and ``test_accuracy``, ``validation_auc``, ``rotation_error`` (under
         random rotations, interpolated). Of ``exact``, where W = PW: ``projected_error``, the network's error then, and
-        ``breaker``, the first layer behind which it is not equivariant, or None. Of ``plain`` the other ways to finish.
+        ``breaker``, the first layer behind which it is not equivariant, or None. Of ``plain`` the other ways to finish;
+        of ``e3nn``, whose weights have no types, neither residual nor chance.
     """
     chosen = MedicalSettings(**settings)
     trained = train(chosen)
@@ -194,8 +187,8 @@ def run_medical3d(settings: Mapping[str, Any]) -> dict[str, Any]:
         result |= _at_projection(network, trained.split.test.x[:MEASURED].to(chosen.device), result)
     return {
         **result,
-        "seconds_per_epoch": trained.seconds,
-        "peak_memory": trained.memory,
+        "seconds_per_epoch": trained.cost.seconds,
+        "peak_memory": trained.cost.memory,
         "parameters": method.num_parameters,
         **({"variants": variants} if variants else {}),
     }
@@ -218,25 +211,22 @@ def _measures(network: TypedNetwork, model: nn.Module, split: MedicalSplit, devi
     }
     finite = all(bool(p.isfinite().all()) for p in network.model.parameters())
     if not finite or not math.isfinite(validation["loss"]) or not math.isfinite(test["loss"]):
-        return result | dict.fromkeys(ERRORS, math.inf) | {"chance": _residual(network)["chance"] if finite else 1.0}
+        return result | dict.fromkeys(ERRORS, math.inf) | _diverged_residual(network, finite)
     x = split.test.x[: MEASURED if model is network.model else MEASURED_AVERAGE].to(device)
     return {
         **result,
         "equivariance_error": network.error(x, model).relative_worst,
         "rotation_error": network.rotation_error(x, model).relative_mean,
-        **_residual(network),
+        **typed_residual(network.binding),
     }
 
 
-def _residual(network: TypedNetwork) -> dict[str, float]:
-    """Relative residual and chance of all typed weights together; running statistics are not weights."""
-    found = [r for r in network.binding.residuals().values() if r.kind != "buffer"]
-    squared, norm = math.fsum(r.squared_residual for r in found), math.fsum(r.norm**2 for r in found)
-    numel, rank = sum(math.prod(r.shape) for r in found), sum(r.rank for r in found)
-    return {
-        "relative_residual": math.sqrt(squared / norm) if norm else 0.0,
-        "chance": math.sqrt(1 - rank / numel),
-    }
+def _diverged_residual(network: TypedNetwork, finite: bool) -> dict[str, float]:
+    """Where nothing is typed there is nothing to report."""
+    if not len(network.binding):
+        return {}
+    chance = typed_residual(network.binding)["chance"] if finite else 1.0
+    return {"relative_residual": math.inf, "chance": chance}
 
 
 def _at_projection(network: TypedNetwork, x: torch.Tensor, result: Mapping[str, Any]) -> dict[str, Any]:

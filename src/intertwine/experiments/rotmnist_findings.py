@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+from intertwine.experiments.e2cnn_layers import E2CNN
 from intertwine.experiments.rotmnist_training import parse_condition
 from intertwine.experiments.selection import Row
 from intertwine.experiments.summary import Summary, paired
@@ -14,7 +15,7 @@ By = Mapping[tuple[object, str], Row]
 
 
 def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
-    """Three sentences: ours against its two limits, ours against everybody, the networks at W = PW."""
+    """Three sentences: ours against its limits, ours against everybody, the exactly equivariant networks."""
     by = {(row.condition, row.method): row for row in rows}
     conditions = list(dict.fromkeys(str(row.condition) for row in rows))
     found = [_limits(by, conditions, labels), _field(by, conditions, labels), _projected(by, conditions)]
@@ -27,21 +28,27 @@ def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
 
 
 def _limits(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
-    """The better of ours against plain and exact, in each condition."""
-    parts = []
+    """The better of ours against plain, exact and e2cnn, in each condition, and exact against e2cnn."""
+    parts, libraries = [], []
     for condition in conditions:
         ours = best(by, condition, OURS)
         rivals = [by[condition, name] for name in ("plain", "exact") if (condition, name) in by]
         if ours is None or len(rivals) < 2:
             continue
+        library = by.get((condition, E2CNN))
+        if library is not None:
+            lead = difference(by[condition, "exact"], library)
+            libraries.append(f"{condition} {lead.signed()} ({lead.verdict()})")
+            rivals.append(library)
         leads = [difference(ours, rival) for rival in rivals]
         against = ", ".join(
             f"{lead.signed()} over {rival.method} ({lead.verdict()})" for lead, rival in zip(leads, rivals, strict=True)
         )
         parts.append(f"{condition} turned: {labels[ours.method]} {ours.summary(METRIC).text()}, {against}")
+    own = f" Exact over the network that e2cnn builds: {'; '.join(libraries)}." if libraries else ""
     return (
         f"The better of penalty and decay beside its two limits, test accuracy, differences seed by seed: "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}.{own}"
         if parts
         else ""
     )
@@ -60,25 +67,24 @@ def _field(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
         parts.append(f"{condition} {lead.signed()} against {labels[rival.method]} ({lead.verdict()})")
     times = [
         f"{labels[method]} {ratio:.1f}"
-        for method in ("augmentation", "sampled_operator", "sampled_activation", "remul", *OURS)
+        for method in ("augmentation", "exact", E2CNN, "sampled_operator", "sampled_activation", "remul", *OURS)
         if (ratio := _relative_time(by, conditions, method))
     ]
-    cost = f" An epoch takes, in units of plain's: {', '.join(times)}." if times else ""
+    cost = f" An epoch takes, in units of plain's: {'; '.join(times)}." if times else ""
     return f"Against the best of all others: {'; '.join(parts)}.{cost}" if parts else ""
 
 
 def _projected(by: By, conditions: Sequence[str]) -> str:
-    """How equivariant the networks are once their weights are."""
-    groups: dict[str, Row] = {}
+    """How equivariant the networks are that are exactly so on pixels."""
+    groups: dict[str, tuple[Row, Row | None]] = {}
     for condition in conditions:
         row = by.get((condition, "exact"))
         if row is not None:
             # The last one of a group is that with most digits turned.
-            groups[parse_condition(condition)[0]] = row
+            groups[parse_condition(condition)[0]] = row, by.get((condition, E2CNN))
     parts = [
-        f"{group} {row.summary('quarter_turn_error').mean:.1e} under quarter turns and "
-        f"{row.summary('rotation_error').mean:.2f} under random ones"
-        for group, row in groups.items()
+        f"{group} {_errors(row)}" + ("" if library is None else f" (e2cnn's {_errors(library)})")
+        for group, (row, library) in groups.items()
     ]
     return (
         f"Relative equivariance error of the network at W = PW: {'; '.join(parts)}; random turns interpolate between "
@@ -86,6 +92,11 @@ def _projected(by: By, conditions: Sequence[str]) -> str:
         if parts
         else ""
     )
+
+
+def _errors(row: Row) -> str:
+    quarter, random = row.summary("quarter_turn_error").mean, row.summary("rotation_error").mean
+    return f"{quarter:.1e} under quarter turns and {random:.2f} under random ones"
 
 
 def best(by: By, condition: str, methods: Sequence[str]) -> Row | None:

@@ -2,23 +2,23 @@
 
 import copy
 import math
-import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from intertwine.baselines import Method, Subject, leave, make_method, peak_memory, training_step
+from intertwine.baselines import Method, Subject, leave, make_method
 from intertwine.diagnostics import equivariance_error
 from intertwine.errors import ArgumentError
 from intertwine.experiments.digits_data import stream
+from intertwine.experiments.e2cnn_layers import E2CNN
 from intertwine.experiments.rotmnist_data import Digits, Split, load_split
+from intertwine.experiments.rotmnist_e2cnn import e2cnn_subject
 from intertwine.experiments.rotmnist_model import GROUPS, digits_subject, image_action
+from intertwine.experiments.training_loop import TrainingCost, train_epochs, typed_residual
 
 # Other ways to finish a plain training.
 VARIANTS = ("train_then_project", "orbit_averaging")
@@ -26,7 +26,7 @@ VARIANTS = ("train_then_project", "orbit_averaging")
 MEASURED, TURNS = 250, 8
 # Digits at a time where no gradients are taken; small enough for a processor's cache.
 EVALUATED_ON_CPU, EVALUATED = 250, 5000
-ERRORS = ("equivariance_error", "quarter_turn_error", "rotation_error", "relative_residual")
+ERRORS = ("equivariance_error", "quarter_turn_error", "rotation_error")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RotmnistSettings:
 
     Attributes:
         condition: group and share of turned digits, as ``parse_condition`` takes it.
-        method: a key of ``BASELINES``.
+        method: a key of ``BASELINES``, or ``"e2cnn"``.
         seed: of the digits trained on, initial weights, batches and sampled elements.
         strength: of methods that have one.
         learning_rate: of Adam at the start; it falls to zero along a cosine.
@@ -75,16 +75,20 @@ class RotmnistSettings:
         """Of the digits that are turned."""
         return parse_condition(self.condition)[1]
 
+    def subject(self) -> Subject:
+        """The network as it is before training."""
+        make = e2cnn_subject if self.method == E2CNN else digits_subject
+        return make(self.group, self.side, tuple(self.widths), self.seed, self.device)
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A finished training: subject, method, data, seconds of an epoch, bytes of a step."""
+    """A finished training: subject, method, data, and what it took."""
 
     subject: Subject
     method: Method
     split: Split
-    seconds: float
-    memory: int
+    cost: TrainingCost
 
 
 def parse_condition(text: str) -> tuple[str, float]:
@@ -120,29 +124,24 @@ def train(settings: RotmnistSettings) -> Trained:
         side=settings.side,
         source=settings.source,
     )
-    subject = digits_subject(settings.group, settings.side, tuple(settings.widths), settings.seed, settings.device)
-    generator = stream(settings.seed, "elements")
-    method = make_method(settings.method, subject, settings.strength, generator=generator)
+    subject = settings.subject()
+    # The library's network is equivariant by itself, so it takes no more than plain training.
+    name = "plain" if settings.method == E2CNN else settings.method
+    method = make_method(name, subject, settings.strength, generator=stream(settings.seed, "elements"))
     optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate, fused=True)
     method.attach(optimizer)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
-    x, y = split.training.x.to(settings.device), split.training.y.to(settings.device)
-    batches = stream(settings.seed, "batches")
-    seconds, memory = [], 0
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(y), generator=batches).to(settings.device)
-        start = _clock(settings.device)
-        for batch in order.split(settings.batch_size):
-            step = partial(training_step, method, optimizer, x[batch], y[batch], F.cross_entropy)
-            # One step is watched, which takes time; Adam has its state by the second epoch.
-            if not memory and epoch == settings.epochs - 1:
-                memory = peak_memory(step)
-            else:
-                step()
-        method.after_epoch(epoch, settings.epochs)
-        seconds.append(_clock(settings.device) - start)
-        schedule.step()
-    return Trained(subject, method, split, statistics.median_low(seconds), memory)
+    cost = train_epochs(
+        method,
+        optimizer,
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs),
+        split.training.x.to(settings.device),
+        split.training.y.to(settings.device),
+        F.cross_entropy,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        generator=stream(settings.seed, "batches"),
+    )
+    return Trained(subject, method, split, cost)
 
 
 def run_rotmnist(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +152,8 @@ def run_rotmnist(settings: Mapping[str, Any]) -> dict[str, Any]:
         them is turned; ``quarter_turn_error`` and ``rotation_error``, the network's relative error under turns by
         multiples of 90 degrees, which take pixels onto pixels, and under 8 random angles, interpolated (both the
         largest found). ``equivariance_error`` is that of the condition's group: exact for C4 and D4, interpolated where
-        the group does not act on pixels. Of ``plain`` also the other ways to finish.
+        the group does not act on pixels. Of ``plain`` also the other ways to finish; of ``e2cnn`` no residual, as its
+        weights are not typed.
     """
     chosen = RotmnistSettings(**settings)
     trained = train(chosen)
@@ -166,8 +166,8 @@ def run_rotmnist(settings: Mapping[str, Any]) -> dict[str, Any]:
             variants[name] = _measures(other, model, trained.split, chosen)
     return {
         **_measures(subject, method.finish(), trained.split, chosen),
-        "seconds_per_epoch": trained.seconds,
-        "peak_memory": trained.memory,
+        "seconds_per_epoch": trained.cost.seconds,
+        "peak_memory": trained.cost.memory,
         "parameters": method.num_parameters,
         **({"variants": variants} if variants else {}),
     }
@@ -181,13 +181,17 @@ def _copy(subject: Subject) -> Subject:
 
 def _measures(subject: Subject, model: nn.Module, split: Split, settings: RotmnistSettings) -> dict[str, Any]:
     """Accuracies and errors of what is evaluated; infinite loss and errors if the training has diverged."""
+    with torch.no_grad():
+        # e2cnn's kernels are made here, once.
+        model.eval()
     loss, _ = _scores(model, split.validation, settings.device)
     test_loss, accuracy = _scores(model, split.test, settings.device)
     turned = _scores(model, split.turned, settings.device)[1] if settings.fraction < 1 else accuracy
     result: dict[str, Any] = {"validation_loss": loss, "test_accuracy": accuracy, "turned_accuracy": turned}
     finite = all(bool(p.isfinite().all()) for p in subject.model.parameters())
     if not finite or not math.isfinite(loss) or not math.isfinite(test_loss):
-        return result | {"validation_loss": math.inf, "chance": 1.0} | dict.fromkeys(ERRORS, math.inf)
+        typed = {"relative_residual": math.inf, "chance": 1.0} if subject.binding.entries else {}
+        return result | {"validation_loss": math.inf} | dict.fromkeys(ERRORS, math.inf) | typed
     x = split.test.x[:MEASURED].to(settings.device)
     group = settings.group
     quarter = _error(model, "C4", x)
@@ -198,7 +202,7 @@ def _measures(subject: Subject, model: nn.Module, split: Split, settings: Rotmni
         "equivariance_error": _error(model, group, x) if own is None else own,
         "quarter_turn_error": quarter,
         "rotation_error": rotation,
-        **_residual(subject),
+        **typed_residual(subject.binding),
     }
 
 
@@ -217,29 +221,9 @@ def _error(model: nn.Module, group: str, x: torch.Tensor) -> float:
     return found.relative_worst
 
 
-def _residual(subject: Subject) -> dict[str, float]:
-    """Relative residual and chance of all typed weights together."""
-    found = list(subject.binding.residuals().values())
-    squared, norm = math.fsum(r.squared_residual for r in found), math.fsum(r.norm**2 for r in found)
-    numel, rank = sum(math.prod(r.shape) for r in found), sum(r.rank for r in found)
-    return {
-        "relative_residual": math.sqrt(squared / norm) if norm else 0.0,
-        "chance": math.sqrt(1 - rank / numel),
-    }
-
-
 @torch.no_grad()
 def _scores(model: nn.Module, digits: Digits, device: str) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
     pieces = digits.x.split(EVALUATED_ON_CPU if device == "cpu" else EVALUATED)
     logits = torch.cat([model(x.to(device)).cpu() for x in pieces])
     return F.cross_entropy(logits, digits.y).item(), (logits.argmax(1) == digits.y).double().mean().item()
-
-
-def _clock(device: str) -> float:
-    """Processor time, as a run shares the machine with others; wall time once an accelerator has finished."""
-    if device == "cpu":
-        return time.process_time()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter()
