@@ -18,8 +18,9 @@ from intertwine.experiments.ct_data import (
     load_slices,
     split_slices,
 )
+from intertwine.experiments.ct_e2cnn import e2cnn_subject
 from intertwine.experiments.ct_findings import conclusions
-from intertwine.experiments.ct_model import GROUP, CorrectionNetwork, ct_subject
+from intertwine.experiments.ct_model import GROUP, LAST_SCALE, CorrectionNetwork, ct_subject
 from intertwine.experiments.ct_pictures import draw
 from intertwine.experiments.ct_scores import mean_psnr, mean_ssim, psnr, sample_image, sample_index, sample_text
 from intertwine.experiments.ct_simulation import (
@@ -273,6 +274,38 @@ def test_hidden_actions_are_those_of_the_features():
         torch.testing.assert_close(subject.hidden[name](g, before), after, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_e2cnn_builds_the_same_layers_exactly_equivariant(inputs):
+    subject, ours = e2cnn_subject(inputs, (4, 8, 12), 0), ct_subject(inputs, (4, 8, 12), 0)
+    x = torch.rand(2, inputs, 17, 17, generator=torch.Generator().manual_seed(0))
+    shapes = []
+    for model in (subject.model, ours.model):
+        for name, layer in model.named_children():
+            layer.register_forward_hook(lambda _, __, y, name=name: shapes.append((name, y.shape)))
+        model(x)
+    assert len(shapes) == 16
+    assert shapes[:8] == shapes[8:]
+
+    def error():
+        return float(equivariance_error(subject.model, subject.act_in, subject.act_out, x, group=GROUP))
+
+    def correction():
+        with torch.no_grad():
+            return float((subject.model(x) - x[:, :1]).norm())
+
+    assert correction() < 0.01 * float(x[:, :1].norm())
+    with torch.no_grad():
+        # As large as the other layers, so that the error is not that of the image which is corrected.
+        subject.model.leave.convolution.weights.mul_(1 / LAST_SCALE)
+    assert error() < 1e-5
+    assert correction() > 0.05 * float(x[:, :1].norm())
+    assert sum(p.numel() for p in subject.model.parameters()) < sum(p.numel() for p in ours.model.parameters()) / 2
+    assert not subject.binding.entries
+    again, other = (e2cnn_subject(inputs, (4, 8, 12), seed).model.middle.convolution.weights for seed in (0, 1))
+    assert torch.equal(subject.model.middle.convolution.weights, again)
+    assert not torch.equal(again, other)
+
+
 def test_metal_is_left_alone():
     network = CorrectionNetwork(2, (4, 4, 4), torch.Generator().manual_seed(0))
     x = torch.rand(1, 2, 17, 17)
@@ -338,13 +371,25 @@ def test_a_run_gives_what_tables_need_and_the_same_again():
 def test_every_method_trains(method):
     strength = PLANS["cpu"].strengths.get(method, (None,))[0]
     trained = train(CtSettings(condition=LI, method=method, seed=1, strength=strength, **TINY))
-    subject, before = trained.subject, ct_subject(3, (4, 4, 4), 1).model
+    make = e2cnn_subject if method == "e2cnn" else ct_subject
+    subject, before = trained.subject, make(3, (4, 4, 4), 1).model
     model = trained.method.finish()
     moved = [not torch.equal(a, b) for a, b in zip(subject.model.parameters(), before.parameters(), strict=True)]
     assert all(moved)
-    if method == "exact":
+    if method in ("exact", "e2cnn"):
         x = trained.split.test.x
         assert float(equivariance_error(model, subject.act_in, subject.act_out, x, group=GROUP)) < 1e-5
+
+
+def test_e2cnn_has_no_residual():
+    settings = {"condition": LI, "method": "e2cnn", "seed": 0, **TINY}
+    result, again = run_ct(settings), run_ct(settings)
+    assert {"relative_residual", "chance", "variants"}.isdisjoint(result)
+    assert result["validation_loss"] == again["validation_loss"]
+    assert result["equivariance_error"] < 1e-5
+    assert result["psnr"] == pytest.approx(result["psnr_turned"], abs=1e-3)
+    assert result["parameters"] == sum(p.numel() for p in e2cnn_subject(3, (4, 4, 4), 0).model.parameters())
+    assert run_ct(settings | {"learning_rate": 1e30}).keys() == result.keys()
 
 
 def test_a_diverged_run_has_infinite_loss():
@@ -378,13 +423,18 @@ def test_budgets_are_equal_and_references_run_once():
 
 
 def test_the_task_writes_tables_conclusions_and_pictures(tmp_path):
-    methods = ("uncorrected", "interpolation", "plain", "exact", "penalty")
+    methods = ("uncorrected", "interpolation", "plain", "exact", "e2cnn", "penalty")
     runs = [(run, run_ct(run)) for run in TASK.grid("smoke") if run["method"] in methods]
     outcome = TASK.outcome(runs, {})
     assert [row.method for row in outcome.rows] == [name for name in LABELS if name in {r.method for r in outcome.rows}]
     found = conclusions(outcome.rows, LABELS)
     assert len(found) == 3
+    assert "dB (one seed) against the network that e2cnn builds" in found[0]
     assert "LI-MAR alone has" in found[1]
+    assert found[2].count("exactly equivariant, e2cnn") == 3
+    assert list(LABELS)[list(LABELS).index("exact") + 1] == "e2cnn"
+    library = next(row for row in outcome.record()["rows"] if row["method"] == "e2cnn")
+    assert library["relative_residual"]["mean"] is None
     assert "torso" in found[1]
     pictures = draw(outcome.rows, tmp_path, LABELS)
     assert [name for name, _ in pictures] == ["slices_from_li_mar.png"]

@@ -243,7 +243,7 @@ def test_frames_and_fields_turn_as_their_representations():
     np.testing.assert_allclose(quarter_turns(frames.numpy(), 1), turn_frames(C4.generators[0], frames), atol=1e-6)
 
 
-@pytest.mark.parametrize("network", NETWORKS["rotation"])
+@pytest.mark.parametrize("network", [name for name in NETWORKS["rotation"] if name != "e2cnn"])
 def test_rotation_networks_are_equivariant_when_projected_and_only_then(network):
     made = subject("rotation", network)
     x = draws(3, 4, 8, 8)
@@ -317,8 +317,10 @@ def test_networks_that_do_not_exist_are_refused():
 def test_every_method_runs_and_reports(data, condition):
     for method in [name for name in METHODS if is_run(condition, name)]:
         result = run_smoke(settings(method, condition))
-        finite = ("validation_loss", "rmse", "domain_rmse", "still_rmse", "equivariance_error", "relative_residual")
+        finite = ("validation_loss", "rmse", "domain_rmse", "still_rmse", "equivariance_error")
         assert all(math.isfinite(result[name]) for name in finite), method
+        typed = method != "e2cnn" and not (method == "plain" and condition != "rotation")
+        assert [name in result for name in ("relative_residual", "chance")] == [typed, typed], method
         assert len(result["rmse_by_step"]) == 2
         assert result["peak_memory"] > 0
         assert result["parameters"] > 0

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from intertwine.experiments.e2cnn_layers import E2CNN
 from intertwine.experiments.selection import Row
 from intertwine.experiments.summary import paired
 
@@ -23,13 +24,15 @@ def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
 
 
 def _field(by: By, labels: Mapping[str, str]) -> str:
-    """The better of ours against plain, exact and the best of all others."""
+    """The better of ours against plain, exact, e2cnn and the best of all others; exact against e2cnn."""
     ours = best(by, OURS)
     if ours is None:
         return ""
     rival = best(by, [method for method in by if method not in (*OURS, *UNTRAINED)])
-    names = dict.fromkeys(["plain", "exact", *([] if rival is None else [rival.method])])
+    names = dict.fromkeys(["plain", "exact", E2CNN, *([] if rival is None else [rival.method])])
     against = [f"{_lead(ours, by[name])} against {labels[name]}" for name in names if name in by]
+    if "exact" in by and E2CNN in by:
+        against.append(f"{labels['exact']} {_lead(by['exact'], by[E2CNN])} against the network that e2cnn builds")
     which = "" if rival is None else f" ({labels[rival.method]} is the best of all others)"
     return (
         f"the better of ours on the held-out scan is {labels[ours.method]}, {ours.summary('psnr').text(2)} dB; seed by "
@@ -57,7 +60,7 @@ def _classical(by: By, labels: Mapping[str, str]) -> str:
 
 def _symmetry(by: By, labels: Mapping[str, str]) -> str:
     """Equivariance errors, what a turn of the test images costs, and the time of an epoch."""
-    shown = [by[name] for name in ("plain", "augmentation", "exact", *OURS) if name in by]
+    shown = [by[name] for name in ("plain", "augmentation", "exact", E2CNN, *OURS) if name in by]
     if not shown or "plain" not in by:
         return ""
     errors = ", ".join(f"{labels[row.method]} {row.summary('equivariance_error').mean:.1e}" for row in shown)
@@ -67,7 +70,7 @@ def _symmetry(by: By, labels: Mapping[str, str]) -> str:
     unit = by["plain"].summary("seconds_per_epoch").mean
     times = ", ".join(
         f"{labels[name]} {by[name].summary('seconds_per_epoch').mean / unit:.2f}"
-        for name in ("exact", *OURS, "sampled_operator", "sampled_activation", "remul", "rpp")
+        for name in ("exact", E2CNN, *OURS, "sampled_operator", "sampled_activation", "remul", "rpp")
         if name in by
     )
     return (

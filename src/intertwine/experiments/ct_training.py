@@ -2,23 +2,23 @@
 
 import copy
 import math
-import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from intertwine.baselines import Method, Subject, make_method, peak_memory, training_step
+from intertwine.baselines import Method, Subject, make_method
 from intertwine.baselines.remul import Remul
 from intertwine.diagnostics import equivariance_error
 from intertwine.experiments.ct_data import INPUTS, SHIPPED_SIDE, CtSplit, load_ct_split
+from intertwine.experiments.ct_e2cnn import e2cnn_subject
 from intertwine.experiments.ct_model import GROUP, ct_subject
 from intertwine.experiments.ct_scores import corrected, sample_index, sample_text, scores
 from intertwine.experiments.digits_data import stream
+from intertwine.experiments.e2cnn_layers import E2CNN
+from intertwine.experiments.training_loop import TrainingCost, train_epochs, typed_residual
 
 # Other ways to finish a plain training.
 VARIANTS = ("train_then_project", "orbit_averaging")
@@ -26,7 +26,6 @@ VARIANTS = ("train_then_project", "orbit_averaging")
 REFERENCES = {"uncorrected": "from artefacts", "interpolation": "from LI-MAR"}
 # Mean squared, in densities of water; no image comes near it.
 SMALLEST_ERROR = 1e-12
-ERRORS = ("equivariance_error", "relative_residual")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class CtSettings:
 
     Attributes:
         condition: a key of ``INPUTS``: which images the network sees.
-        method: a key of ``BASELINES`` or of ``REFERENCES``.
+        method: a key of ``BASELINES`` or of ``REFERENCES``, or ``"e2cnn"``.
         seed: of held-out scan, validation slices, training pairs, initial weights, batches and sampled elements.
         strength: of methods that have one.
         learning_rate: of Adam at the start; it falls to zero along a cosine.
@@ -80,18 +79,18 @@ class CtSettings:
     def subject(self) -> Subject:
         """The network as it is before training."""
         widths = (self.widths[0], self.widths[1], self.widths[2])
-        return ct_subject(len(INPUTS[self.condition]) + 1, widths, self.seed, self.device)
+        make = e2cnn_subject if self.method == E2CNN else ct_subject
+        return make(len(INPUTS[self.condition]) + 1, widths, self.seed, self.device)
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A finished training: subject, method, data, seconds of an epoch, bytes of a step."""
+    """A finished training: subject, method, data, and what it took."""
 
     subject: Subject
     method: Method
     split: CtSplit
-    seconds: float
-    memory: int
+    cost: TrainingCost
 
 
 def log_error(images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -108,7 +107,7 @@ def log_error(images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def ct_method(name: str, subject: Subject, strength: float | None, generator: torch.Generator) -> Method:
-    """A baseline; REMUL with this task's own criterion.
+    """A baseline; REMUL with this task's own criterion, and plain training for e2cnn's network.
 
     Raises:
         UnknownNameError: no such method.
@@ -116,7 +115,7 @@ def ct_method(name: str, subject: Subject, strength: float | None, generator: to
     """
     if name == Remul.name:
         return Remul(subject, strength, generator=generator, criterion=log_error)
-    return make_method(name, subject, strength, generator=generator)
+    return make_method("plain" if name == E2CNN else name, subject, strength, generator=generator)
 
 
 def train(settings: CtSettings) -> Trained:
@@ -130,24 +129,18 @@ def train(settings: CtSettings) -> Trained:
     method = ct_method(settings.method, subject, settings.strength, stream(settings.seed, "elements"))
     optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate, fused=True)
     method.attach(optimizer)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
-    x, y = split.training.x.to(settings.device), split.training.y.to(settings.device)
-    batches = stream(settings.seed, "batches")
-    seconds, memory = [], 0
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(y), generator=batches).to(settings.device)
-        start = _clock(settings.device)
-        for batch in order.split(settings.batch_size):
-            step = partial(training_step, method, optimizer, x[batch], y[batch], log_error)
-            # One step is watched, which takes time; Adam has its state by the second epoch.
-            if not memory and epoch == settings.epochs - 1:
-                memory = peak_memory(step)
-            else:
-                step()
-        method.after_epoch(epoch, settings.epochs)
-        seconds.append(_clock(settings.device) - start)
-        schedule.step()
-    return Trained(subject, method, split, statistics.median_low(seconds), memory)
+    cost = train_epochs(
+        method,
+        optimizer,
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs),
+        split.training.x.to(settings.device),
+        split.training.y.to(settings.device),
+        log_error,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        generator=stream(settings.seed, "batches"),
+    )
+    return Trained(subject, method, split, cost)
 
 
 def run_ct(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,8 +149,8 @@ def run_ct(settings: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         What every task returns; ``psnr`` and ``ssim`` on the held-out scan, means over its pairs, outside the metal;
         ``psnr_turned`` on the same pairs turned by 90, 180 and 270 degrees; ``held_out``, which scan it was;
-        ``sample``, one corrected image. Of ``plain`` also the other ways to finish. Corrections without a network have
-        the scores alone.
+        ``sample``, one corrected image. Of ``plain`` also the other ways to finish; of ``e2cnn`` no residual, as its
+        weights are not typed. Corrections without a network have the scores alone.
     """
     chosen = CtSettings(**settings)
     if chosen.method in REFERENCES:
@@ -176,8 +169,8 @@ def run_ct(settings: Mapping[str, Any]) -> dict[str, Any]:
         **_measures(subject, model, split, chosen.device),
         "held_out": split.held_out,
         "sample": sample_text(corrected(model, sample, chosen.device)),
-        "seconds_per_epoch": trained.seconds,
-        "peak_memory": trained.memory,
+        "seconds_per_epoch": trained.cost.seconds,
+        "peak_memory": trained.cost.memory,
         "parameters": method.num_parameters,
         **({"variants": variants} if variants else {}),
     }
@@ -210,27 +203,8 @@ def _measures(subject: Subject, model: nn.Module, split: CtSplit, device: str) -
     result: dict[str, Any] = scores(model, split, device)
     finite = all(bool(p.isfinite().all()) for p in subject.model.parameters())
     if not finite or not math.isfinite(result["validation_loss"]) or not math.isfinite(result["psnr"]):
-        return result | {"validation_loss": math.inf, "chance": 1.0} | dict.fromkeys(ERRORS, math.inf)
+        typed = {"relative_residual": math.inf, "chance": 1.0} if subject.binding.entries else {}
+        return result | {"validation_loss": math.inf, "equivariance_error": math.inf} | typed
     x = split.test.x.to(device)
     error = equivariance_error(model, subject.act_in, subject.act_out, x, group=GROUP)
-    return result | {"equivariance_error": error.relative_worst, **_residual(subject)}
-
-
-def _residual(subject: Subject) -> dict[str, float]:
-    """Relative residual and chance of all typed weights together."""
-    found = subject.binding.residuals().values()
-    squared, norm = math.fsum(r.squared_residual for r in found), math.fsum(r.norm**2 for r in found)
-    numel, rank = sum(math.prod(r.shape) for r in found), sum(r.rank for r in found)
-    return {
-        "relative_residual": math.sqrt(squared / norm) if norm else 0.0,
-        "chance": math.sqrt(1 - rank / numel),
-    }
-
-
-def _clock(device: str) -> float:
-    """Processor time, as a run shares the machine with others; wall time once an accelerator has finished."""
-    if device == "cpu":
-        return time.process_time()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    return result | {"equivariance_error": error.relative_worst, **typed_residual(subject.binding)}

@@ -21,6 +21,8 @@ STYLES = {
     "weight_decay": ("#b58900", "s"),
     "augmentation": ("#56b4e9", "D"),
     "exact": ("#0072b2", "^"),
+    "e2cnn": ("#4d4d9f", "v"),
+    "e3nn": ("#4d4d9f", "v"),
     "train_then_project": ("#cc79a7", "P"),
     "sampled_operator": ("#6a3d9a", "<"),
     "sampled_activation": ("#b15928", ">"),
@@ -34,7 +36,7 @@ STYLES = {
     "decay": ("#d55e00", "*"),
 }
 # For methods without a style of their own.
-OTHERS = ("#a6761d", "#666666", "#e7298a", "#17becf", "#4d4d9f")
+OTHERS = ("#a6761d", "#666666", "#e7298a", "#17becf")
 MARKERS = ("1", "2", "3", "4")
 OTHER = ("#555555", ".")
 # Rows further from the best than so many times the median row are named instead of drawn.

@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 
 from intertwine.experiments.selection import Row
 from intertwine.experiments.smoke_recipes import SYMMETRIES
-from intertwine.experiments.summary import CLEAR, Summary, paired
+from intertwine.experiments.summary import Summary, paired
 
 METRIC, HELD_OUT = "rmse", "domain_rmse"
-RIVALS = ("plain", "weight_decay", "exact")
+OURS = ("penalty", "decay")
+RIVALS = ("plain", "weight_decay", "exact", "e2cnn")
 
 By = Mapping[tuple[object, str], Row]
+# Conditions of the dial with the data's own symmetry error.
+Places = Sequence[tuple[str, float]]
 
 
 def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
     """The rotation, the dial of the data's own symmetry error, and the relaxed networks."""
     by = {(row.condition, row.method): row for row in rows}
-    found = [_rotation(by, labels), _dial(by, labels), *_relaxed(by, labels)]
+    places = dial(rows)
+    along = [_winners(by, places, labels), _limits(by, places, labels), _chosen(by, places, labels)] if places else []
+    found = [_rotation(by, labels), *along, *_relaxed(by, labels)]
     return [sentence for sentence in found if sentence]
 
 
@@ -49,35 +54,92 @@ def _rotation(by: By, labels: Mapping[str, str]) -> str:
     return (
         f"Rotation, RMSE of future frames: lowest {labels[best]} {here[best].summary(METRIC).text()}; the penalty "
         f"{ours.summary(METRIC).text()} is number {ranked.index('penalty') + 1} of {len(ranked)}, its difference "
-        f"{', '.join(leads)}; predicting no change has {still:.3f}."
+        f"{'; '.join(leads)}; predicting no change has {still:.3f}."
     )
 
 
-def _dial(by: By, labels: Mapping[str, str]) -> str:
-    places = dial(list(by.values()))
-    if not places or any((c, m) not in by for c, _ in places for m in ("plain", "exact", "penalty")):
-        return ""
-    methods = [method for method in labels if all((condition, method) in by for condition, _ in places)]
-    winners = {c: min(methods, key=lambda method: by[c, method].summary(METRIC).mean) for c, _ in places}
-    won = [
-        f"{labels[method]} at {_listed([error for c, error in places if winners[c] == method])}"
-        for method in methods
-        if method in winners.values()
-    ]
-    ahead, behind = [], []
+def _winners(by: By, places: Places, labels: Mapping[str, str]) -> str:
+    """The lowest mean at each place of the dial, and which rows are within two standard errors of it."""
+    lowest: dict[str, list[str]] = {}
+    level: dict[str, list[float]] = {}
+    seeds = set()
     for condition, error in places:
-        others = [difference(by[condition, "penalty"], by[condition, rival]) for rival in ("plain", "exact")]
-        if all(-lead.mean > CLEAR * lead.standard_error for lead in others):
-            ahead.append(error)
-        if any(lead.mean > CLEAR * lead.standard_error for lead in others):
-            behind.append(error)
-    strengths = [f"{chosen_strength(by[condition, 'penalty']):.2g}" for condition, _ in places]
+        here = [by[condition, method] for method in labels if (condition, method) in by]
+        best = min(here, key=lambda row: row.summary(METRIC).mean)
+        lowest.setdefault(best.method, []).append(f"{error:.2f} ({best.summary(METRIC).text()})")
+        seeds.add(len(best.seeds))
+        for row in here:
+            if row is not best and difference(row, best).verdict() == "no clear difference":
+                level.setdefault(row.method, []).append(error)
+    won = [f"{labels[method]} at {', '.join(lowest[method])}" for method in labels if method in lowest]
+    near = [f"{labels[method]} at {_listed(level[method], places)}" for method in labels if method in level]
+    within = "" if seeds == {1} else (
+        f" Within two standard errors of the lowest, by differences paired by seed: {'; '.join(near) or 'no other'}."
+    )  # fmt: skip
     return (
-        f"Symmetry error of the data from {places[0][1]:.2f} to {places[-1][1]:.2f}: lowest RMSE of future frames by "
-        f"{'; '.join(won)}. The penalty is ahead of plain and of exactly "
-        f"equivariant by more than two standard errors at {_listed(ahead)}, behind "
-        f"one of them by as much at {_listed(behind)}. Validation chose, from the smallest error to the largest, "
-        f"strengths of {', '.join(strengths)} (geometric means over seeds)."
+        f"Symmetry error of the data from {places[0][1]:.2f} to {places[-1][1]:.2f}, who wins: lowest RMSE of future "
+        f"frames by {'; '.join(won)}.{within}"
+    )
+
+
+def _limits(by: By, places: Places, labels: Mapping[str, str]) -> str:
+    """Ours against plain and exactly equivariant along the dial, and the two exactly equivariant rows side by side."""
+    if any(len(row.seeds) < 2 for (condition, _), row in by.items() if condition not in SYMMETRIES):
+        return ""
+    parts = []
+    for method in OURS:
+        if any((condition, name) not in by for condition, _ in places for name in (method, "plain", "exact")):
+            continue
+        verdicts = {
+            error: [difference(by[condition, rival], by[condition, method]).verdict() for rival in ("plain", "exact")]
+            for condition, error in places
+        }
+        ahead = [error for error, found in verdicts.items() if set(found) == {"ahead"}]
+        behind = [[error for error, found in verdicts.items() if found[i] == "behind"] for i in range(2)]
+        parts.append(
+            f"{labels[method]} is ahead of both plain and {labels['exact']} at {_listed(ahead, places)}, behind plain "
+            f"at {_listed(behind[0], places)}, behind {labels['exact']} at {_listed(behind[1], places)}"
+        )
+    if all((condition, name) in by for condition, _ in places for name in ("exact", "e2cnn")):
+        leads = {error: difference(by[condition, "exact"], by[condition, "e2cnn"]) for condition, error in places}
+        ahead, after = ([e for e, lead in leads.items() if lead.verdict() == word] for word in ("ahead", "behind"))
+        parts.append(
+            f"the network of e2cnn is ahead of our {labels['exact']} one at {_listed(ahead, places)}, behind it at "
+            f"{_listed(after, places)}{_largest_rate(by, places)}"
+        )
+    return f"By more than two standard errors of paired differences: {'; '.join(parts)}." if parts else ""
+
+
+def _largest_rate(by: By, places: Places) -> str:
+    """A clause where e2cnn mostly has the largest learning rate that any row has: a larger one might have been better.
+
+    Its weights are coefficients of a basis, on another scale than those of the other networks.
+    """
+    every = {rate for row in by.values() for rate in row.learning_rates}
+    largest = max(every)
+    rates = [rate for condition, _ in places for rate in by[condition, "e2cnn"].learning_rates]
+    count = sum(rate == largest for rate in rates)
+    if len(every) == 1 or 2 * count <= len(rates):
+        return ""
+    return (
+        f" (in {count} of {len(rates)} runs validation gave it {largest:g}, the largest learning rate of any row, so "
+        "that a larger one might have done better)"
+    )
+
+
+def _chosen(by: By, places: Places, labels: Mapping[str, str]) -> str:
+    """The strengths that validation chose along the dial."""
+    parts = []
+    for method in labels:
+        rows = [by[condition, method] for condition, _ in places if (condition, method) in by]
+        strengths = [chosen_strength(row) for row in rows]
+        if len(rows) == len(places) and not any(math.isnan(strength) for strength in strengths):
+            parts.append(f"{labels[method]} {', '.join(f'{strength:.2g}' for strength in strengths)}")
+    return (
+        f"Validation chose, from the smallest symmetry error of the data to the largest, strengths of "
+        f"(geometric means over seeds): {'; '.join(parts)}."
+        if parts
+        else ""
     )
 
 
@@ -94,7 +156,9 @@ def _relaxed(by: By, labels: Mapping[str, str]) -> list[str]:
                 if (condition, f"{network}_{name}") in by
             ]
             exact = by.get((condition, "exact"))
-            against = f", exactly equivariant {exact.summary(METRIC).text()}" if exact else ""
+            against = f", {labels['exact']} {exact.summary(METRIC).text()}" if exact else ""
+            if (condition, "e2cnn") in by:
+                against += f" (that of e2cnn {by[condition, 'e2cnn'].summary(METRIC).text()})"
             parts.append(f"{condition}, {labels[network]} {free.summary(METRIC).text()}, {', '.join(changes)}{against}")
     return (
         [f"Relaxed layers, RMSE of future frames and what regularising changes: {'; '.join(parts)}."] if parts else []
@@ -106,5 +170,11 @@ def difference(first: Row, second: Row, metric: str = METRIC) -> Summary:
     return paired(first.values(metric), second.values(metric))
 
 
-def _listed(errors: Sequence[float]) -> str:
+def _listed(errors: Sequence[float], places: Places) -> str:
+    """Places of the dial in words: their symmetry errors, every one but a few, or none."""
+    others = [f"{error:.2f}" for _, error in places if error not in errors]
+    if not others:
+        return "every level"
+    if 3 * len(others) <= len(places):
+        return f"every level but {', '.join(others)}"
     return ", ".join(f"{error:.2f}" for error in errors) or "none"

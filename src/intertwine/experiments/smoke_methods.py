@@ -39,6 +39,7 @@ _CONVOLUTIONAL = (
 METHODS: dict[str, SmokeMethod] = {
     **{name: SmokeMethod(BASELINES[name].label, "convolutional", name) for name in _CONVOLUTIONAL},
     "exact": SmokeMethod(BASELINES["exact"].label, None, "exact"),
+    "e2cnn": SmokeMethod(f"{BASELINES['exact'].label}, e2cnn", "e2cnn", "plain"),
     **{
         network + suffix: SmokeMethod(label + ending, network, baseline)
         for network, label in (("relaxed_group", "relaxed group"), ("relaxed_steerable", "relaxed steerable"))
@@ -54,8 +55,8 @@ METHODS: dict[str, SmokeMethod] = {
 def method_network(condition: str, name: str) -> str:
     """The network that a method trains.
 
-    Under rotation the exactly equivariant network is the convolutional one on regular fields, a group convolution;
-    elsewhere it is the relaxed one with equal weights.
+    Under rotation the exactly equivariant network is the convolutional one on regular fields, a group convolution, and
+    beside it that of e2cnn; elsewhere it is the relaxed one with equal weights.
 
     Raises:
         UnknownNameError: no such method.
@@ -87,8 +88,8 @@ def smoke_method(name: str, subject: Subject, strength: float | None, generator:
 def applies(condition: str, name: str) -> bool:
     """Whether a method makes sense for a condition.
 
-    Methods that move data or project a convolutional network's weights need C4; under translation and scale that
-    network is the plain control.
+    Methods that move data or project a convolutional network's weights need C4, and so does e2cnn's network; under
+    translation and scale the convolutional network is the plain control.
 
     Examples:
         >>> applies("rotation", "rpp"), applies("translation", "rpp"), applies("scale", "relaxed_steerable")

@@ -20,6 +20,7 @@ from intertwine.baselines.relaxed_steerable_convolution import RelaxedSteerableC
 from intertwine.baselines.relaxed_translation_convolution import RelaxedTranslationConv2d
 from intertwine.binding import Binding, bind
 from intertwine.errors import ArgumentError, UnknownNameError, listing
+from intertwine.experiments.smoke_e2cnn import E2cnnStep
 from intertwine.experiments.smoke_split import stream
 from intertwine.groups import Cyclic, Trivial
 
@@ -30,7 +31,7 @@ BANKS, SCALES = 2, 3
 # The symmetries with the networks that there are for each; "convolutional" is the plain one.
 NETWORKS: Mapping[str, tuple[str, ...]] = {
     "translation": ("convolutional", "relaxed_group"),
-    "rotation": ("convolutional", "relaxed_group", "relaxed_steerable"),
+    "rotation": ("convolutional", "e2cnn", "relaxed_group", "relaxed_steerable"),
     "scale": ("convolutional", "relaxed_group"),
 }
 
@@ -101,6 +102,7 @@ def smoke_subject(  # noqa: PLR0913 - a network says all that it is made of
     ======================  ============================================================================================
     any, convolutional      3x3 convolutions and ReLU, zero padding; under rotation typed for C4, velocities as vectors,
                             hidden channels as regular fields
+    rotation, e2cnn         the same layers between the same fields, kernels by e2cnn; none of its weights is typed
     translation,            3x3 kernels that vary over the image, circular padding: with equal weights it commutes with
     relaxed_group           all shifts of the torus
     rotation,               relaxed lifting, group and projecting convolutions of C4
@@ -126,22 +128,26 @@ def smoke_subject(  # noqa: PLR0913 - a network says all that it is made of
     Raises:
         UnknownNameError: no such network for this symmetry.
         ArgumentError: a width that is not a positive multiple of 4.
+        MissingExtraError: e2cnn is not installed, and the network is its.
     """
     kind = symmetry(condition)
     if network not in NETWORKS[kind]:
         raise UnknownNameError("network", expected=f"one of {listing(NETWORKS[kind])}", got=repr(network))
     if width < 4 or width % 4:
         raise ArgumentError("width", expected="a multiple of 4", got=width)
-    builders: dict[tuple[str, str], Callable[[], list[nn.Module]]] = {
-        ("translation", "relaxed_group"): lambda: _translation(history, width, depth, side),
-        ("rotation", "relaxed_group"): lambda: _rotation_group(history, width, depth),
-        ("rotation", "relaxed_steerable"): lambda: _rotation_steerable(history, width, depth),
-        ("scale", "relaxed_group"): lambda: _scale(history, width, depth),
+    builders: dict[tuple[str, str], Callable[[], nn.Module]] = {
+        ("translation", "relaxed_group"): lambda: _sequential(_translation(history, width, depth, side)),
+        ("rotation", "relaxed_group"): lambda: _sequential(_rotation_group(history, width, depth)),
+        ("rotation", "relaxed_steerable"): lambda: _sequential(_rotation_steerable(history, width, depth)),
+        ("rotation", "e2cnn"): lambda: E2cnnStep(history, width, depth, KERNEL),
+        ("scale", "relaxed_group"): lambda: _sequential(_scale(history, width, depth)),
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, "weights").initial_seed())
-        layers = builders.get((kind, network), lambda: _convolutional(history, width, depth))()
-    model = RollOut(_sequential(layers), steps, change)
+        step = builders.get((kind, network), lambda: _sequential(_convolutional(history, width, depth)))()
+    model = RollOut(step, steps, change)
+    if network == "e2cnn":
+        return Subject(model, Binding(model, ()), C4, turn_history, turn_frames)
     if network != "convolutional":
         types: Mapping[str, object] = relaxed_types(model, "filters")
     elif kind == "rotation":

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from intertwine.errors import missing_extra
-from intertwine.experiments.figures import style
+from intertwine.experiments.figures import STYLES, style
 from intertwine.experiments.selection import Row
-from intertwine.experiments.smoke_findings import dial
+from intertwine.experiments.smoke_findings import chosen_strength, dial
 from intertwine.experiments.smoke_recipes import SYMMETRIES
 
 DIAL = (
-    "The data's own symmetry error against, from left to right: RMSE of future frames, RMSE on runs held out, the "
-    "equivariance error of the network, and the strength of the penalty that validation chose (dots: seeds; line: "
-    "geometric mean). Means with standard errors; training, then projecting is in the table alone."
+    "The data's own symmetry error against RMSE of future frames, RMSE on runs held out, the equivariance error of the "
+    "network, and the strength that validation chose (dots: seeds; lines: geometric means). Means with standard "
+    "errors; the other rows of the dial are in the table alone."
 )
 ROLL_OUT = "RMSE of each frame of a roll-out over future time, means over the seeds."
 COLUMNS = (
@@ -23,16 +23,21 @@ COLUMNS = (
     ("domain_rmse", "RMSE, runs held out"),
     ("equivariance_error", "equivariance error of the network"),
 )
+# Methods that are drawn along the dial, so many as can be told apart.
+MAIN = ("plain", "weight_decay", "exact", "e2cnn", "orbit_averaging", "rpp", "penalty", "decay")
 # Methods whose roll-outs are drawn, where there are runs.
 SHOWN = (
     "plain",
     "exact",
+    "e2cnn",
     "penalty",
     "relaxed_group",
     "relaxed_group_penalty",
     "relaxed_steerable",
     "relaxed_steerable_penalty",
 )
+# Counted apart, those without a style of their own have a colour each; the relaxed ones first.
+_OTHERS = sorted((method for method in SHOWN if method not in STYLES), key=lambda method: method == "e2cnn")
 
 
 def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -50,30 +55,35 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
 
 
 def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -> bool:
-    """Three quantities and the chosen strength along the dial; whether there was anything to draw."""
+    """Three quantities and the chosen strengths along the dial; whether there was anything to draw."""
     places = dial(rows)
     if len(places) < 2:
         return False
     by = {(row.condition, row.method): row for row in rows}
-    methods = [method for method in labels if all((condition, method) in by for condition, _ in places)]
-    # It can be so far off that it squeezes the others; the table has it.
-    methods = [method for method in methods if method != "train_then_project"]
-    figure = _figure(16.0, 4.0)
-    grid = figure.subplots(1, len(COLUMNS) + 1)
+    methods = [m for m in labels if m in MAIN and all((condition, m) in by for condition, _ in places)]
+    figure = _figure(11.0, 8.4)
+    grid = list(figure.subplots(2, 2).flat)
     x = np.array([error for _, error in places])
-    for axes, (name, label) in zip(grid, COLUMNS, strict=False):
-        for method in methods:
-            summaries = [by[condition, method].summary(name) for condition, _ in places]
-            colour, marker = style(method, list(labels).index(method))
+    # Moved apart a little, so that error bars and dots do not cover each other.
+    apart = 0.004 * (x[-1] - x[0])
+    for place, method in enumerate(methods):
+        mine = [by[condition, method] for condition, _ in places]
+        moved = x + apart * (place - (len(methods) - 1) / 2)
+        look = _look(method) | {"markersize": 5, "linewidth": 1.4}
+        for axes, (name, label) in zip(grid, COLUMNS, strict=False):
+            summaries = [row.summary(name) for row in mine]
             errors = [0.0 if np.isnan(summary.standard_error) else summary.standard_error for summary in summaries]
-            axes.errorbar(x, [summary.mean for summary in summaries], yerr=errors, color=colour, marker=marker,
-                          markersize=5, linewidth=1.4, capsize=2, label=labels[method])  # fmt: skip
-        axes.set(xlabel="symmetry error of the data", ylabel=label)
-    _strengths(
-        grid[-1], [(error, by[condition, "penalty"]) for condition, error in places if (condition, "penalty") in by]
-    )
+            means = [summary.mean for summary in summaries]
+            axes.errorbar(moved, means, yerr=errors, capsize=2, label=labels[method], **look)
+            axes.set(xlabel="symmetry error of the data", ylabel=label)
+        strengths = [[s for s in row.strengths if s] for row in mine]
+        if any(strengths):
+            grid[-1].plot(moved, [chosen_strength(row) for row in mine], **look)
+            grid[-1].scatter(np.repeat(moved, [len(s) for s in strengths]), [s for each in strengths for s in each],
+                             color=look["color"], s=16, alpha=0.3, linewidths=0)  # fmt: skip
+    grid[-1].set(xlabel="symmetry error of the data", ylabel="chosen strength", yscale="log")
     handles, names = grid[0].get_legend_handles_labels()
-    figure.legend(handles, names, frameon=False, loc="outside upper center", ncols=len(names))
+    figure.legend(handles, names, frameon=False, loc="outside upper center", ncols=4)
     _save(figure, path)
     return True
 
@@ -89,10 +99,9 @@ def plot_roll_outs(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -
             curves = [run["rmse_by_step"] for run in row.runs if run.get("rmse_by_step")]
             if row.condition != condition or row.method not in SHOWN or not curves:
                 continue
-            colour, marker = style(row.method, list(labels).index(row.method))
             mean = np.mean(curves, axis=0)
-            axes.plot(np.arange(1, len(mean) + 1), mean, color=colour, marker=marker, markersize=4, linewidth=1.3,
-                      label=labels[row.method])  # fmt: skip
+            look = _look(row.method) | {"markersize": 4, "linewidth": 1.3}
+            axes.plot(np.arange(1, len(mean) + 1), mean, label=labels[row.method], **look)
         axes.set(xlabel="frame of the roll-out", ylabel="RMSE, future frames", title=condition)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=7)
@@ -100,15 +109,10 @@ def plot_roll_outs(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -
     return True
 
 
-def _strengths(axes: Any, places: Sequence[tuple[float, Row]]) -> None:
-    """The strengths that validation chose, on a logarithmic axis."""
-    means = []
-    for error, row in places:
-        strengths = [s for s in row.strengths if s]
-        axes.scatter([error] * len(strengths), strengths, color="#009e73", s=18, alpha=0.4, linewidths=0)
-        means.append(float(np.exp(np.mean(np.log(strengths)))) if strengths else np.nan)
-    axes.plot([error for error, _ in places], means, color="#009e73", linewidth=1.6)
-    axes.set(xlabel="symmetry error of the data", ylabel="chosen strength", yscale="log")
+def _look(method: str) -> dict[str, Any]:
+    """Colour, marker and line; dashed is the second exactly equivariant row, which is near the first."""
+    colour, marker = style(method, _OTHERS.index(method) if method in _OTHERS else 0)
+    return {"color": colour, "marker": marker, "linestyle": "--" if method == "e2cnn" else "-"}
 
 
 def _figure(width: float, height: float) -> Any:

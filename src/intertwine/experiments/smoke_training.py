@@ -2,22 +2,22 @@
 
 import copy
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from intertwine.baselines import Method, Subject, peak_memory, training_step
+from intertwine.baselines import Method, Subject
 from intertwine.baselines.orbit_averaging import OrbitAveraging
 from intertwine.baselines.train_then_project import TrainThenProject
+from intertwine.binding import Binding
 from intertwine.experiments.smoke_data import load_plumes
 from intertwine.experiments.smoke_methods import method_network, smoke_method
 from intertwine.experiments.smoke_model import RollOut, network_error, smoke_subject, symmetry
 from intertwine.experiments.smoke_split import Split, Windows, load_split, stream
+from intertwine.experiments.training_loop import TrainingCost, train_epochs, typed_residual
 
 # Windows on which the network's equivariance is measured.
 MEASURED = 32
@@ -70,12 +70,11 @@ class SmokeSettings:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A finished training: the method with its model, the data, processor seconds of an epoch, bytes of a step."""
+    """A finished training: the method with its model, the data, what it cost."""
 
     method: Method
     split: Split
-    seconds: float
-    memory: int
+    cost: TrainingCost
 
 
 def new_subject(settings: SmokeSettings, split: Split) -> Subject:
@@ -109,33 +108,11 @@ def train(settings: SmokeSettings) -> Trained:
     method.attach(optimizer)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, settings.decay)
     x, y = split.training.x.to(settings.device), split.training.y.to(settings.device)
-    generator = stream(settings.seed, "batches")
-    memory, seconds = 0, 0.0
-
-    def step(chosen: torch.Tensor) -> None:
-        training_step(method, optimizer, x[chosen], y[chosen], F.mse_loss)
-
-    for epoch in range(settings.epochs):
-        # One step of the last epoch is watched, which itself takes time: that epoch does not count.
-        start, last = _clock(settings.device), epoch == settings.epochs - 1
-        order = torch.randperm(len(x), generator=generator).split(settings.batch_size)[: settings.batches]
-        for place, chosen in enumerate(order):
-            if last and place == 0:
-                memory = peak_memory(partial(step, chosen))
-            else:
-                step(chosen)
-        method.after_epoch(epoch, settings.epochs)
-        schedule.step()
-        seconds += 0.0 if last else _clock(settings.device) - start
-    return Trained(method, split, seconds / max(1, settings.epochs - 1), memory)
-
-
-def _clock(device: str) -> float:
-    """Processor seconds, as a run shares the machine with others; on an accelerator wall seconds after its queue."""
-    if not device.startswith("cuda"):
-        return time.process_time()
-    torch.cuda.synchronize(device)
-    return time.perf_counter()
+    cost = train_epochs(
+        method, optimizer, schedule, x, y, F.mse_loss, epochs=settings.epochs, batch_size=settings.batch_size,
+        generator=stream(settings.seed, "batches"), batches=settings.batches,
+    )  # fmt: skip
+    return Trained(method, split, cost)
 
 
 def run_smoke(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +123,7 @@ def run_smoke(settings: Mapping[str, Any]) -> dict[str, Any]:
         future time of the runs trained on; ``domain_rmse`` on the runs held out; ``still_rmse`` and
         ``domain_still_rmse``, the RMSE of predicting no change; all in units of the root mean square velocity of the
         training frames. ``rmse_by_step``: over the future, by frame of the roll-out. ``data_error``: the simulator's
-        own C4 error, None for other symmetries.
+        own C4 error, None for other symmetries. Networks without types have no residual.
     """
     chosen = SmokeSettings(**settings)
     trained = train(chosen)
@@ -160,8 +137,8 @@ def run_smoke(settings: Mapping[str, Any]) -> dict[str, Any]:
             variants[kind.name] = _measures(variant, trained.split, chosen)
     return {
         **_measures(method, trained.split, chosen),
-        "seconds_per_epoch": trained.seconds,
-        "peak_memory": trained.memory,
+        "seconds_per_epoch": trained.cost.seconds,
+        "peak_memory": trained.cost.memory,
         "parameters": method.num_parameters,
         "data_error": load_plumes(chosen.condition, chosen.data).symmetry_error,
         **({"variants": variants} if variants else {}),
@@ -182,15 +159,12 @@ def _measures(method: Method, split: Split, settings: SmokeSettings) -> dict[str
     result["rmse_by_step"] = [round(float(error.sqrt()), 6) for error in by_step["rmse"]]
     for name, still in (("rmse", "still_rmse"), ("domain_rmse", "domain_still_rmse")):
         result[still] = float((parts[name].y - parts[name].x[:, None, -2:]).square().mean().sqrt())
+    binding = method.subject.binding
     if not all(math.isfinite(result[name]) for name in by_step):
-        errors = (*by_step, "equivariance_error", "relative_residual")
-        return result | dict.fromkeys(errors, math.inf) | {"rmse_by_step": [], "chance": _chance(method.subject)}
+        typed = {"relative_residual": math.inf, "chance": _chance(binding)} if binding.entries else {}
+        return result | dict.fromkeys((*by_step, "equivariance_error"), math.inf) | {"rmse_by_step": []} | typed
     error = network_error(model, settings.condition, parts["rmse"].spread(MEASURED).x)
-    return result | {
-        "equivariance_error": error,
-        "relative_residual": _relative_residual(method.subject),
-        "chance": _chance(method.subject),
-    }
+    return result | {"equivariance_error": error} | typed_residual(binding)
 
 
 def errors_by_step(model: torch.nn.Module, windows: Windows) -> torch.Tensor:
@@ -205,15 +179,7 @@ def _root_mean(errors: torch.Tensor) -> float:
     return float(errors.mean().sqrt())
 
 
-def _relative_residual(subject: Subject) -> float:
-    """Norm of the residual against the norm, of all typed weights together; 0 where none is typed."""
-    residuals = subject.binding.residuals().values()
-    squared, norm = math.fsum(r.squared_residual for r in residuals), math.fsum(r.norm**2 for r in residuals)
-    return math.sqrt(squared / norm) if norm else 0.0
-
-
-def _chance(subject: Subject) -> float:
-    """The relative residual to expect of i.i.d. Gaussian weights."""
-    projectors = [entry.projector for entry in subject.binding.entries]
-    numel = sum(P.ambient_dim for P in projectors)
-    return math.sqrt(1 - sum(P.rank for P in projectors) / numel) if numel else 0.0
+def _chance(binding: Binding) -> float:
+    """What ``typed_residual`` calls so, of weights that are not finite."""
+    projectors = [entry.projector for entry in binding.entries]
+    return math.sqrt(1 - sum(P.rank for P in projectors) / sum(P.ambient_dim for P in projectors))

@@ -45,7 +45,7 @@ def every_column(
                     row.condition_text(),
                     *(_text(row, metric) for metric in metrics),
                     size_text(row, "equivariance_error"),
-                    f"{size_text(row, 'relative_residual')} / {_number(row, 'chance', 3)}",
+                    _residual_text(row),
                     _number(row, "seconds_per_epoch", 3),
                     _number(row, "peak_memory", 2, MEGABYTE),
                     _number(row, "parameters", 0),
@@ -81,6 +81,12 @@ def size_text(row: Row, name: str) -> str:
     if math.isnan(summary.mean):
         return ""
     return summary.text() if summary.mean >= 1e-3 else f"{summary.mean:.0e}" if summary.mean else "0"
+
+
+def _residual_text(row: Row) -> str:
+    """Beside chance; a dash for networks whose weights have no types."""
+    residual = size_text(row, "relative_residual")
+    return f"{residual} / {_number(row, 'chance', 3)}" if residual else "-"
 
 
 def _text(row: Row, metric: Metric) -> str:
