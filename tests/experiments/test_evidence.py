@@ -88,7 +88,7 @@ def test_readme_gets_the_table_between_its_marks(checkout):
     text = f"before\n{evidence.START}\nold\n{evidence.END}\nafter\n"
     found = evidence.with_table(text, checkout / "results")
     assert found.startswith(f"before\n{evidence.START}\n| task: condition, metric | plain |")
-    assert "| rings: case, score ↑ | 0.510 ± 0.006 | – | 0.210 ± 0.006 (train, then project) | **0.810" in found
+    assert "| rings: case, score ↑ | 0.510 ± 0.006 | – | – | 0.210 ± 0.006 (train, then project) | **0.810" in found
     assert found.endswith(f"\n{evidence.END}\nafter\n")
     assert evidence.with_table(found, checkout / "results") == found
     assert evidence.with_table("no marks", checkout / "results") == "no marks"

@@ -7,6 +7,8 @@ from intertwine.experiments.evidence_records import Cell, TaskRecord, condition_
 from intertwine.experiments.tables import Table
 
 OURS = ("penalty", "decay")
+# The field's own exactly equivariant networks: a task has one of them at most.
+LIBRARIES = ("e2cnn", "e3nn")
 SAMPLED = ("sampled_operator", "sampled_activation", "remul", "lie_derivative")
 # Differences within so many standard errors are called level.
 LEVEL = 2.0
@@ -22,11 +24,9 @@ def everything(tasks: Sequence[TaskRecord]) -> Table:
     for task in tasks:
         for condition in task.conditions:
             rows, decimals = task.rows(condition), task.metric.decimals
-            sampled = _best_of(task, condition, SAMPLED)
-            cells = [task.cell(condition, method).text(decimals) for method in methods[:6]]
-            cells.append("–" if sampled is None else task.cell(condition, sampled).text(decimals))
-            cells += [task.cell(condition, method).text(decimals) for method in methods[6:]]
-            shown = [*methods[:6], sampled, *methods[6:]]
+            library, sampled = (_best_of(task, condition, names) for names in (LIBRARIES, SAMPLED))
+            shown = [*methods[:4], library, *methods[4:6], sampled, *methods[6:]]
+            cells = ["–" if m is None else task.cell(condition, m).text(decimals) for m in shown]
             best = task.best(condition)
             if best in shown:
                 bold.add((len(lines), 2 + shown.index(best)))
@@ -40,6 +40,7 @@ def everything(tasks: Sequence[TaskRecord]) -> Table:
         "weight decay",
         "augmentation",
         "exactly equivariant",
+        "e2cnn, e3nn",
         "RPP",
         "PER",
         "best sampled",
@@ -57,16 +58,24 @@ def in_short(tasks: Sequence[TaskRecord]) -> Table:
     for task in tasks:
         conditions = task.conditions
         for condition in conditions if len(conditions) <= LONG else [*conditions[: LONG // 2], conditions[-1]]:
-            rivals = [m for m in task.rows(condition) if m not in ("plain", "exact", *OURS)]
-            rival = _best_of(task, condition, rivals)
-            shown = ("plain", "exact", rival, *OURS)
+            rivals = [m for m in task.rows(condition) if m not in ("plain", "exact", *LIBRARIES, *OURS)]
+            library, rival = (_best_of(task, condition, names) for names in (LIBRARIES, rivals))
+            shown = ("plain", "exact", library, rival, *OURS)
             cells = ["–" if m is None else task.cell(condition, m).text(task.metric.decimals) for m in shown]
             if rival is not None:
-                cells[2] += f" ({task.labels[rival]})"
+                cells[3] += f" ({task.labels[rival]})"
             bold.add((len(lines), 1 + shown.index(task.best(condition))))
             arrow = "↑" if task.metric.higher_is_better else "↓"
             lines.append((f"{task.name}: {condition_text(condition)}, {task.metric.label} {arrow}", *cells))
-    columns = ("task: condition, metric", "plain", "exactly equivariant", "best of the others", "penalty", "decay")
+    columns = (
+        "task: condition, metric",
+        "plain",
+        "exactly equivariant",
+        "e2cnn, e3nn",
+        "best of the others",
+        "penalty",
+        "decay",
+    )
     return Table("All tasks in short", columns, tuple(lines), frozenset(bold))
 
 
@@ -113,7 +122,7 @@ def exact_errors(tasks: Sequence[TaskRecord]) -> Table:
     lines = []
     for task in tasks:
         for condition in task.conditions:
-            for method in ("exact", "train_then_project"):
+            for method in ("exact", *LIBRARIES, "train_then_project"):
                 if method in task.rows(condition):
                     error = task.cell(condition, method, "equivariance_error")
                     plain = task.cell(condition, "plain", "equivariance_error")
@@ -126,7 +135,7 @@ def exact_errors(tasks: Sequence[TaskRecord]) -> Table:
 
 def costs(tasks: Sequence[TaskRecord]) -> Table:
     """Processor time of an epoch and memory of a step as multiples of plain's."""
-    methods = ("augmentation", "exact", *SAMPLED, "rpp", "per", *OURS)
+    methods = ("augmentation", "exact", *LIBRARIES, *SAMPLED, "rpp", "per", *OURS)
     lines = []
     for task in tasks:
         for condition in task.conditions:
@@ -183,4 +192,5 @@ def _zero(error: float) -> float:
 
 
 def _size(value: Cell) -> str:
+    """Three decimals, or the power of ten where they would all be zeros; a dash where there is none."""
     return value.text() if not value.mean < 1e-3 else f"{value.mean:.0e}" if value.mean else "0"
