@@ -1,17 +1,12 @@
 """Interleaved timing: a b c a b c ..., so that whatever slows the machine down slows all of them."""
 
-import gc
 import math
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
 from benchmarks.settings import Settings
-
-Work = Callable[[], object]
+from intertwine.experiments.runtime_timing import Work, sample, taken_in_turn
 
 
 @dataclass(frozen=True)
@@ -68,40 +63,13 @@ def interleaved(works: Mapping[str, Work], settings: Settings, *, times: float =
     for work in works.values():
         work()
     calls = {name: _calls(work, settings) for name, work in works.items()}
-    once = sum(_sample(work, calls[name], settings.device) * calls[name] for name, work in works.items())
+    once = sum(sample(work, calls[name], settings.device) * calls[name] for name, work in works.items())
     rounds = max(settings.least, min(settings.most, math.floor(times * settings.seconds / once)))
-    names = list(works)
-    samples: dict[str, list[float]] = {name: [] for name in names}
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        for number in range(rounds):
-            start = number % len(names)
-            for name in names[start:] + names[:start]:
-                samples[name].append(_sample(works[name], calls[name], settings.device))
-    finally:
-        if collecting:
-            gc.enable()
-    return {name: Timing(tuple(samples[name]), calls[name]) for name in names}
+    samples = taken_in_turn(works, calls, dict.fromkeys(works, rounds), settings.device)
+    return {name: Timing(tuple(samples[name].values()), calls[name]) for name in works}
 
 
 def _calls(work: Work, settings: Settings) -> int:
     """Calls until a sample is as long as the settings want it."""
-    taken = min(_sample(work, 1, settings.device) for _ in range(2))
+    taken = min(sample(work, 1, settings.device) for _ in range(2))
     return max(1, min(10_000, math.ceil(settings.sample_seconds / taken)))
-
-
-def _sample(work: Work, calls: int, device: str) -> float:
-    """Mean seconds of one call; an accelerator is waited for before and after."""
-    _wait(device)
-    start = time.perf_counter()
-    for _ in range(calls):
-        work()
-    _wait(device)
-    return (time.perf_counter() - start) / calls
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()

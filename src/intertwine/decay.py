@@ -151,7 +151,8 @@ class EquivarianceDecay:
                 continue
             pairs = [(term.entry.projector, s) for term in terms if (s := strengths[term.binding][term.position])]
             if pairs:
-                self._check_dtype(terms, [s for _, s in pairs])
+                if W.dtype in HALF:
+                    self._check_dtype(terms, [s for _, s in pairs])
                 found.append(Shrinkage(W, pairs, groups[id(W)].get("lr"), in_turn=number in self._in_turn))
         shrink_(found, self._maps)
         self.steps += 1

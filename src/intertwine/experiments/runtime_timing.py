@@ -47,11 +47,25 @@ def interleaved(works: Mapping[str, Work], seconds: float, least: int, device: s
     """
     calls, wanted = {}, {}
     for name, work in works.items():
-        once = _sample(work, 1, device)
+        once = sample(work, 1, device)
         if once < LONG:
-            once = min(_sample(work, 1, device) for _ in range(2))
+            once = min(sample(work, 1, device) for _ in range(2))
         calls[name] = max(1, math.ceil(SAMPLE_SECONDS / max(once, 1e-7)))
         wanted[name] = max(least, min(MOST_ROUNDS, int(seconds / (once * calls[name]))))
+    return {name: Timing(samples) for name, samples in taken_in_turn(works, calls, wanted, device).items()}
+
+
+def taken_in_turn(
+    works: Mapping[str, Work], calls: Mapping[str, int], wanted: Mapping[str, int], device: str = "cpu"
+) -> dict[str, dict[int, float]]:
+    """Seconds per call by number of the round, without the garbage collector.
+
+    Args:
+        works: what to call, by name.
+        calls: how often for one sample.
+        wanted: how many samples, spread evenly over as many rounds as the most of them.
+        device: an accelerator is waited for.
+    """
     rounds, names = max(wanted.values()), list(works)
     samples: dict[str, dict[int, float]] = {name: {} for name in names}
     collecting = gc.isenabled()
@@ -62,11 +76,11 @@ def interleaved(works: Mapping[str, Work], seconds: float, least: int, device: s
             start = number % len(names)
             for name in names[start:] + names[:start]:
                 if _takes_part(number, wanted[name], rounds):
-                    samples[name][number] = _sample(works[name], calls[name], device)
+                    samples[name][number] = sample(works[name], calls[name], device)
     finally:
         if collecting:
             gc.enable()
-    return {name: Timing(samples[name]) for name in names}
+    return samples
 
 
 def _takes_part(number: int, wanted: int, rounds: int) -> bool:
@@ -74,7 +88,8 @@ def _takes_part(number: int, wanted: int, rounds: int) -> bool:
     return (number + 1) * wanted // rounds > number * wanted // rounds
 
 
-def _sample(work: Work, calls: int, device: str) -> float:
+def sample(work: Work, calls: int, device: str = "cpu") -> float:
+    """Mean seconds of one call; an accelerator is waited for before and after."""
     _wait(device)
     start = time.perf_counter()
     for _ in range(calls):
