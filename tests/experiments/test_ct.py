@@ -36,6 +36,7 @@ from intertwine.experiments.ct_simulation import (
 )
 from intertwine.experiments.ct_training import CtSettings, run_ct, train
 from intertwine.experiments.data_folder import given_data
+from intertwine.experiments.own_rates import at_the_usual_rate
 
 pytest.importorskip("skimage")
 
@@ -413,7 +414,8 @@ def test_budgets_are_equal_and_references_run_once():
     for size, plan in PLANS.items():
         tuned = {len(values) for values in plan.strengths.values()}
         assert tuned == {len(plan.learning_rates)}, size
-        grid = make_grid(plan, 2, "cpu")
+        every = make_grid(plan, 2, "cpu")
+        grid = [run for run, _ in at_the_usual_rate([(run, {}) for run in every], plan.own_rates)]
         count = {name: sum(run["method"] == name for run in grid) for name in plan.methods}
         once = 2 * len(plan.conditions)
         assert {count["uncorrected"], count["interpolation"]} == {once}

@@ -10,6 +10,7 @@ from intertwine.experiments.medical3d_training import (
     MedicalSettings,
     run_medical3d,
 )
+from intertwine.experiments.own_rates import at_the_usual_rate
 from intertwine.experiments.selection import Row
 
 
@@ -19,7 +20,7 @@ def test_every_method_has_the_same_budget_where_it_applies():
         assert {len(values) for values in plan.strengths.values()} == {len(plan.learning_rates)}
     grid = TASK.grid("cpu")
     counts = {}
-    for run in grid:
+    for run, _ in at_the_usual_rate([(run, {}) for run in grid], PLANS["cpu"].own_rates):
         key = run["condition"], run["method"], run["seed"]
         counts[key] = counts.get(key, 0) + 1
     assert set(counts.values()) == {3}

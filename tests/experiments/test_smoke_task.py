@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from intertwine.experiments.own_rates import at_the_usual_rate
 from intertwine.experiments.selection import Row
 from intertwine.experiments.smoke import DIAL_METHODS, LABELS, PLANS, TASK
 from intertwine.experiments.smoke_findings import conclusions, dial
@@ -13,9 +14,13 @@ from intertwine.experiments.smoke_recipes import CONDITIONS, break_name
 def test_the_grid_has_what_makes_sense_and_equal_budgets():
     grid = TASK.grid("cpu")
     runs = [json.dumps(run, sort_keys=True) for run in grid]
-    assert len(set(runs)) == len(runs) == 1770
+    assert len(set(runs)) == len(runs) == 1830
+    usual = [run for run, _ in at_the_usual_rate([(run, {}) for run in grid], PLANS["cpu"].own_rates)]
+    assert len(usual) == 1770
+    # Along the dial nothing has a learning rate of its own.
+    assert {run["condition"] for run in grid if run not in usual} == {"rotation"}
     counts = {}
-    for run in grid:
+    for run in usual:
         key = run["condition"], run["method"], run["seed"]
         counts[key] = counts.get(key, 0) + 1
     assert set(counts.values()) == {3}

@@ -72,6 +72,7 @@ PLANS = {
         seeds=6,
         strengths=CPU_STRENGTHS,
         learning_rates=(1e-3, 3e-3, 9e-3),
+        own_rates=("penalty", "decay"),
         options={"training": 80, "test": 30, "widths": (8, 16, 32), "epochs": 7, "batch_size": 2},
     ),
     "full": TaskPlan(

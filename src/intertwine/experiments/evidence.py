@@ -63,6 +63,15 @@ def page(results: Path) -> str:
         "paper's own grid over both strengths is in [rings](../../results/rings/README.md).",
         sections.strengths(tasks),
     )
+    rates = sections.own_rates(tasks)
+    if rates.rows:
+        parts += _section(
+            rates.title,
+            "In the tables above a method with a strength has the learning rate of everybody, and exactly equivariant "
+            "training has chosen its own. Here penalty and decay choose strength and rate together, with three times "
+            "as many tries: what of the differences is one of rates.",
+            rates,
+        )
     parts += ["## Error against performance", *_pictures(tasks, ERROR, "equivariance error against {metric}")]
     parts += ["## Time against performance", *_pictures(tasks, TIME, "time of an epoch against {metric}")]
     parts += ["## The degree of symmetry breaking, the two strengths, decision regions", *_own_pictures(tasks)]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from intertwine.experiments.evidence_records import Cell, TaskRecord, condition_text
+from intertwine.experiments.evidence_records import Cell, TaskRecord, cell, condition_text
 from intertwine.experiments.tables import Table
 
 OURS = ("penalty", "decay")
@@ -174,6 +174,29 @@ def strengths(tasks: Sequence[TaskRecord]) -> Table:
                     lines.append((name, task.labels[method], task.metric.label, each, span))
     columns = ("task: condition", "method", "metric", "at each strength", "range")
     return Table("Sensitivity to the strength", columns, tuple(lines))
+
+
+def own_rates(tasks: Sequence[TaskRecord]) -> Table:
+    """Ours with a learning rate of their own, and how far that is ahead of exactly equivariant training."""
+    lines = []
+    for task in tasks:
+        decimals = task.metric.decimals
+        for row in task.data.get("own_rates", ()):
+            usual = task.cell(row["condition"], row["method"])
+            own, gain, over = (cell(row, name) for name in (task.metric.name, "gain", "over_exact"))
+            name = f"{task.name}: {condition_text(row['condition'])}"
+            texts = (usual.text(decimals), own.text(decimals), gain.signed(decimals), over.signed(decimals))
+            lines.append((name, task.labels[row["method"]], task.metric.label, *texts))
+    columns = (
+        "task: condition",
+        "method",
+        "metric",
+        "usual rate",
+        "own rate",
+        "gain",
+        "ahead of exactly equivariant by",
+    )
+    return Table("With a learning rate of their own", columns, tuple(lines))
 
 
 def _best_of(task: TaskRecord, condition: float | str, methods: Sequence[str]) -> str | None:

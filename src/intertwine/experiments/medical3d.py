@@ -105,6 +105,7 @@ PLANS = {
         seeds=5,
         strengths=CPU_STRENGTHS,
         learning_rates=(0.01, 0.03, 0.1),
+        own_rates=("penalty", "decay"),
         options={"pool": 2, "training": 512, "epochs": 8, "widths": {"regular": 1, "gated": 2, "dense": 2}},
     ),
     "full": TaskPlan(

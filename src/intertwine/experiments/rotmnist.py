@@ -80,6 +80,7 @@ PLANS = {
         seeds=5,
         strengths=CPU_STRENGTHS,
         learning_rates=(0.003, 0.01, 0.03),
+        own_rates=("penalty", "decay"),
         options={
             "source": "mnist",
             "side": 14,

@@ -75,6 +75,7 @@ PLANS = {
         seeds=5,
         strengths=CPU_STRENGTHS,
         learning_rates=(2e-3, 6e-3, 1.8e-2),
+        own_rates=("penalty", "decay"),
         options={
             "data": "cpu", "width": 16, "depth": 2, "history": 3, "horizon": 4, "roll_out": 8, "epochs": 5,
             "batch_size": 8, "decay": 0.55,
@@ -146,6 +147,12 @@ NOTES = (
 def make_grid(plan: TaskPlan, seeds: int, device: str) -> list[dict[str, Any]]:
     """The plan's runs without methods that make no sense for a condition; few methods on the dial."""
     planned = [run for run in plan.grid(seeds, device) if is_run(run["condition"], run["method"])]
+    # Learning rates of their own are for the whole symmetries, not for the dial.
+    planned = [
+        run
+        for run in planned
+        if run["condition"] in SYMMETRIES or run["strength"] is None or run["learning_rate"] == plan.learning_rate
+    ]
     for run in planned:
         run["seed"] += FIRST_SEED
         if run["method"] == "e2cnn":

@@ -9,6 +9,7 @@ from typing import Any
 from intertwine.errors import UnknownNameError, listing
 from intertwine.experiments.grid import RunFunction, Settings
 from intertwine.experiments.metric import Metric
+from intertwine.experiments.own_rates import at_the_usual_rate, own_rates
 from intertwine.experiments.run_cache import Run
 from intertwine.experiments.selection import Row, expand_variants, rows_by_strength, select
 from intertwine.experiments.task_pages import TaskOutcome, show_outcome, write_outcome
@@ -27,6 +28,7 @@ class TaskPlan:
         strengths: those that validation chooses from, by method, equally many for each.
         learning_rates: those that validation chooses from for methods without a strength, as many as strengths; the
             middle one is everybody else's.
+        own_rates: methods with a strength that are tried with every learning rate too, for a table of their own.
         options: goes into the settings of every run.
     """
 
@@ -35,6 +37,7 @@ class TaskPlan:
     seeds: int
     strengths: Mapping[str, tuple[float, ...]]
     learning_rates: tuple[float, ...]
+    own_rates: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,7 +48,10 @@ class TaskPlan:
     def configurations(self, method: str) -> list[dict[str, Any]]:
         """Strengths and learning rates that a method is tried with."""
         if method in self.strengths:
-            return [{"strength": s, "learning_rate": self.learning_rate} for s in self.strengths[method]]
+            # The usual rate first.
+            rates = [self.learning_rate]
+            rates += [r for r in self.learning_rates if method in self.own_rates and r != self.learning_rate]
+            return [{"strength": s, "learning_rate": rate} for rate in rates for s in self.strengths[method]]
         return [{"strength": None, "learning_rate": rate} for rate in self.learning_rates]
 
     def grid(self, seeds: int, device: str) -> list[dict[str, Any]]:
@@ -137,7 +143,8 @@ class Task:
 
     def outcome(self, runs: Sequence[tuple[Settings, Run]], head: Mapping[str, Any]) -> TaskOutcome:
         """Rows and conclusions of finished runs."""
-        curves = rows_by_strength(expand_variants(runs), "condition")
+        more = sorted({method for plan in self.plans.values() for method in plan.own_rates})
+        curves = rows_by_strength(expand_variants(at_the_usual_rate(runs, more)), "condition")
         rows = [row for row in select(curves) if row.method in self.labels]
         order = {method: i for i, method in enumerate(self.labels)}
         conditions = {condition: i for i, condition in enumerate(dict.fromkeys(row.condition for row in rows))}
@@ -152,5 +159,6 @@ class Task:
             rows=tuple(rows),
             curves=tuple(curves),
             conclusions=tuple(self.conclusions(rows)),
+            own_rates=tuple(own_rates(runs, more, rows)),
             head=head,
         )

@@ -9,6 +9,8 @@ from intertwine.diagnostics import PictureSection, TextSection, render_html
 from intertwine.diagnostics.html import Section
 from intertwine.experiments.figures import Axis, plot_panels
 from intertwine.experiments.metric import Metric
+from intertwine.experiments.own_rates import NOTE as OWN_RATE_NOTE
+from intertwine.experiments.own_rates import OwnRate, own_rate_table
 from intertwine.experiments.record import write_record, write_text
 from intertwine.experiments.selection import Row
 from intertwine.experiments.strength_edges import edge_note
@@ -48,6 +50,7 @@ class TaskOutcome:
         rows: one for each condition and method, configurations chosen by validation.
         curves: one for each condition, method and configuration.
         conclusions: sentences.
+        own_rates: methods with a learning rate of their own, beside the rows.
         head: where it comes from: command, date, versions, machine; empty before that is known.
     """
 
@@ -60,19 +63,25 @@ class TaskOutcome:
     rows: tuple[Row, ...]
     curves: tuple[Row, ...]
     conclusions: tuple[str, ...]
+    own_rates: tuple[OwnRate, ...]
     head: Mapping[str, Any]
 
     @property
     def all_notes(self) -> list[str]:
         """The task's notes, then what holds for all tasks, then the rows whose range of strengths was too narrow."""
         edges = edge_note(self.rows, self.curves, self.labels)
-        notes = (*self.notes, SELECTION_NOTE, COLUMN_NOTE, *([edges] if edges else []))
+        more = [OWN_RATE_NOTE] if self.own_rates else []
+        notes = (*self.notes, SELECTION_NOTE, COLUMN_NOTE, *more, *([edges] if edges else []))
         return [" ".join(note.split()) for note in notes]
 
     def tables(self) -> list[Table]:
-        """The main metric by condition, then every column."""
-        details = every_column(self.rows, self.labels, self.metrics, self.condition_label)
-        return [metric_table(self.rows, self.labels, self.metrics[0]), details]
+        """The main metric by condition, every column, and methods with learning rates of their own if there are any."""
+        label, metric = self.condition_label, self.metrics[0]
+        found = [
+            metric_table(self.rows, self.labels, metric),
+            every_column(self.rows, self.labels, self.metrics, label),
+        ]
+        return [*found, own_rate_table(self.own_rates, self.labels, metric, label)] if self.own_rates else found
 
     def record(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -97,6 +106,18 @@ class TaskOutcome:
                     **self._lead(row),
                 }
                 for row in self.rows
+            ],
+            "own_rates": [
+                {
+                    "condition": each.row.condition,
+                    "method": each.row.method,
+                    "strengths": list(each.row.strengths),
+                    "learning_rates": list(each.row.learning_rates),
+                    self.metrics[0].name: each.row.summary(self.metrics[0].name).to_dict(),
+                    "gain": each.gain(self.metrics[0]).to_dict(),
+                    "over_exact": None if (over := each.over_exact(self.metrics[0])) is None else over.to_dict(),
+                }
+                for each in self.own_rates
             ],
             "every_configuration": [
                 {
@@ -161,7 +182,7 @@ def show_outcome(found: TaskOutcome, console: Any) -> None:
 
 
 def _markdown(found: TaskOutcome, captions: Mapping[str, str]) -> str:
-    main, details = found.tables()
+    main, *others = found.tables()
     return "\n".join(
         [
             f"# {found.title}",
@@ -176,10 +197,7 @@ def _markdown(found: TaskOutcome, captions: Mapping[str, str]) -> str:
             f"{main.title}; columns: {found.condition_label}.",
             "",
             *(f"![{caption}]({name})\n\n{caption}\n" for name, caption in captions.items()),
-            "## Every column",
-            "",
-            details.to_markdown(),
-            "",
+            *(line for table in others for line in (f"## {table.title}", "", table.to_markdown(), "")),
             "## How it was measured",
             "",
             *(f"* {note}" for note in found.all_notes),
@@ -201,12 +219,12 @@ def origin(head: Mapping[str, Any]) -> str:
 
 def _html(found: TaskOutcome, captions: Mapping[str, str], out: Path) -> str:
     environment = {"command": found.head["command"], "date": found.head["date"], **found.head["environment"]}
-    main, details = found.tables()
+    main, *others = found.tables()
     sections: list[Section] = [
         TextSection("Result", found.conclusions),
         main.to_section(),
         *(PictureSection(name, out / name, caption) for name, caption in captions.items()),
-        details.to_section(),
+        *(table.to_section() for table in others),
         TextSection("How it was measured", [*found.all_notes, origin(found.head)], bullets=True),
     ]
     return render_html(found.title, sections, environment=environment)
