@@ -12,7 +12,7 @@ from intertwine.projectors.components import Components
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.tuple_projector import Constants, copies_first
 
-# Of a larger weight the arithmetic outweighs the calls, and two indices an entry would be memory to speak of.
+# Two indices an entry of a larger weight would be memory to speak of.
 LARGEST = 2**18
 # Decimals by which two bases count as the same.
 DECIMALS = 9
@@ -23,7 +23,7 @@ def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
     return (
         # Subclasses measure in norms of their own.
         type(projector) is Projector
-        and tensor.numel() <= LARGEST
+        and tensor.numel() <= min(LARGEST, projector.joint_entries)
         and tensor.dtype == accumulation_dtype(tensor.dtype)
         and projector.components is not None
     )

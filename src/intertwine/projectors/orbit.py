@@ -29,6 +29,8 @@ class OrbitProjector(TupleProjector):
         row: position of the transitive field.
     """
 
+    joint_entries = 2**18
+
     def __init__(self, fields: tuple[Field, ...], row: int) -> None:
         self.row, self.dims = row, tuple(field.dim for field in fields)
         order = (row, *(axis for axis in range(len(fields)) if axis != row))

@@ -131,6 +131,11 @@ class Projector:
         by_part = [components[id(part.projector)] for part in self._parts]
         return None if None in by_part else tuple(part for part in by_part if part is not None)
 
+    @cached_property
+    def joint_entries(self) -> int:
+        """Up to so many entries a weight is best computed together with others."""
+        return max(TupleProjector.joint_entries, sum(part.projector.joint_entries for part in self._parts))
+
     def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
         """Where the entries of each part lie in a flattened weight, shapes (m_1, d_1, ..., m_k, d_k), int64."""
         wide = self._reordered(self.folded(torch.arange(prod(shape)).reshape(tuple(shape))))

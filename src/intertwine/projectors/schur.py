@@ -19,6 +19,9 @@ class SchurProjector(TupleProjector):
     else. For turns of a plane (complex type, dimension 2) it is that and ``(b - c) / 2`` beside the diagonal, likewise.
     """
 
+    # Little but the diagonals is touched where it lies.
+    joint_entries = 2**13
+
     def __init__(self, field: Field, axes: int) -> None:
         self.dim, self.axes = field.dim, axes
         matrices = commutant(field) if axes == 2 else np.ones((1, 1, 1))

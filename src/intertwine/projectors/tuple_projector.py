@@ -1,6 +1,7 @@
 """The projector on one tuple of fields, applied to all their copies at once."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 
@@ -36,6 +37,9 @@ class TupleProjector(ABC):
     """P on ``F_1 (x) ... (x) F_k``; blocks come as views (m_1, d_1, ..., m_k, d_k) of any strides."""
 
     constants: Constants
+    # Up to so many entries the calls that a block takes cost more than to gather it beside others (`JointMap`); measured
+    # on one thread.
+    joint_entries: ClassVar[int] = 2**14
 
     @property
     @abstractmethod
