@@ -89,8 +89,8 @@ def test_conclusions_follow_the_rows_also_against_us():
     rows = [row("plain", (0.8, 0.82)), row("weight_decay", (0.7, 0.75)), row("penalty", (0.7, 0.73))]
     rows.append(row("exact", (0.6, 0.63), projected_error=0.4, breaker="norm1 (BatchNorm3d)"))
     limits, projected, controls = conclusions(rows)
-    assert "-0.095 ± 0.005 over plain (behind)" in limits
-    assert "+0.100 ± 0.000 over exact (ahead)" in limits
+    assert "against plain: behind at SO(3) dense (-0.095 ± 0.005)" in limits
+    assert "against exactly equivariant: ahead at SO(3) dense (+0.100 ± 0.000)" in limits
     assert "SO(3) dense 4.0e-01" in projected
     assert "broken first by norm1 (BatchNorm3d)" in projected
     assert "-0.010 ± 0.010 (no clear difference)" in controls
@@ -105,7 +105,6 @@ def test_conclusions_set_exact_beside_the_network_of_e3nn():
     rows = [row("plain", (0.8, 0.82)), row("penalty", (0.7, 0.73)), row("exact", (0.6, 0.63), projected_error=2e-7)]
     assert "e3nn" not in " ".join(conclusions(rows))
     limits, projected = conclusions([*rows, row(E3NN, (0.5, 0.52), equivariance_error=3e-7)])
-    assert "and e3nn 0.510 ± 0.010" in limits
-    assert "+0.205 ± 0.005 over e3nn (ahead)" in limits
-    assert "Exact over the network that e3nn makes: SO(3) dense +0.105 ± 0.005 (ahead)." in limits
+    assert "against the network that e3nn makes: ahead at SO(3) dense (+0.205 ± 0.005)" in limits
+    assert "itself against the network that e3nn makes: ahead at SO(3) dense (+0.105 ± 0.005)." in limits
     assert "that of e3nn's as it is made 3.0e-07" in projected

@@ -411,7 +411,7 @@ def test_the_smoke_size_writes_everything(tmp_path):
     assert list(LABELS)[list(LABELS).index("exact") + 1] == "e2cnn"
     assert "nan" not in (tmp_path / "README.md").read_text()
     text = " ".join(record["conclusions"])
-    assert "C4, 10 % turned: decay 0.600, +0.100 over plain" in text
+    assert "against plain: one seed at C4, 10 % (+0.100)" in text
     assert "Measured on the 3000 digits" in text
 
 
@@ -431,16 +431,22 @@ def test_conclusions_say_where_it_goes_against_us():
         row("C4, 10 %", "remul", (0.95, 0.96, 0.97), seconds_per_epoch=2.5),
     ]
     limits, field, projected = conclusions(rows, LABELS)
-    assert "penalty 0.860 ± 0.006, +0.050 ± 0.000 over plain (ahead), -0.050 ± 0.000 over exact (behind)" in limits
-    assert "C4, 10 % -0.100 ± 0.000 against REMUL (behind)" in field
+    assert (
+        "against plain: ahead at C4, 10 % (+0.050 ± 0.000); against exactly equivariant: behind at C4, 10 % (-0.0"
+        in limits
+    )
+    assert "behind at C4, 10 % [REMUL] (-0.100 ± 0.000)" in field
     assert "REMUL 2.5; penalty 1.5; decay 1.0" in field
-    assert "C4 1.0e-07 under quarter turns and 0.30 under random ones" in projected
+    assert "W = PW at most 1.0e-07 under quarter turns, under random ones C4 0.30." in projected
     assert "e2cnn" not in limits + field + projected
     rows.append(row("C4, 10 %", "e2cnn", (0.92, 0.93, 0.941), seconds_per_epoch=3.0, rotation_error=0.2))
     limits, field, projected = conclusions(rows, LABELS)
-    assert "-0.070 ± 0.000 over e2cnn (behind). Exact over the network that e2cnn builds: C4, 10 % -0.020" in limits
+    assert (
+        "exactly equivariant, e2cnn: behind at C4, 10 % (-0.070 ± 0.000); exactly equivariant itself against" in limits
+    )
+    assert "e2cnn builds: behind at C4, 10 % (-0.020" in limits
     assert "exactly equivariant 1.0; exactly equivariant, e2cnn 3.0; REMUL 2.5" in field
-    assert "0.30 under random ones (e2cnn's 1.0e-07 under quarter turns and 0.20 under random ones);" in projected
+    assert "C4 0.30; that of e2cnn at most 1.0e-07 under quarter turns, under random ones C4 0.20." in projected
 
 
 def test_the_dial_is_that_of_c4_in_order():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from intertwine.experiments.medical3d_e3nn import E3NN
 from intertwine.experiments.medical3d_training import BOTH_STRENGTHS, EQUAL_STRENGTHS
 from intertwine.experiments.selection import Row
-from intertwine.experiments.summary import Summary, paired
+from intertwine.experiments.summary import Summary, paired, verdicts
 
 METRIC = "test_auc"
 
@@ -23,22 +23,16 @@ def conclusions(rows: Sequence[Row]) -> list[str]:
 
 def _limits(by: By, conditions: Sequence[str]) -> str:
     """The penalty against plain, exact and e3nn's network, in each condition, and exact against e3nn's."""
-    parts, libraries = [], []
-    for condition in conditions:
-        rivals = [m for m in ("plain", "exact") if (condition, m) in by]
-        if (condition, "penalty") not in by or len(rivals) < 2:
-            continue
-        if (condition, E3NN) in by:
-            rivals.append(E3NN)
-            lead = difference(by[condition, "exact"], by[condition, E3NN])
-            libraries.append(f"{condition} {lead.signed()} ({lead.verdict()})")
-        ours = by[condition, "penalty"]
-        leads = {rival: difference(ours, by[condition, rival]) for rival in rivals}
-        means = _listed([f"{name} {by[condition, name].summary(METRIC).text()}" for name in rivals])
-        against = ", ".join(f"{lead.signed()} over {name} ({lead.verdict()})" for name, lead in leads.items())
-        parts.append(f"{condition}: penalty {ours.summary(METRIC).text()} beside {means}, that is {against}")
-    own = f" Exact over the network that e3nn makes: {'; '.join(libraries)}." if libraries else ""
-    return f"Test AUC, differences seed by seed: {'; '.join(parts)}.{own}" if parts else ""
+    names = {"plain": "plain", "exact": "exactly equivariant", E3NN: "the network that e3nn makes"}
+    parts = []
+    for first, rivals in (("penalty", ("plain", "exact", E3NN)), ("exact", (E3NN,))):
+        for rival in rivals:
+            pairs = [c for c in conditions if {(c, first), (c, rival)} <= set(by)]
+            if pairs:
+                leads = {c: difference(by[c, first], by[c, rival]) for c in pairs}
+                subject = "" if first == "penalty" else f"{names[first]} itself "
+                parts.append(f"{subject}against {names[rival]}: {verdicts(leads)}")
+    return f"Test AUC of the penalty, seed by seed: {'; '.join(parts)}." if parts else ""
 
 
 def _projected(by: By, conditions: Sequence[str]) -> str:
@@ -65,10 +59,6 @@ def _errors(row: Row, name: str) -> str:
     return f"{error:.1e} (random rotations, interpolated: {rotation:.2f})"
 
 
-def _listed(texts: Sequence[str]) -> str:
-    return f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
 def _controls(by: By, conditions: Sequence[str]) -> str:
     """The penalty against weight decay everywhere, and the paper's two strengths where they were run."""
     leads = {
@@ -78,7 +68,7 @@ def _controls(by: By, conditions: Sequence[str]) -> str:
     }
     if not leads:
         return ""
-    parts = [f"{condition} {lead.signed()} ({lead.verdict()})" for condition, lead in leads.items()]
+    parts = [verdicts(leads)]
     names = {EQUAL_STRENGTHS: "with lambda_G = lambda_perp", BOTH_STRENGTHS: "with lambda_G = 1e-3 beside lambda_perp"}
     for condition in conditions:
         for method, text in names.items():

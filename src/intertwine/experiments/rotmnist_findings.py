@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from intertwine.experiments.e2cnn_layers import E2CNN
 from intertwine.experiments.rotmnist_training import parse_condition
 from intertwine.experiments.selection import Row
-from intertwine.experiments.summary import Summary, paired
+from intertwine.experiments.summary import Summary, paired, verdicts
 
 METRIC = "test_accuracy"
 OURS = ("penalty", "decay")
@@ -28,75 +28,56 @@ def conclusions(rows: Sequence[Row], labels: Mapping[str, str]) -> list[str]:
 
 
 def _limits(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
-    """The better of ours against plain, exact and e2cnn, in each condition, and exact against e2cnn."""
-    parts, libraries = [], []
-    for condition in conditions:
-        ours = best(by, condition, OURS)
-        rivals = [by[condition, name] for name in ("plain", "exact") if (condition, name) in by]
-        if ours is None or len(rivals) < 2:
-            continue
-        library = by.get((condition, E2CNN))
-        if library is not None:
-            lead = difference(by[condition, "exact"], library)
-            libraries.append(f"{condition} {lead.signed()} ({lead.verdict()})")
-            rivals.append(library)
-        leads = [difference(ours, rival) for rival in rivals]
-        against = ", ".join(
-            f"{lead.signed()} over {rival.method} ({lead.verdict()})" for lead, rival in zip(leads, rivals, strict=True)
-        )
-        parts.append(f"{condition} turned: {labels[ours.method]} {ours.summary(METRIC).text()}, {against}")
-    own = f" Exact over the network that e2cnn builds: {'; '.join(libraries)}." if libraries else ""
-    return (
-        f"The better of penalty and decay beside its two limits, test accuracy, differences seed by seed: "
-        f"{'; '.join(parts)}.{own}"
-        if parts
-        else ""
-    )
+    """The better of ours against plain, exact and e2cnn, and exact against e2cnn."""
+    ours = {condition: best(by, condition, OURS) for condition in conditions}
+    parts = []
+    for rival in ("plain", "exact", E2CNN):
+        leads = {c: difference(row, by[c, rival]) for c, row in ours.items() if row is not None and (c, rival) in by}
+        if leads:
+            parts.append(f"against {labels[rival]}: {verdicts(leads)}")
+    libraries = {
+        c: difference(by[c, "exact"], by[c, E2CNN]) for c in conditions if {(c, "exact"), (c, E2CNN)} <= set(by)
+    }
+    if libraries:
+        parts.append(f"{labels['exact']} itself against the network that e2cnn builds: {verdicts(libraries)}")
+    return f"Test accuracy of the better of penalty and decay, seed by seed: {'; '.join(parts)}." if parts else ""
 
 
 def _field(by: By, conditions: Sequence[str], labels: Mapping[str, str]) -> str:
     """The best of all others against ours, and what it costs."""
-    parts = []
+    leads = {}
     for condition in conditions:
         ours = best(by, condition, OURS)
         others = [method for at, method in by if at == condition and method not in OURS]
         rival = best(by, condition, others)
-        if ours is None or rival is None:
-            continue
-        lead = difference(ours, rival)
-        parts.append(f"{condition} {lead.signed()} against {labels[rival.method]} ({lead.verdict()})")
+        if ours is not None and rival is not None:
+            leads[f"{condition} [{labels[rival.method]}]"] = difference(ours, rival)
     times = [
         f"{labels[method]} {ratio:.1f}"
         for method in ("augmentation", "exact", E2CNN, "sampled_operator", "sampled_activation", "remul", *OURS)
         if (ratio := _relative_time(by, conditions, method))
     ]
     cost = f" An epoch takes, in units of plain's: {'; '.join(times)}." if times else ""
-    return f"Against the best of all others: {'; '.join(parts)}.{cost}" if parts else ""
+    return f"Against the best of all others, which stands in brackets: {verdicts(leads)}.{cost}" if leads else ""
 
 
 def _projected(by: By, conditions: Sequence[str]) -> str:
     """How equivariant the networks are that are exactly so on pixels."""
-    groups: dict[str, tuple[Row, Row | None]] = {}
-    for condition in conditions:
-        row = by.get((condition, "exact"))
-        if row is not None:
-            # The last one of a group is that with most digits turned.
-            groups[parse_condition(condition)[0]] = row, by.get((condition, E2CNN))
-    parts = [
-        f"{group} {_errors(row)}" + ("" if library is None else f" (e2cnn's {_errors(library)})")
-        for group, (row, library) in groups.items()
-    ]
+    # The last condition of a group is that with most digits turned.
+    groups = {parse_condition(condition)[0]: condition for condition in conditions if (condition, "exact") in by}
+    parts = []
+    for method, name in (("exact", "the network at W = PW"), (E2CNN, "that of e2cnn")):
+        rows = {group: by[condition, method] for group, condition in groups.items() if (condition, method) in by}
+        if rows:
+            quarter = max(row.summary("quarter_turn_error").mean for row in rows.values())
+            random = ", ".join(f"{group} {row.summary('rotation_error').mean:.2f}" for group, row in rows.items())
+            parts.append(f"{name} at most {quarter:.1e} under quarter turns, under random ones {random}")
     return (
-        f"Relative equivariance error of the network at W = PW: {'; '.join(parts)}; random turns interpolate between "
-        f"pixels, on which C8 and SO(2) act only approximately."
+        f"Relative equivariance error: {'; '.join(parts)}. Random turns interpolate between pixels, on which C8 and "
+        "SO(2) act only approximately."
         if parts
         else ""
     )
-
-
-def _errors(row: Row) -> str:
-    quarter, random = row.summary("quarter_turn_error").mean, row.summary("rotation_error").mean
-    return f"{quarter:.1e} under quarter turns and {random:.2f} under random ones"
 
 
 def best(by: By, condition: str, methods: Sequence[str]) -> Row | None:

@@ -1,12 +1,13 @@
 """Means over seeds with their standard errors, and paired comparisons."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 # A difference of so many standard errors is called one.
 CLEAR = 2.0
+NO_DIFFERENCE = "no clear difference"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Summary:
         if not math.isfinite(self.standard_error):
             return "one seed"
         if abs(self.mean) <= CLEAR * self.standard_error:
-            return "no clear difference"
+            return NO_DIFFERENCE
         return "ahead" if self.mean > 0 else "behind"
 
 
@@ -68,6 +69,31 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Summary:
         '0.100 ± 0.000'
     """
     return summarise([a - b for a, b in zip(first, second, strict=True)])
+
+
+def verdicts(leads: Mapping[str, Summary], decimals: int = 3) -> str:
+    """Differences by name, those of a verdict together, with their sizes where they are clear.
+
+    Examples:
+        >>> leads = {"C4": summarise([0.3, 0.4]), "D4": summarise([-0.3, 0.2]), "C8": summarise([0.1, 0.1])}
+        >>> verdicts(leads, 2)
+        'ahead at C4 (+0.35 ± 0.05) and C8 (+0.10 ± 0.00), no clear difference at D4'
+    """
+    found: dict[str, list[str]] = {verdict: [] for verdict in ("ahead", "behind", NO_DIFFERENCE, "one seed")}
+    for name, lead in leads.items():
+        verdict = lead.verdict()
+        found[verdict].append(name if verdict == NO_DIFFERENCE else f"{name} ({lead.signed(decimals)})")
+    return ", ".join(f"{verdict} at {listed(names)}" for verdict, names in found.items() if names)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a; b and c``: names may hold commas.
+
+    Examples:
+        >>> listed(["C4, 0 %", "C4, 10 %", "D4"])
+        'C4, 0 %; C4, 10 % and D4'
+    """
+    return " and ".join(["; ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _rounded(value: float, digits: int) -> float | None:
