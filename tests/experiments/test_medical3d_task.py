@@ -93,7 +93,7 @@ def test_conclusions_follow_the_rows_also_against_us():
     assert "against exactly equivariant: ahead at SO(3) dense (+0.100 ± 0.000)" in limits
     assert "SO(3) dense 4.0e-01" in projected
     assert "broken first by norm1 (BatchNorm3d)" in projected
-    assert "-0.010 ± 0.010 (no clear difference)" in controls
+    assert "weight decay, which knows of no group: no clear difference at SO(3) dense." in controls
     assert "lambda_G" not in controls
     assert (
         "+0.050 ± 0.000 over lambda_perp alone (ahead)" in conclusions([*rows, row(EQUAL_STRENGTHS, (0.75, 0.78))])[-1]
