@@ -92,9 +92,30 @@ def test_dense_basis_gives_the_same_penalty() -> None:
     torch.testing.assert_close(method.penalty(x, x), ours)
 
 
+def test_what_a_method_adds_is_a_difference_within_rounds() -> None:
+    own = runtime_timing.Timing({0: 3.0, 1: 5.0, 2: 9.0})
+    assert own.minus(runtime_timing.Timing({0: 1.0, 2: 2.0, 3: 50.0})) == 4.5
+
+
+@pytest.mark.parametrize("name", ["penalty", "decay", "plain_l2"])
+def test_idle_work_changes_no_weight_and_no_gradient(name: str) -> None:
+    network = small("C4", "mlp").network()
+    added, idle = alone(name, network)
+    before = [p.detach().clone() for p in network.model.parameters()]
+    idle()
+    for parameter, old in zip(network.model.parameters(), before, strict=True):
+        assert torch.equal(parameter, old)
+        assert parameter.grad is not None
+        assert not parameter.grad.any()
+    added()
+    gradients = [p.grad for p in network.model.parameters() if p.grad is not None]
+    moved = [not torch.equal(p, old) for p, old in zip(network.model.parameters(), before, strict=True)]
+    assert any(moved) if name == "decay" else any(bool(gradient.any()) for gradient in gradients)
+
+
 def test_plain_l2_alone_is_its_gradient() -> None:
     network = small("C4", "mlp").network()
-    alone("plain_l2", network)()
+    alone("plain_l2", network)[0]()
     method = timed_method("plain_l2", network)
     assert isinstance(method, PlainL2)
     for W in network.model.parameters():

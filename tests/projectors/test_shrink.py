@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors import joint
-from intertwine.projectors.joint import LARGEST, JointMaps
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.projector import JOINT_LIMIT
 from intertwine.projectors.proximal import Shrinkage, shrink_
 from tests.binding.cases import seeded
 
@@ -55,11 +55,11 @@ def test_shrink_leaves_strides_alone():
     assert torch.equal(wide.T[6:], around.T[6:])
 
 
-@pytest.mark.parametrize("limit", [LARGEST, 0], ids=["together", "one by one"])
+@pytest.mark.parametrize("limit", [JOINT_LIMIT, 0], ids=["together", "one by one"])
 @pytest.mark.parametrize(("strength", "steps"), [(2e-5, 2000), (1e-4, 5000), (1e-3, 1000)])
 def test_tiny_steps_in_float32_add_up(strength, steps, limit, monkeypatch):
     """PW stays where it is, and the residual shrinks at the rate that was asked for."""
-    monkeypatch.setattr(joint, "LARGEST", limit)
+    monkeypatch.setattr(iw.Projector, "joint_entries", property(lambda _: limit))
     rep, maps = iw.SO(3).irreps("2x0 + 2x1"), JointMaps()
     W = torch.randn(8, 8, generator=seeded())
     P = iw.projector(rep, rep)

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors import joint, orbit
-from intertwine.projectors.joint import LARGEST, JointMaps
+from intertwine.projectors import orbit
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.projector import JOINT_LIMIT
 from intertwine.projectors.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
 
 GROUP = iw.Dihedral(3)
@@ -25,8 +26,8 @@ def terms(dtype: torch.dtype = torch.float64) -> list[NormTerm]:
 
 @pytest.fixture(params=["no maps", "all joined", "none small", "some small"])
 def maps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> JointMaps | None:
-    limit = {"none small": 0, "some small": (REP.dim**2) - 1}.get(request.param, LARGEST)
-    monkeypatch.setattr(joint, "LARGEST", limit)
+    limit = {"none small": 0, "some small": (REP.dim**2) - 1}.get(request.param, JOINT_LIMIT)
+    monkeypatch.setattr(iw.Projector, "joint_entries", property(lambda _: limit))
     return None if request.param == "no maps" else JointMaps()
 
 

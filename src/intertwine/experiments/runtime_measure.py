@@ -38,7 +38,7 @@ def measure_steps(settings: Mapping[str, Any]) -> dict[str, Any]:
         ``bind`` and a first penalty, and ``constant_bytes`` then; ``dense_bytes``, what the N x D bases of all weights
         take in float32; ``threads``, ``load`` of the machine before; ``methods``: by method, for sampled ones
         ``name@n``, ``seconds`` a step, ``ratio`` to plain with quartiles, ``rounds`` and ``peak_memory`` in bytes, or
-        the ``reason`` why it does not apply; ``alone``: seconds of a few methods outside a step.
+        the ``reason`` why it does not apply; ``alone``: seconds that a few methods add, outside a step.
     """
     case = Case.of(settings)
     load = os.getloadavg()[0]
@@ -55,7 +55,9 @@ def measure_steps(settings: Mapping[str, Any]) -> dict[str, Any]:
     entries = [entry for entry in binding if entry.kind != "buffer"]
     weights = [entry.projector for entry in entries if entry.kind == "weight"]
     works, reasons = _steps(case, settings["samples"], dense_numbers(weights))
-    outside = {f"{name} alone": alone(name, case.network()) for name in ALONE}
+    outside: dict[str, Callable[[], object]] = {}
+    for name in ALONE:
+        outside[f"{name} alone"], outside[f"{name} idle"] = alone(name, case.network())
     # Several elements at once take long and are far from plain: few rounds, beside plain steps of their own.
     many = {name: work for name, work in works.items() if "@" in name and not name.endswith("@1")}
     rest = {name: work for name, work in works.items() if name not in many}
@@ -77,7 +79,7 @@ def measure_steps(settings: Mapping[str, Any]) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "load": round(load, 2),
         "methods": methods,
-        "alone": {name: times[f"{name} alone"].median for name in ALONE},
+        "alone": {name: max(0.0, times[f"{name} alone"].minus(times[f"{name} idle"])) for name in ALONE},
     }
 
 

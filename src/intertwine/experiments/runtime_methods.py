@@ -1,6 +1,7 @@
 """The regularisers that are timed, each around its own copy of the network, and what they cost outside a step."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -127,8 +128,11 @@ def step_of(method: Method, case: Case) -> Callable[[], object]:
     return lambda: training_step(method, optimizer, x, y, case.criterion)
 
 
-def alone(name: str, network: TypedNetwork) -> Callable[[], object]:
-    """What a method adds to a step, by itself: value and gradient, added to gradients that are there.
+def alone(name: str, network: TypedNetwork) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A method by itself outside a step, and what of that every step has anyway: the difference is what it adds.
+
+    Of a loss term value and gradient, added to gradients that are there, beside a backward pass through nothing; of the
+    decay the step of an optimiser that does nothing else, beside such a step without it.
 
     Args:
         name: ``"penalty"``, ``"decay"`` or ``"plain_l2"``.
@@ -138,12 +142,20 @@ def alone(name: str, network: TypedNetwork) -> Callable[[], object]:
     parameters = list(subject.model.parameters())
     _fill_gradients(subject.model)
     if name == "decay":
-        optimizer = Still(parameters)
+        optimizer, idle = Still(parameters), Still(parameters)
         EquivarianceDecay(optimizer, subject.binding, strength=STRENGTH)
-        return optimizer.step
-    if name == "penalty":
-        return lambda: subject.binding.penalty(STRENGTH).backward()
-    return lambda: plain_l2(subject).backward()
+        return optimizer.step, idle.step
+    nothing = torch.zeros((), device=parameters[0].device, requires_grad=True)
+    nothing.grad = torch.zeros_like(nothing)
+    term = partial(subject.binding.penalty, STRENGTH) if name == "penalty" else partial(plain_l2, subject)
+
+    def added() -> None:
+        (nothing + term()).backward()
+
+    def idle_backward() -> None:
+        (nothing + 0.0).backward()
+
+    return added, idle_backward
 
 
 def plain_l2(subject: Subject) -> torch.Tensor:

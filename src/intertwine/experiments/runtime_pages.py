@@ -39,12 +39,14 @@ ours then takes a larger share of the step, as plain L2 does.
 
 A step is batch, forward, loss, backward and SGD, the cheapest optimiser, so that shares are as large as they get. All
 steps of a network are timed in turn in one process, each round beginning with another method; ratios are medians of
-ratios within rounds. Ours and plain L2 are given as timed by themselves (value and gradient, added to gradients that
-are there; of the decay its hook) over the median plain step: the difference of two steps is less than their noise.
-The differences have a table of their own.
+ratios within rounds. Ours and plain L2 are timed by themselves, as the difference of two steps is less than their
+noise: value and gradient, added to gradients that are there, less a backward pass through nothing, which a step has
+anyway; of the decay an optimiser's empty step with its hook, less one without. The share is that over the median
+plain step. The differences of whole steps have a table of their own.
 
-Ours takes some ten to forty microseconds a parameter whatever its size, and about twenty for each pair of unlike irreps
-of a kernel: what narrow networks miss budgets by. Batches that are larger, and wider layers, make that share vanish.
+Small weights are computed together, by one gather and a few products whatever their number. What narrow networks
+still pay are calls, as they do for plain L2, which stands beside ours. Larger batches and wider layers make that
+share vanish.
 
 Plain L2 is W.pow(2).sum() of every typed parameter in the loss. Sampled on activations: the paper's rival, one more
 pass through the model for each element, compared at every activation and at the output. Sampled on weights: |g.W -
@@ -57,8 +59,9 @@ Dense basis: the orthonormal N x D basis of each whole weight, as the reference 
 timed where it fits into 1 GiB and 2^26 numbers a layer, computed elsewhere.
 
 Peak memory: tensors that a step makes, alive at once, beyond model, data and constants; it does not depend on the
-allocator. Set-up: intertwine.bind in a fresh process that has imported everything and built nothing; constants are
-float64 and shared by layers of like fields.
+allocator. Set-up: intertwine.bind and a first penalty in a fresh process that has imported everything and built
+nothing; constants are shared by layers of like fields, and two 32-bit indices an entry order the weights that are
+computed together.
 
 Sampling: {_WEIGHTS}. Only W - PW matters, as g.W - W = g.(W - PW) - (W - PW): a small residual is as hard to sample
 as a large one. Elements are independent and uniform, so the identity may come up, and adds nothing.

@@ -28,6 +28,10 @@ class Timing:
         """Over the rounds."""
         return statistics.median(self.samples.values())
 
+    def minus(self, other: "Timing") -> float:
+        """Median of the differences to ``other`` within the rounds that both took part in."""
+        return statistics.median(value - other.samples[n] for n, value in self.samples.items() if n in other.samples)
+
     def over(self, other: "Timing") -> tuple[float, float, float]:
         """Median, lower and upper quartile of the ratios to ``other`` within the rounds that both took part in."""
         ratios = sorted(value / other.samples[n] for n, value in self.samples.items() if n in other.samples)

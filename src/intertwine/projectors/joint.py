@@ -12,8 +12,6 @@ from intertwine.projectors.components import Components
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.tuple_projector import Constants, copies_first
 
-# Two indices an entry of a larger weight would be memory to speak of.
-LARGEST = 2**18
 # Decimals by which two bases count as the same.
 DECIMALS = 9
 
@@ -23,9 +21,8 @@ def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
     return (
         # Subclasses measure in norms of their own.
         type(projector) is Projector
-        and tensor.numel() <= min(LARGEST, projector.joint_entries)
+        and tensor.numel() <= projector.joint_entries
         and tensor.dtype == accumulation_dtype(tensor.dtype)
-        and projector.components is not None
     )
 
 
@@ -100,7 +97,7 @@ class JointMap:
     def split(self, image: torch.Tensor) -> list[torch.Tensor]:
         """What ``residuals`` or ``projections`` gave, or a multiple, in the weights' shapes: views of one tensor."""
         flat = image.index_select(0, self._constants.get("back", image))
-        parts = flat.split(self._sizes)
+        parts = flat.split_with_sizes(self._sizes)
         return [part if len(s) == 1 else part.view(s) for part, s in zip(parts, self._shapes, strict=True)]
 
     def _gathered(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:

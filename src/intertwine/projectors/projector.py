@@ -19,6 +19,8 @@ from intertwine.representations import Group, Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
 BASIS_LIMIT = 2**26
+# Two indices an entry of a larger weight would be memory to speak of.
+JOINT_LIMIT = 2**18
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ class Projector:
 
     @cached_property
     def joint_entries(self) -> int:
-        """Up to so many entries a weight is best computed together with others."""
-        return max(TupleProjector.joint_entries, sum(part.projector.joint_entries for part in self._parts))
+        """Up to so many entries a weight is best computed together with others; 0 without ``components``."""
+        found = max(TupleProjector.joint_entries, sum(part.projector.joint_entries for part in self._parts))
+        return 0 if self.numel > JOINT_LIMIT or self.components is None else min(JOINT_LIMIT, found)
 
     def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
         """Where the entries of each part lie in a flattened weight, shapes (m_1, d_1, ..., m_k, d_k), int64."""

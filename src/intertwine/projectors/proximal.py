@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -14,8 +14,7 @@ ULPS_BELOW_ONE = 128
 Rate = float | torch.Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Shrinkage:
+class Shrinkage(NamedTuple):
     """The proximal step of ``sum_i s_i/2 |W - P_i W|^2`` on one weight.
 
     Attributes:

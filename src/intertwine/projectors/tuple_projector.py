@@ -37,8 +37,8 @@ class TupleProjector(ABC):
     """P on ``F_1 (x) ... (x) F_k``; blocks come as views (m_1, d_1, ..., m_k, d_k) of any strides."""
 
     constants: Constants
-    # Up to so many entries the calls that a block takes cost more than to gather it beside others (`JointMap`); measured
-    # on one thread.
+    # Up to so many entries the calls that a block takes cost more than gathering it beside others (`JointMap`);
+    # measured on one thread.
     joint_entries: ClassVar[int] = 2**14
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -12,8 +12,7 @@ from intertwine.projectors.joint import JointMaps, is_joinable
 from intertwine.projectors.projector import Projector
 
 
-@dataclass(frozen=True, eq=False)
-class NormTerm:
+class NormTerm(NamedTuple):
     """``weight * |W - P W|^2``, or ``weight * |P W|^2`` if ``projected``.
 
     Attributes:
@@ -38,16 +37,6 @@ class NormTerm:
     def linear_map(self) -> Map:
         """``W -> W - P W`` or ``W -> P W``, without autograd; raises if W does not fit."""
         return self.projector.checked_map(self.tensor, projected=self.projected)
-
-    def joins(self, other: "NormTerm") -> bool:
-        """Whether both can be computed together: the measure is Frobenius's own, device and dtype are the same."""
-        W, V = self.tensor, other.tensor
-        # Subclasses measure in norms of their own.
-        return (
-            type(self.projector) is Projector
-            and W.device == V.device
-            and W.dtype == V.dtype == accumulation_dtype(W.dtype)
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +66,18 @@ def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = N
         terms: at least one.
         maps: where joint maps of small weights are kept from one call to the next; None for none of them.
     """
-    first = terms[0]
+    device = terms[0].tensor.device
     together: list[NormTerm] = []
-    if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
-        together = [term for term in terms if term.joins(first)]
-    if len(together) < 2 and maps is None:
-        together = []
-    values = [term.value for term in terms if term not in together]
+    apart: list[NormTerm] = []
+    one_by_one = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    # Those of one full precision; half precision accumulates in another dtype.
+    dtype = next((t.tensor.dtype for t in terms if t.tensor.dtype == accumulation_dtype(t.tensor.dtype)), None)
+    for term in terms:
+        W = term.tensor
+        # Subclasses measure in norms of their own.
+        alike = not one_by_one and type(term.projector) is Projector and W.dtype == dtype and W.device == device
+        (together if alike else apart).append(term)
+    values = [term.value for term in apart]
     if together:
         images = _images(together, maps)
         tensors = [term.tensor for term in together]
@@ -91,7 +85,7 @@ def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = N
     result = values[0]
     for value in values[1:]:
         result = result + value.to(result.device)
-    return result.to(first.tensor.device)
+    return result.to(device)
 
 
 def _images(terms: Sequence[NormTerm], maps: JointMaps | None) -> tuple[_Image, ...]:
@@ -138,16 +132,17 @@ class WeightedSquaredNorms(torch.autograd.Function):
         count = len(ctx.terms)
         tensors, computed = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         out: list[torch.Tensor | None] = [None] * count
+        needed = ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():
             # With a graph of the backward pass what was computed must be a descendant of W.
             for i, (term, W) in enumerate(zip(ctx.terms, tensors, strict=True)):
-                if ctx.needs_input_grad[2 + i]:
+                if needed[i]:
                     out[i] = SelfAdjoint.apply(W, term.linear_map) * (2 * term.weight * gradient)
             return (None, None, *out)
         # On the CPU reading a number is free, and spares a tensor for each parameter; elsewhere it would be waited for.
         scale = gradient if gradient.device.type != "cpu" else gradient.item()
         for image, value in zip(ctx.images, computed, strict=True):
-            if any(ctx.needs_input_grad[2 + i] for i in image.terms):
+            if any(needed[i] for i in image.terms):
                 for i, part in zip(image.terms, image.split(value * (2 * image.weight * scale)), strict=True):
-                    out[i] = part if ctx.needs_input_grad[2 + i] else None
+                    out[i] = part if needed[i] else None
         return (None, None, *out)
