@@ -52,7 +52,8 @@ class JointMap:
                 if components.is_identity:
                     same.append(where.reshape(-1))
                     continue
-                key = components.basis.shape, np.round(components.basis, DECIMALS).tobytes()
+                # Zero is added so that minus zero is zero.
+                key = components.basis.shape, (np.round(components.basis, DECIMALS) + 0.0).tobytes()
                 kinds.setdefault(key, (components.basis, []))[1].append(where)
             zero.append(np.flatnonzero(~mixed) + start)
             start += len(mixed)
