@@ -29,7 +29,7 @@ class OrbitProjector(TupleProjector):
         row: position of the transitive field.
     """
 
-    joint_entries = 2**18
+    joint_entries = 2**15
 
     def __init__(self, fields: tuple[Field, ...], row: int) -> None:
         self.row, self.dims = row, tuple(field.dim for field in fields)
