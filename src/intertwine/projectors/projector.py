@@ -21,6 +21,8 @@ from intertwine.representations import Group, Representation
 BASIS_LIMIT = 2**26
 # Two indices an entry of a larger weight would be memory to speak of.
 JOINT_LIMIT = 2**18
+# A smaller one is computed with others whatever its parts.
+JOINT_LEAST = 2**13
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Projector:
     @cached_property
     def joint_entries(self) -> int:
         """Up to so many entries a weight is best computed together with others; 0 without ``components``."""
-        found = max(TupleProjector.joint_entries, sum(part.projector.joint_entries for part in self._parts))
+        found = max(JOINT_LEAST, sum(part.projector.joint_entries for part in self._parts))
         return 0 if self.numel > JOINT_LIMIT or self.components is None else min(JOINT_LIMIT, found)
 
     def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:

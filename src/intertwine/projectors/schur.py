@@ -20,7 +20,7 @@ class SchurProjector(TupleProjector):
     """
 
     # Little but the diagonals is touched where it lies.
-    joint_entries = 2**13
+    joint_entries = 2**11
 
     def __init__(self, field: Field, axes: int) -> None:
         self.dim, self.axes = field.dim, axes
