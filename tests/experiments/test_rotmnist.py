@@ -411,7 +411,8 @@ def test_the_smoke_size_writes_everything(tmp_path):
     assert list(LABELS)[list(LABELS).index("exact") + 1] == "e2cnn"
     assert "nan" not in (tmp_path / "README.md").read_text()
     text = " ".join(record["conclusions"])
-    assert "against plain: one seed at C4, 10 % (+0.100)" in text
+    assert "against plain: one seed at" in text
+    assert "C4, 10 % (+0.100)" in text
     assert "Measured on the 3000 digits" in text
 
 
