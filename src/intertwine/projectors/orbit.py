@@ -94,7 +94,7 @@ class OrbitProjector(TupleProjector):
 
     def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
         rows = self._rows(block)
-        if self._whole or self._signed or rows.untyped_storage().data_ptr() != block.untyped_storage().data_ptr():
+        if self._whole or self._signed or rows.untyped_storage()._cdata != block.untyped_storage()._cdata:
             super().shrink_(block, factor)
             return
         entries = self._lined_up(rows)
