@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 from typer.testing import CliRunner
@@ -8,6 +9,7 @@ from intertwine.cli import application
 from intertwine.experiments import experiment as experiments
 from intertwine.experiments import reproduce
 from intertwine.experiments.experiment import NAMES, SIZES, experiment, experiment_version, missing_packages
+from intertwine.experiments.lone_seeds import lone_seed, lone_seed_note
 from intertwine.experiments.strength_edges import edge_note
 from tests.experiments.toy_task import TASK
 
@@ -52,6 +54,20 @@ def test_ends_of_ranges_are_named():
     found = TASK.outcome(weaker, {})
     assert "the strongest for penalty (0), penalty (case)." in edge_note(found.rows, found.curves, TASK.labels)
     assert "the strongest for penalty (0), penalty (case)." in found.all_notes[-1]
+
+
+def test_lone_seeds_are_named():
+    runs = [(settings, TASK.run(settings)) for settings in TASK.grid("cpu", seeds=5)]
+    assert "One seed" not in " ".join(TASK.outcome(runs, {}).all_notes)
+    for settings, run in runs:
+        if settings["method"] == "penalty" and settings["condition"] == "case" and settings["seed"] == 3:
+            run["score"] -= 0.5
+    found = TASK.outcome(runs, {})
+    note = lone_seed_note(found.rows, TASK.labels, TASK.metrics[0])
+    assert note.endswith("without it: penalty (case): seed 3 0.330, others 0.800 to 0.840.")
+    assert found.all_notes[-1] == note
+    for values in ([0.3, math.nan, 0.3, 0.3, 0.3], [0.3, math.inf, 0.3, 0.3, 0.3], [0.3] * 5, [0.3, 0.3, 0.3, 9.0]):
+        assert lone_seed(values) is None
 
 
 def test_writes_everything_and_resumes(toy, capsys):

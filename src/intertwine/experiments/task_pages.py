@@ -8,6 +8,7 @@ from typing import Any
 from intertwine.diagnostics import PictureSection, TextSection, render_html
 from intertwine.diagnostics.html import Section
 from intertwine.experiments.figures import Axis, plot_panels
+from intertwine.experiments.lone_seeds import lone_seed_note
 from intertwine.experiments.metric import Metric
 from intertwine.experiments.own_rates import NOTE as OWN_RATE_NOTE
 from intertwine.experiments.own_rates import OwnRate, own_rate_table
@@ -68,11 +69,12 @@ class TaskOutcome:
 
     @property
     def all_notes(self) -> list[str]:
-        """The task's notes, then what holds for all tasks, then the rows whose range of strengths was too narrow."""
-        edges = edge_note(self.rows, self.curves, self.labels)
+        """The task's notes, what holds for all tasks, and rows with too narrow a range of strengths or a lone seed."""
         more = [OWN_RATE_NOTE] if self.own_rates else []
-        notes = (*self.notes, SELECTION_NOTE, COLUMN_NOTE, *more, *([edges] if edges else []))
-        return [" ".join(note.split()) for note in notes]
+        edges = edge_note(self.rows, self.curves, self.labels)
+        lone = lone_seed_note(self.rows, self.labels, self.metrics[0])
+        notes = (*self.notes, SELECTION_NOTE, COLUMN_NOTE, *more, edges, lone)
+        return [" ".join(note.split()) for note in notes if note]
 
     def tables(self) -> list[Table]:
         """The main metric by condition, every column, and methods with learning rates of their own if there are any."""
