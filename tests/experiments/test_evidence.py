@@ -39,6 +39,17 @@ def test_page_holds_what_the_records_hold(checkout):
     assert "6 rows." in text
 
 
+def test_records_of_size_full_stand_apart(checkout):
+    assert "size full" not in evidence.write_page(checkout).read_text()
+    assert reproduce.main("ct", size="full", workers=1) == 0
+    text = evidence.write_page(checkout).read_text()
+    findings = text.split("## Findings at size full")[1].split("##")[0]
+    assert "(../../results/ct-full/README.md)** (`intertwine reproduce ct --size full --workers 1`)" in findings
+    assert "6 rows." in findings
+    assert "results/rings-full" not in text
+    assert text.count("| ct: case | score ↑ |") == text.count("| rings: case | score ↑ |")
+
+
 def test_failures_are_found(checkout):
     path = checkout / "results" / "rings" / "record.json"
     record = json.loads(path.read_text())

@@ -43,7 +43,10 @@ def with_table(text: str, results: Path) -> str:
 def page(results: Path) -> str:
     """The page, as Markdown."""
     tasks = read_tasks(results, NAMES)
-    parts = ["# Evidence", " ".join(INTRODUCTION.split()), *_findings(tasks)]
+    full = read_tasks(results, tuple(f"{name}-full" for name in NAMES))
+    parts = ["# Evidence", " ".join(INTRODUCTION.split()), "## Findings", *_findings(tasks)]
+    if full:
+        parts += ["## Findings at size full", "The papers' widths and epochs, and more strengths.", *_findings(full)]
     parts += _section(
         "Plain and exactly equivariant nets beside all others",
         "The best of each line is set in bold where it is shown; ↑: higher is better, ↓: lower is better. "
@@ -101,7 +104,7 @@ def page(results: Path) -> str:
 
 def _findings(tasks: Sequence[TaskRecord]) -> list[str]:
     """What each task concluded, in its own words."""
-    parts = ["## Findings"]
+    parts = []
     for task in tasks:
         parts.append(f"**[{task.data['title']}](../../results/{task.name}/README.md)** (`{task.data['command']}`)")
         parts.append("\n".join(f"* {sentence}" for sentence in task.data["conclusions"]))
