@@ -39,8 +39,10 @@ def test_page_holds_what_the_records_hold(checkout):
     assert "6 rows." in text
 
 
-def test_records_of_size_full_stand_apart(checkout):
+def test_records_of_size_full_stand_apart(checkout, monkeypatch):
     assert "size full" not in evidence.write_page(checkout).read_text()
+    toy = dataclasses.replace(TASK, name="ct", plans={**TASK.plans, "full": TASK.plans["cpu"]})
+    monkeypatch.setattr(reproduce, "experiment", lambda _: toy)
     assert reproduce.main("ct", size="full", workers=1) == 0
     text = evidence.write_page(checkout).read_text()
     findings = text.split("## Findings at size full")[1].split("##")[0]

@@ -40,7 +40,7 @@ TASK = Task(
     title="A toy",
     summary="nothing much",
     run=run_toy,
-    plans={"smoke": PLAN, "cpu": PLAN, "full": PLAN},
+    plans={"smoke": PLAN, "cpu": PLAN},
     labels={"plain": "plain", "train_then_project": "train, then project", "penalty": "penalty"},
     metrics=(Metric("score", "score", higher_is_better=True),),
     condition_label="dial",
