@@ -45,10 +45,15 @@ def module_slots(module: nn.Module, name: str, typing: Typing) -> tuple[Slot, ..
                 advice="Leave it out.",
             )
         return slots
-    for kind in type(module).__mro__:
-        if kind in MODULE_TYPINGS:
-            return MODULE_TYPINGS[kind](module, typing)
-    raise unknown_module(module, name, typing.argument)
+    found = _typing_of(module)
+    if found is None:
+        raise unknown_module(module, name, typing.argument)
+    return found(module, typing)
+
+
+def _typing_of(module: nn.Module) -> ModuleTyping | None:
+    """The function of the nearest type in the module's ancestry."""
+    return next((MODULE_TYPINGS[kind] for kind in type(module).__mro__ if kind in MODULE_TYPINGS), None)
 
 
 def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError:
@@ -57,7 +62,7 @@ def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError
     inside = [
         prefix + key
         for key, child in module.named_modules()
-        if key and (type(child) in MODULE_TYPINGS or is_norm(child))
+        if key and (is_norm(child) or _typing_of(child) is not None)
     ]
     own = [prefix + key for key, _ in module.named_parameters(recurse=False)]
     advice = (

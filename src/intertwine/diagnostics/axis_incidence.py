@@ -56,7 +56,22 @@ class Window:
 
     def remainder(self, inputs: int) -> int:
         """``(n + 2p - d(k-1) - 1) % s``, the pixels at the end that no window reaches."""
-        return (inputs + self.before + self.after - self.dilation * (self.kernel - 1) - 1) % self.stride
+        return self._last(inputs) % self.stride
+
+    def outputs(self, inputs: int, *, ceil: bool = False) -> int:
+        """Number of windows; ``ceil`` counts one more where it begins on the image or on what is padded before."""
+        last = self._last(inputs)
+        count = last // self.stride + 1
+        more = ceil and last % self.stride and count * self.stride < inputs + self.before
+        return count + 1 if more else count
+
+    def spread(self, inputs: int) -> int:
+        """Number of outputs of a transposed convolution without ``output_padding``."""
+        return (inputs - 1) * self.stride - self.before - self.after + self.dilation * (self.kernel - 1) + 1
+
+    def _last(self, inputs: int) -> int:
+        """Where the last possible window begins, counted from the first."""
+        return inputs + self.before + self.after - self.dilation * (self.kernel - 1) - 1
 
 
 def convolution(window: Window, inputs: int, outputs: int, padding_mode: str = "zeros") -> Incidence:

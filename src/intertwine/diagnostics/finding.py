@@ -43,3 +43,12 @@ def unequal_output(sides: Sides, moves: Sequence[AxisMove]) -> Finding | None:
         f"its output is {by(sides)}, of unequal sides along axes that the group exchanges",
         "Use one output size for these axes.",
     )
+
+
+def other_output(sides: Sides, stated: Sides) -> Finding:
+    """The finding on a layer whose output has other sides than its settings make: it does more than they say."""
+    return Finding(
+        "unknown",
+        f"its output is {by(sides)} where its settings make {by(stated)}, so that it does more than they say",
+        "Measure it with iw.first_breaker.",
+    )

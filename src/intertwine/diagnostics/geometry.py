@@ -10,7 +10,8 @@ from torch import nn
 from intertwine.diagnostics.axis_moves import AxisMove, axis_moves, grid_space
 from intertwine.diagnostics.evaluating import evaluating
 from intertwine.diagnostics.finding import Sides, Verdict, by
-from intertwine.diagnostics.layer_geometry import layer_finding
+from intertwine.diagnostics.layer_geometry import is_judged, layer_finding
+from intertwine.diagnostics.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.representations import Group
 
@@ -124,8 +125,8 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
     handles = [
         module.register_forward_hook(_watch(name, dim, moves, found), with_kwargs=True)
-        for name, module in model.named_modules()
-        if next(module.children(), None) is None and not isinstance(module, nn.Linear)
+        for name, module, leaf in model_layers(model)
+        if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
     ]
     try:
         with evaluating(model):
@@ -149,7 +150,7 @@ def _watch(
         sides_out = tuple(result.shape[2:]) if result.ndim == dim + 2 else ()
         finding = layer_finding(module, sides_in, sides_out, moves)
         if finding is not None:
-            kind = type(module).__name__
+            kind = kind_name(module)
             layer = LayerGeometry(
                 name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice
             )

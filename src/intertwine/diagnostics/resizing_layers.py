@@ -7,11 +7,15 @@ import torch
 from torch import nn
 
 from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by, unequal_output
+from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by, other_output, unequal_output
 
 
 def adaptive_pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """Window j is [floor(j n / m), ceil((j + 1) n / m)): symmetric for every n and m."""
+    size = module.output_size if isinstance(module.output_size, tuple | list) else (module.output_size,) * len(sides_in)
+    stated = tuple(n if m is None else int(m) for m, n in zip(size, sides_in, strict=True))
+    if sides_out != stated:
+        return other_output(sides_out, stated)
     return unequal_output(sides_out, moves) or KEEPS
 
 
@@ -50,6 +54,9 @@ def padding(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
     """Padding layers, whatever they pad with."""
     pads = module.padding  # the last axis first
     ends = [(pads[2 * i], pads[2 * i + 1]) for i in reversed(range(len(sides_in)))]
+    stated = tuple(n + before + after for n, (before, after) in zip(sides_in, ends, strict=True))
+    if sides_out != stated:
+        return other_output(sides_out, stated)
     for move in moves:
         source, target = ends[move.source], ends[move.target]
         if (source if move.sign > 0 else source[::-1]) != target:

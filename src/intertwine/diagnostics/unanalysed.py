@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from intertwine.diagnostics.model_layers import kind_name, model_layers
+
 # They do nothing in eval mode.
 TRANSPARENT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
@@ -31,10 +33,11 @@ class Unanalysed:
 
 
 def unanalysed_modules(model: nn.Module, typed: Collection[str]) -> tuple[Unanalysed, ...]:
-    """The modules of ``model`` without children whose action on features nobody has stated.
+    """The modules of ``model`` whose action on features nobody has stated.
 
-    Left out are modules with a typed parameter, the layers of ``intertwine.nn`` (equivariant by construction) and
-    those that do nothing in eval mode. Functions called inside ``forward`` cannot be seen here.
+    A module counts by its type, or if it has no children of its own. Left out are modules with a typed parameter, the
+    layers of ``intertwine.nn`` (equivariant by construction) and those that do nothing in eval mode. Functions called
+    inside ``forward`` cannot be seen here.
 
     Args:
         model: any module.
@@ -47,20 +50,28 @@ def unanalysed_modules(model: nn.Module, typed: Collection[str]) -> tuple[Unanal
         ['ReLU']
     """
     found = []
-    ours: set[str] = set()
-    for name, module in model.named_modules():
+    whole: set[str] = set()  # of which no part is listed
+    for name, module, leaf in model_layers(model):
         if type(module).__module__.startswith("intertwine.nn"):
-            ours.add(name)
-        inside = any(name == owner or name.startswith(f"{owner}." if owner else "") for owner in ours)
-        if inside or name in typed or isinstance(module, TRANSPARENT) or next(module.children(), None) is not None:
+            whole.add(name)
+        inside = any(name == owner or name.startswith(f"{owner}." if owner else "") for owner in whole)
+        if inside or name in typed or isinstance(module, TRANSPARENT) or not (leaf or _known(module)):
             continue
-        found.append(Unanalysed(name or "(the model)", type(module).__name__, _note(module)))
+        if isinstance(module, nn.MultiheadAttention):
+            whole.add(name)
+        found.append(Unanalysed(name or "(the model)", kind_name(module), _note(module)))
     return tuple(found)
 
 
+def _known(module: nn.Module) -> str:
+    """The note on the nearest known type in the module's ancestry, or ""."""
+    notes = {name: note for names, note in _NOTES.items() for name in names.split()}
+    kinds = (kind.__name__ for kind in type(module).__mro__ if kind.__module__.startswith("torch.nn"))
+    return next((notes[kind] for kind in kinds if kind in notes), "")
+
+
 def _note(module: nn.Module) -> str:
-    kind = type(module).__name__
-    note = next((text for kinds, text in _NOTES.items() if kind in kinds.split()), "")
+    note = _known(module)
     if note:
         return note
     return "has parameters without representation" if next(module.parameters(), None) is not None else "unknown"

@@ -8,12 +8,15 @@ from torch.nn.modules.pooling import _MaxPoolNd
 from intertwine.diagnostics import axis_incidence
 from intertwine.diagnostics.axis_incidence import Incidence, Window
 from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides
+from intertwine.diagnostics.finding import KEEPS, Finding, Sides, other_output
 
 
 def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """A plain convolution, of any stride, dilation and padding."""
     windows = _convolution_windows(module, len(sides_in))
+    stated = tuple(window.outputs(n) for window, n in zip(windows, sides_in, strict=True))
+    if sides_out != stated:  # it pads or crops inside forward
+        return other_output(sides_out, stated)
     incidences = [
         axis_incidence.convolution(window, n, m, module.padding_mode)
         for window, n, m in zip(windows, sides_in, sides_out, strict=True)
@@ -24,6 +27,12 @@ def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[
 def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """A transposed convolution."""
     windows = _convolution_windows(module, len(sides_in))
+    full = tuple(window.spread(n) for window, n in zip(windows, sides_in, strict=True))
+    extra = tuple(m - n for m, n in zip(sides_out, full, strict=False))
+    if len(extra) != len(full) or any(
+        not 0 <= more < max(window.stride, window.dilation) for more, window in zip(extra, windows, strict=True)
+    ):
+        return other_output(sides_out, full)
     incidences = [
         axis_incidence.transposed_convolution(*axis) for axis in zip(windows, sides_in, sides_out, strict=True)
     ]
@@ -32,12 +41,10 @@ def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves
         return KEEPS
     if asymmetric.source != asymmetric.target and windows[asymmetric.source] != windows[asymmetric.target]:
         return _differ(asymmetric, windows)
-    axis, window = asymmetric.target, windows[asymmetric.target]
-    full = (sides_in[axis] - 1) * window.stride - 2 * window.before + window.dilation * (window.kernel - 1) + 1
+    axis = asymmetric.target
     return Finding(
         "breaks",
-        f"axis {axis}: output_padding {sides_out[axis] - full} makes pixels at the end that have no counterpart at the "
-        "beginning",
+        f"axis {axis}: output_padding {extra[axis]} makes pixels at the end that have no counterpart at the beginning",
         "Use output_padding=0 (and no output_size), with a kernel side that gives the size you need: an even kernel "
         "doubles the sides.",
     )
@@ -50,6 +57,10 @@ def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
     stride = kernel if module.stride is None else _per_axis(module.stride, dim)
     dilation, padding = _per_axis(getattr(module, "dilation", 1), dim), _per_axis(getattr(module, "padding", 0), dim)
     windows = [Window(k, s, d, p, p) for k, s, d, p in zip(kernel, stride, dilation, padding, strict=True)]
+    ceil = bool(getattr(module, "ceil_mode", False))
+    stated = tuple(window.outputs(n, ceil=ceil) for window, n in zip(windows, sides_in, strict=True))
+    if sides_out != stated:
+        return other_output(sides_out, stated)
     divisor = "none"
     if not isinstance(module, _MaxPoolNd) and getattr(module, "divisor_override", None) is None:
         divisor = "padded" if getattr(module, "count_include_pad", True) else "inside"
