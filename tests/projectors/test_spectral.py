@@ -94,8 +94,6 @@ def test_p_is_the_mean_over_the_group_of_the_operator(name: str) -> None:
     group, n = rep_in.group, 7
     P = spectral_projector(rep_in, rep_out, modes)
     W = randn(*P.shape, dtype=C128)
-    if modes[0] % 2 == 0:
-        W[:, :, 0, 0] = 0  # a lone wave counts half in the operator; it has its own test
     A, pixels, mean = operator(W, n), group.grid(n, n), 0
     for g in group.elements():
         first = torch.kron(rep_in.matrix(g), pixels.matrix(g))
@@ -111,7 +109,8 @@ def test_laws(name: str, norm: str) -> None:
     P = spectral_projector(rep_in, rep_out, modes, norm=norm)
     counts = torch.ones(modes, dtype=torch.float64)
     if norm == "operator":
-        counts[modes[0] % 2 == 0 :, 0] = 0.5  # stored twice; the first row of an even number has no partner
+        counts[:, 0] = 0.5  # stored twice
+        counts[: modes[0] % 2 == 0, 0] = 0.25  # the first row of an even number has no partner and is read by half
     assert_laws(P, C128, lambda W: W * counts, real_linear=True)
     if name in ("C4-irreps", "D1"):
         assert_chance(P, C128, lambda W: W * counts)
@@ -155,6 +154,7 @@ def test_waves_whose_orbit_is_not_stored_go_to_zero() -> None:
     expected = torch.zeros(6, 5, dtype=torch.float64)
     expected[1:, :3] = 1  # -2 .. 2 of -3 .. 2, and 0 .. 2 of 0 .. 4
     expected[0, 1:3] = expected[4:, 3] = 1  # (-3, 1) turns to (1, 3), and the other two are their conjugates
+    expected[0, 0], expected[3, 3] = 1.5, 0.75  # of (-3, 0) half is read, so that the mean with (0, 3) is 3/4
     torch.testing.assert_close(kept, expected)
 
 

@@ -22,6 +22,8 @@ class ModeOrbits:
         images: where each generator sends them, shape (m, n); for real fields the last one is ``k -> -k``.
         labels: the orbit of each, shape (n,).
         reads: how many wave vectors read each stored entry, whether they live or not, shape (stored,).
+        share: the part of each stored entry that its wave vectors read, shape (stored,): one half where a real
+            transform takes the mean of k and -k and only one of them is stored, else 1.
     """
 
     source: Array
@@ -29,6 +31,7 @@ class ModeOrbits:
     images: Array
     labels: Array
     reads: Array
+    share: Array
 
 
 def stored_waves(sides: Sequence[int], order: str, *, half: bool) -> Array:
@@ -68,8 +71,8 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
     source, conjugate = list(range(len(waves))), [False] * len(waves)
     rows = list(map(tuple, reduced.tolist()))
     # A real inverse transform reads the line 0 (and the Nyquist line) of the last axis as half the sum of k and the
-    # conjugate of -k; an entry whose partner is not stored counts half there and cannot mix with whole ones.
-    lone = np.zeros(len(waves), dtype=bool)
+    # conjugate of -k: where both are stored, P makes them one number; where one is, half of it is read at k and at -k.
+    share = np.ones(len(waves))
     if half:
         negative = _reduced(-reduced, grid)
         line = negative[:, -1] == reduced[:, -1]
@@ -79,7 +82,7 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
                 rows.append(wave)
                 source.append(i)
                 conjugate.append(True)
-                lone[i] = line[i]
+                share[i] = 0.5 if line[i] else 1.0
     full = np.array(rows).reshape(-1, waves.shape[1])
     moved = [full @ matrix.T for matrix in space] + ([-full] if half else [])
     images = np.array([[known.get(wave, -1) for wave in map(tuple, _reduced(m, grid).tolist())] for m in moved])
@@ -89,10 +92,6 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
     count, labels = connected(len(full), here[inside], images.reshape(-1)[inside])
     dead = np.zeros(count, dtype=bool)
     dead[labels[here[~inside]]] = True
-    is_lone = lone[np.array(source, dtype=np.int64)]
-    mixed = np.zeros((2, count), dtype=bool)
-    mixed[is_lone.astype(np.int64), labels] = True
-    dead |= mixed.all(0)
     alive = ~dead[labels]
     renumbered = np.cumsum(alive) - 1
     return ModeOrbits(
@@ -101,6 +100,7 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
         renumbered[images[:, alive]],
         np.unique(labels[alive], return_inverse=True)[1].reshape(-1),
         np.bincount(source, minlength=len(waves)),
+        share,
     )
 
 

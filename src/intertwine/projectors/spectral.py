@@ -29,8 +29,11 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
     vectors as it turns pixels: ``(g.R)(k) = rho_out(g) R(g^-1 k) rho_in(g)^-1`` (as maps from in to out). Of a real
     field's spectrum half is stored, the other half reads ``R(-k) = conj R(k)``; hence P acts on (Re, Im) with signs
     and is linear over the real numbers only (``P(iW)`` is not ``i P W``), and ``rank`` is a real dimension, of
-    ``2 numel``. Where the last component of k is 0 both k and -k are stored, a real inverse transform reads half the
-    sum of ``R(k)`` and ``conj R(-k)``, and so does P. Wave vectors whose orbit leaves what is stored project to 0.
+    ``2 numel``. Where the last component of k is 0 a real inverse transform reads half the sum of ``R(k)`` and
+    ``conj R(-k)``, and so does P. Of a wave there whose partner is not stored (the first row, if their number is even)
+    half is read, and that half, ``conj`` at -k, closes its orbit: under C4 ``R(-m/2, 0) = 2 R(0, m/2)`` commutes.
+    Wave vectors whose orbit leaves what is read project to 0. So the image of P is the null space of the layer's own
+    commutator, without the weights that the layer does not see (the imaginary part of ``R(0)``).
 
     P is exact: with ``W = P W`` the layer commutes with the group on every periodic grid fine enough for the modes,
     about pixels and about centres between pixels alike, as these turns differ by a shift and the layer commutes with
@@ -50,8 +53,9 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
         grid: sides of the grid, needed only where modes reach its Nyquist waves, where k and k - n are one.
         fields: ``"complex"``: all modes are stored, no conjugation, and P is linear over the complex numbers.
         norm: P is orthogonal in the norm of the ``"operator"``, the mean over the group: every pair of conjugate
-            waves counts once, which halves the entries on the line that is stored twice; or in the plain norm of the
-            ``"stored"`` tensor, as weight decay has it. They differ for groups that turn that line into others (C4).
+            waves counts once, as it is read, which counts entries on the line that is stored twice by 1/2, and those
+            of its waves without a partner by 1/4; or in the plain norm of the ``"stored"`` tensor, as weight decay
+            has it. The equivariant weights are the same; P differs for groups that turn that line into others (C4).
         pairs: the weights are real with (Re, Im) as a last axis, as some checkpoints hold them; shape (..., 2).
         space: how the group turns the wave vectors; its standard representation if None.
 

@@ -47,21 +47,25 @@ class SpectralProjector(ClosedFormProjector):
         method = "orbit" if self._inner is None else self._inner.method
         super().__init__(group, axes, (first.dim, second.dim, *sides), method, pairs=pairs, real_linear=half)
         self._entries = first.dim * second.dim * self._stored
-        size = np.bincount(orbits.labels)
-        own = np.bincount(orbits.labels[~orbits.conjugate], minlength=len(size))
-        counts = orbits.reads[orbits.source]
+        own = ~orbits.conjugate
+        entries = orbits.source[own]
+        # A wave is `share` of its entry, so that on an orbit entries are `1 / share` of one and the same number.
+        share, counts = orbits.share[orbits.source], orbits.reads[orbits.source]
+        self._metric = metric = np.ones(self._stored)
         if norm == "operator":
-            before, after = counts**-0.5, counts[~orbits.conjugate] ** 0.5
+            if half:
+                self._metric = metric = orbits.reads / 2 * orbits.share**2
+            before, after = counts**-0.5, orbits.reads[entries] ** 0.5
         else:
-            before, after = (size / np.maximum(own, 1))[orbits.labels] / counts, np.ones(int((~orbits.conjugate).sum()))
-        self._metric = metric = orbits.reads / 2 if half and norm == "operator" else np.ones(self._stored)
+            size, squares = np.bincount(orbits.labels), np.bincount(orbits.labels[own], weights=share[own] ** -2)
+            before, after = (size / squares)[orbits.labels] / (share * counts), 1 / orbits.share[entries]
         self._is_weighted = bool((metric != 1).any())
         signs = np.where(orbits.conjugate, -1.0, 1.0)
         self._constants = Constants(
             source=orbits.source,
             before=np.stack([before, before * signs], -1) if half else before,
-            own=np.flatnonzero(~orbits.conjugate),
-            entries=orbits.source[~orbits.conjugate],
+            own=np.flatnonzero(own),
+            entries=entries,
             after=after,
             root=np.sqrt(metric).reshape((*sides, 1) if pairs else sides),
         )
@@ -80,11 +84,9 @@ class SpectralProjector(ClosedFormProjector):
             return float(np.sqrt(max(0.0, 1 - self.rank / self._entries)))
         kept, total = float(self.rank), 2.0 * self._metric.sum() * self._entries / self._stored
         if self._is_weighted and self._inner is not None:
-            # Equivariant weights have one norm at all waves of an orbit, so each entry's share is known.
-            own = ~self._orbits.conjugate
-            metric = self._metric[self._orbits.source[own]]
-            squares = np.bincount(self._orbits.labels[own], weights=2 * metric**2)
-            kept = float(self._orbit_ranks() @ (squares / np.bincount(self._orbits.labels)))
+            # Equivariant weights have one norm at all waves of an orbit, so that entries weigh as their waves count.
+            sums = np.bincount(self._orbits.labels, weights=self._metric[self._orbits.source])
+            kept = float(self._orbit_ranks() @ (sums / np.bincount(self._orbits.labels)))
         return float(np.sqrt(max(0.0, 1 - kept / total)))
 
     @property
