@@ -37,7 +37,9 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
               * ``nn.MultiheadAttention``: also its ``out_proj``. ``hidden=`` says how the group acts on the projected
                 queries, keys and values; each head holds whole fields of it;
             * name of a norm layer (Batch, Instance, Group, Layer, RMS) -> one representation. Weight and running
-              variance are diagonal maps, bias and running mean fixed vectors;
+              variance are diagonal maps, bias and running mean fixed vectors. What the layer takes off and divides by
+              must keep the symmetry too: whole fields in each group of channels, a mean whose all-ones vector is fixed
+              up to sign, deviations of channels that the group permutes;
             * name of a parameter or buffer -> a representation for a vector, or a tuple with a representation (or
               None: no action) per axis, in the tensor's own order. ``(rep_in, rep_out)`` of a linear weight is
               ``(rep_out, rep_in.dual())`` here. A representation may span several axes: a positional table (1, T, D)
@@ -53,7 +55,8 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
     Raises:
         UnknownNameError: a name that the model does not have; the message lists those that it has.
         ArgumentError: a tensor typed twice, a pair for a module of unknown type, a lazy parameter without a shape yet,
-            a weight computed by hooks, groups of a convolution or heads of an attention that cut fields.
+            a weight computed by hooks, groups of a convolution, of a norm or heads of an attention that cut fields, a
+            norm layer whose statistics break the symmetry.
         ShapeError: representations that do not fit the widths.
         DtypeError: integers, or real parameters under a complex representation.
         GroupMismatchError: representations of different groups; bind once for each group.

@@ -1,11 +1,15 @@
-"""Norm layers: diagonal weights, fixed biases, running statistics."""
+"""Norm layers: diagonal weights, fixed biases, running statistics, and whether their own statistics keep a symmetry."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from intertwine.binding.channel_rules import check_groups, check_mean_of_all, check_norm_of_all
 from intertwine.binding.slot import Slot, Typing
-from intertwine.errors import ShapeError
+from intertwine.errors import ArgumentError, ShapeError
+from intertwine.representations import Representation
 
 # One representation types them: what comes in goes out. (_NormBase: batch and instance norms of every dimension.)
 NORM_TYPES: tuple[type[nn.Module], ...] = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
@@ -17,8 +21,9 @@ FIXED = ("bias", "running_mean")
 def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
     """``y = w (x - mean) / sqrt(var + eps) + b``: w and var are diagonal maps, b and mean fixed vectors.
 
-    What the layer does with the batch, or within a group of channels, is not in its weights: GroupNorm and InstanceNorm
-    keep the symmetry where their statistics do.
+    Raises:
+        ShapeError: the representation has another width.
+        ArgumentError: the layer's own statistics break the symmetry, whatever its weights are.
     """
     typing.check_options((), module)
     rep = typing.rep_out
@@ -39,4 +44,65 @@ def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
         else:
             P = typing.projectors.tensor(typing.argument, (rep,), shape)
         slots.append(Slot(name, P, "buffer" if name.startswith("running") else "bias" if name == "bias" else "weight"))
+    found = statistics(module, rep)
+    if slots and not found.keeps:
+        raise ArgumentError(
+            typing.argument,
+            expected=f"a representation that the statistics of {type(module).__name__} keep",
+            got=f"{rep}: {found.reason}",
+            advice=f"{found.advice} Its weights alone are typed by name, with iw.diagonal_projector(rep).",
+        )
     return tuple(slots)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a norm layer's own statistics do to a representation.
+
+    Attributes:
+        keeps: whether they commute with it in eval mode, weights and running statistics being equivariant.
+        reason: why not; or, where they commute in eval mode alone, why not in training.
+        advice: what to use instead, "" where nothing is to be done.
+    """
+
+    keeps: bool
+    reason: str = ""
+    advice: str = ""
+
+
+def statistics(module: nn.Module, rep: Representation) -> Statistics:
+    """What the statistics of a norm layer (one of ``NORM_TYPES``) do to features of type ``rep``.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> rep = iw.SO(3).irreps("2x1")
+        >>> statistics(nn.RMSNorm(6), rep).keeps, statistics(nn.LayerNorm(6), rep).keeps
+        (True, False)
+        >>> statistics(nn.BatchNorm1d(6), rep).reason
+        'in training it divides each channel by its own deviation: the group mixes the components of 1'
+    """
+    ours = "Use iw.nn.FieldNorm."
+    if isinstance(module, nn.RMSNorm | nn.LayerNorm):
+        ok, reason = check_norm_of_all(rep)
+        if ok and isinstance(module, nn.LayerNorm):
+            ok, reason = check_mean_of_all(rep)
+            ours = "Use iw.nn.FieldNorm, or nn.RMSNorm, which takes no mean off."
+        return Statistics(ok, reason, "" if ok else ours)
+    if isinstance(module, nn.GroupNorm):
+        ok, reason = check_groups(rep, module.num_groups)
+        ours = "Choose groups that hold whole fields, permuted ones, or use iw.nn.FieldNorm."
+        return Statistics(ok, reason, "" if ok else ours)
+    # Each channel by itself. BatchNorm takes its statistics over a batch that the group moves as a whole, so that a
+    # mean off each channel commutes; a deviation of each channel must be permuted.
+    ok, reason = check_groups(rep, rep.dim, mean=not isinstance(module, _BatchNorm))
+    if ok:
+        return Statistics(True)
+    reason = _mixing(rep) or reason
+    if getattr(module, "track_running_stats", False):
+        return Statistics(True, f"in training it divides each channel by its own deviation: {reason}", ours)
+    return Statistics(False, f"it divides each channel by its own deviation: {reason}", ours)
+
+
+def _mixing(rep: Representation) -> str:
+    bad = [segment.field.name for segment in rep.segments if segment.field.generator_permutations() is None]
+    return f"the group mixes the components of {bad[0]}" if bad else ""
