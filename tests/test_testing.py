@@ -24,6 +24,7 @@ GROUPS = [
     iw.Cyclic(8),
     iw.Dihedral(1),
     iw.Dihedral(6),
+    iw.Mirror("z", dim=3),
     iw.Symmetric(4),
     iw.Tetrahedral(reflections=True),
     iw.Octahedral(),

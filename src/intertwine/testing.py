@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from intertwine._numerics import TOLERANCES, Array, relative_distance
-from intertwine.diagnostics.element_text import element_text
 from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
 from intertwine.errors import ArgumentError
 from intertwine.groups.adapters import as_representation
 from intertwine.groups.base import single
+from intertwine.groups.element_text import element_text
 from intertwine.projectors import Projector
 from intertwine.representations import Group, Representation
 from intertwine.representations.irrep_field import IrrepField

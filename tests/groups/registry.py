@@ -27,6 +27,8 @@ FINITE = {
     "Trivial": (iw.Trivial(), 1),
     **{f"C{n}": (iw.Cyclic(n), n) for n in (1, 2, 3, 4, 5, 8)},
     **{f"D{n}": (iw.Dihedral(n), 2 * n) for n in (1, 2, 3, 4, 5, 6)},
+    "Mirror(x)": (iw.Mirror("x"), 2),
+    "Mirror(z, 3)": (iw.Mirror("z", dim=3), 2),
     "S1": (iw.Symmetric(1), 1),
     "S2": (iw.Symmetric(2), 2),
     "S3": (iw.Symmetric(3), 6),
@@ -46,6 +48,7 @@ FINITE = {
     "D3 * S3": (iw.Dihedral(3) * iw.Symmetric(3), 36),
     "C3 * Q8": (iw.Cyclic(3) * QUATERNION, 24),
     "Q8 * Q8": (QUATERNION * QUATERNION, 64),
+    "Mirror(x) * S3": (iw.Mirror() * iw.Symmetric(3), 12),
     "(C3 * C3) * C3": (iw.Cyclic(3) * iw.Cyclic(3) * iw.Cyclic(3), 27),
 }
 LIE = {

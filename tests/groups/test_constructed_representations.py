@@ -200,3 +200,19 @@ def test_every_family_has_a_representation_of_each_kind():
         assert group.defining().dim == group.matrix_dim
         if order <= 24:
             assert_representation(group.regular() + group.standard() + group.trivial(), n=3)
+
+
+def test_different_permutations_print_differently():
+    """Vectors and pseudovectors under a mirror differ in signs alone."""
+    G, O2 = iw.Mirror(), iw.O(2)
+    signs = ([1, -1, 1], [-1, 1, -1], [1, 1, 1])
+    for group in (G, O2):
+        reps = [group.permutation([[0, 1, 2]], signs=[s]) for s in signs]
+        assert len({str(rep) for rep in reps}) == len(set(reps)) == 3
+    assert str(G.permutation([[1, 0, 2]])) == "permutation[1 0 2]"
+    assert str(2 * G.permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, -1, 1, 1]])) == "2xpermutation[-3 4 5 -0 1 2]"
+    assert str(G.representation([[[0, -1], [-1, 0]]])) == "images[-1 -0]"
+    assert str(iw.Dihedral(3).permutation([[1, 2, 0], [0, 2, 1]])) == "permutation[1 2 0; 0 2 1]"
+    long = [G.permutation([list(range(40))], signs=[[1] * k + [-1] * (40 - k)]) for k in (3, 4)]
+    assert str(long[0]) != str(long[1])
+    assert all(len(str(rep)) < 30 for rep in long)

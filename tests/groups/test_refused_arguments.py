@@ -65,6 +65,48 @@ CASES = [
     (lambda: iw.Cyclic(4).permutation([[1, 1]]), ArgumentError, r"got \[1, 1\]"),
     (lambda: iw.Cyclic(4).permutation([[1, 0]], signs=[[2, 1]]), ArgumentError, r"signs: expected \+1 and -1"),
     (lambda: iw.Cyclic(4).permutation([[1, 0]], signs=[[1]]), ShapeError, r"signs of shape \(1, 2\)"),
+    (
+        lambda: iw.Cyclic(2).permutation([[1, 0]], signs=[[1], [1, 2]]),
+        ShapeError,
+        r"signs: expected signs of shape \(1, 2\)",
+    ),
+    (lambda: iw.Cyclic(2).permutation([[1, 0]], signs="ab"), IntertwineError, r"signs: expected"),
+    (
+        lambda: iw.Cyclic(2).permutation([[-3, 4, 5, -0.0001, 1, 2]]),
+        ArgumentError,
+        r"Give signs apart, as signs=: permutation\(\[\[3, 4, 5, 0, 1, 2\]\], signs=\[\[-1, 1, 1, -1, 1, 1\]\]\)",
+    ),
+    (
+        lambda: iw.Cyclic(2).permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, 1, 1, 1]]),
+        NotARepresentationError,
+        r"signs: .*got signs of 0 and 3 that differ, so that applying permutation 0 twice negates both. Give the two",
+    ),
+    (
+        lambda: iw.Cyclic(2).permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, 1, -1, 1]]),
+        NotARepresentationError,
+        r"signs: .*got signs of 0 and 3, 1 and 4 that differ",
+    ),
+    (
+        lambda: iw.Cyclic(3).permutation([[1, 2, 0, 3]], signs=[[-1, 1, 1, -1]]),
+        NotARepresentationError,
+        r"signs: .*signs of 0 1 2, 3 that multiply to -1, so that applying permutation 0 3 times negates them",
+    ),
+    (lambda: iw.Cyclic(2).permutation([[1, 2, 0, 3]]), NotARepresentationError, r"twice does not bring back 0, 1, 2\."),
+    (
+        lambda: iw.Dihedral(2).permutation([[0, 1], [0, 1]], signs=[[-1, 1], [1, -1]]).tensor(3),
+        ArgumentError,
+        "other",
+    ),
+    (
+        lambda: iw.Dihedral(3).permutation([[1, 2, 0, 3], [1, 0, 2, 3]], signs=[[1, 1, 1, 1], [-1, -1, 1, 1]]),
+        NotARepresentationError,
+        r"signs: .*products with permutation \d that differ from the group's in the signs that they give 0, 1, 2",
+    ),
+    (
+        lambda: iw.Dihedral(3).permutation([[1, 2, 0, 3], [0, 1, 2, 3]]),
+        NotARepresentationError,
+        r"images: .*products with permutation \d that differ from the group's in where they send 0, 1, 2",
+    ),
     (lambda: iw.SO(2).permutation([[1, 0]]), ArgumentError, r"no discrete generators"),
     (lambda: iw.Cyclic(4).representation(), ArgumentError, r"images of the 1 discrete generators of C4; got None"),
     (lambda: iw.SO(2).representation([[[1.0]]]), ArgumentError, r"None, as SO\(2\) has no discrete generators"),

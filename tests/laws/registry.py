@@ -53,6 +53,24 @@ CASES = (
     ),
     Case("C8-irreps", _pair(lambda: iw.Cyclic(8), lambda G: (G.irreps("0 + 2x1 + 3 + 4"), G.irreps("2x1 + 4 + 2")))),
     Case("D1", _pair(lambda: iw.Dihedral(1), lambda G: (G.standard() + G.regular(), 2 * G.regular()))),
+    Case(
+        "mirror",
+        _pair(lambda: iw.Mirror("x"), lambda G: (G.grid(2, 3) + G.standard(), 2 * G.regular() + G.irrep("odd"))),
+    ),
+    Case(
+        "mirror-signed",
+        _pair(
+            lambda: iw.Mirror("y", dim=3),
+            lambda G: (G.permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, -1, 1, 1]]), G.irreps("2xeven + 3xodd")),
+        ),
+    ),
+    Case(
+        "O3-restricted-mirror",
+        lambda: (
+            iw.O(3).irreps("1o + 1e + 0o").restrict(iw.Mirror("x", dim=3)),
+            iw.O(3).irreps("1o + 2e").restrict(iw.Mirror("x", dim=3)),
+        ),
+    ),
     Case("D2", _pair(lambda: iw.Dihedral(2), lambda G: (G.grid(2, 3), G.regular() + G.trivial()))),
     Case("D3-irreps", _pair(lambda: iw.Dihedral(3), lambda G: (G.irreps("0+ + 0- + 2x1"), G.irreps("2x1 + 0-")))),
     Case("D4-regular", _pair(lambda: iw.Dihedral(4), lambda G: (2 * G.regular(), G.regular()))),

@@ -12,6 +12,11 @@ CHAINS = {
         lambda: iw.SO(2).irreps("2x0 + 1 + 2 + 4 + 8"),
         [lambda: iw.Cyclic(8), lambda: iw.Cyclic(4), lambda: iw.Cyclic(2)],
     ),
+    "O2>D2>Mirror": (
+        lambda: iw.O(2).irreps("0+ + 0- + 1 + 2 + 3"),
+        [lambda: iw.Dihedral(2), lambda: iw.Mirror("x")],
+    ),
+    "O3>Mirror": (lambda: iw.O(3).irreps("0e + 0o + 1o + 2e + 3o"), [lambda: iw.Mirror("y", dim=3)]),
     "O2>D4>C4": (lambda: iw.O(2).irreps("0+ + 0- + 1 + 2 + 4"), [lambda: iw.Dihedral(4), lambda: iw.Cyclic(4)]),
     "SO3>O>T": (lambda: iw.SO(3).irreps("0 + 1 + 2 + 3 + 4"), [iw.Octahedral, iw.Tetrahedral]),
     "O3>SO3>I": (lambda: iw.O(3).irreps("0e + 0o + 1o + 2e + 3o"), [lambda: iw.SO(3), iw.Icosahedral]),

@@ -153,7 +153,7 @@ def _entries(tensors: Mapping[str, ModelTensor], wanted: Mapping[str, Wanted]) -
                 )
             continue
         seen[tensor.identity] = name
-        entry = Entry(name, tensor.module, tensor.attribute, want.projector, want.kind, want.output)
+        entry = Entry(name, tensor.module, tensor.attribute, want.projector, want.kind, want.output, want.space)
         if entry.projector.rank == 0 and value.numel():
             warnings.warn(
                 f"{name}: {entry.projector.group} leaves no value of it fixed but zero ({axes_text(want.projector)}), "

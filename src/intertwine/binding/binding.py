@@ -17,6 +17,7 @@ from intertwine.binding.output_fields import project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
+from intertwine.groups.element_text import space_text
 from intertwine.projectors.joint import JointMaps
 from intertwine.representations import Group
 
@@ -279,7 +280,18 @@ class Binding:
             axes, free = axes_text(entry.projector), _free(entry, tensor)
             rank = f"rank {free * entry.projector.rank} of {free * entry.projector.ambient_dim}"
             lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  {rank}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *_space_lines(self.entries)])
+
+
+def _space_lines(entries: tuple[Entry, ...]) -> list[str]:
+    """How the group moves the pixels of kernels: one line, or one for each way with the names that it holds for."""
+    moves: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.space is not None:
+            moves.setdefault(space_text(entry.space), []).append(entry.name)
+    if len(moves) == 1:
+        return [f"  space: {next(iter(moves))}"]
+    return [f"  space of {listing(names, 3)}: {text}" for text, names in moves.items()]
 
 
 def _free(entry: Entry, tensor: torch.Tensor) -> int:

@@ -30,7 +30,10 @@ def convolution(module: Any, typing: Typing) -> tuple[Slot, ...]:
     output = OutputFields(rep_out, axis=1, groups=groups) if transposed else OutputFields(rep_out)
     kernel = tuple(int(n) for n in module.kernel_size)
     P = _projector(typing, rows, columns, kernel, groups, transposed=transposed)
-    weight = Slot("weight", P, "weight", output)
+    # A kernel of one pixel stays where it is, however the group moves space.
+    moves = max(kernel) > 1
+    space = space_representation(rep_in.group, kernel, typing.representation("space", None)) if moves else None
+    weight = Slot("weight", P, "weight", output, space)
     return (weight,) if module.bias is None else (weight, typing.vector("bias", rep_out))
 
 

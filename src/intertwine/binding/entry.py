@@ -9,6 +9,7 @@ from torch import nn
 from intertwine.binding.output_fields import OutputFields
 from intertwine.errors import UnknownNameError
 from intertwine.projectors import Projector
+from intertwine.representations import Representation
 
 Kind = Literal["weight", "bias", "parameter", "buffer"]
 
@@ -27,6 +28,7 @@ class Entry:
         projector: the projector P on the equivariant values.
         kind: ``"weight"`` and ``"bias"`` of a typed module, ``"parameter"`` typed by its name, or ``"buffer"``.
         output: which output field each entry feeds; None for biases and diagonals, whose norms mean nothing.
+        space: how the group moves the pixels of a kernel; None for all else.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -42,6 +44,7 @@ class Entry:
     projector: Projector
     kind: Kind
     output: OutputFields | None = None
+    space: Representation | None = None
 
     def owner(self, model: nn.Module) -> nn.Module:
         """The module of ``model`` that owns the tensor.

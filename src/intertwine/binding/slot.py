@@ -18,12 +18,13 @@ from intertwine.representations import Representation
 
 @dataclass(frozen=True)
 class Slot:
-    """A tensor of a module: its name inside it, the projector that it carries, the output fields that it feeds."""
+    """A tensor of a module: its name inside it, its projector, the output fields that it feeds, how pixels move."""
 
     name: str
     projector: Projector
     kind: Kind
     output: OutputFields | None = None
+    space: Representation | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ class Wanted:
     kind: Kind
     argument: str
     output: OutputFields | None
+    space: Representation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def module_types(module: nn.Module, name: str, value: object, scope: TypingScope
                 advice="Use torch.nn.utils.parametrizations instead of the older weight_norm or spectral_norm, and "
                 "make pruning permanent with prune.remove.",
             )
-        found[full] = Wanted(slot.projector, slot.kind, argument, slot.output)
+        found[full] = Wanted(slot.projector, slot.kind, argument, slot.output, slot.space)
     return found
 
 

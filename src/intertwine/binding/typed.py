@@ -22,13 +22,14 @@ class Typed:
 
     Examples:
         >>> import intertwine as iw, torch
-        >>> mirror = iw.Cyclic(2)
+        >>> turn = iw.Cyclic(2)
         >>> conv = torch.nn.Conv2d(2, 4, 3)
-        >>> left_right = mirror.irrep(1) + mirror.trivial()  # x changes sign, y does not
-        >>> iw.bind(conv, {"": iw.Typed(mirror.regular(), 2 * mirror.regular(), space=left_right)})
+        >>> left_right = turn.irrep(1) + turn.trivial()  # x changes sign, y does not: what Mirror("x") does by itself
+        >>> iw.bind(conv, {"": iw.Typed(turn.regular(), 2 * turn.regular(), space=left_right)})
         Binding(C2, 2 typed, 0 unaccounted)
           weight (4, 2, 3, 3)  2xregular, regular, grid[3x3]  rank 36 of 72
           bias (4,)  2xregular  rank 2 of 4
+          space: mirror x -> -x
     """
 
     rep_in: object

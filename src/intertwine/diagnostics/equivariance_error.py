@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import nn
 
-from intertwine.diagnostics.element_text import element_text
 from intertwine.diagnostics.evaluating import evaluating
 from intertwine.diagnostics.on_grid import GridAction
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, NonFiniteError, ShapeError
 from intertwine.groups.adapters import as_representation
+from intertwine.groups.element_text import element_text
 from intertwine.representations import Group, Representation
 
 # Without num_samples, groups up to this order are run through completely; others are sampled this many times.

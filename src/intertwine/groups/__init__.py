@@ -4,6 +4,7 @@ from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
 from intertwine.groups.matrix_group import MatrixGroup
+from intertwine.groups.mirror import Mirror
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
 from intertwine.groups.orthogonal import SO, O
@@ -26,6 +27,7 @@ __all__ = [
     "FiniteGroup",
     "Icosahedral",
     "MatrixGroup",
+    "Mirror",
     "O",
     "Octahedral",
     "Symmetric",

@@ -106,10 +106,35 @@ def permutation_table(argument: str, value: object, count: int | None = None) ->
         array = array[None]
     if array.ndim != 2 or (count is not None and len(array) != count):
         raise ShapeError(argument, expected=expected, got=f"shape {array.shape}")
+    if array.size and signs_in_indices(array) is not None:
+        images, signs = signs_in_indices(array) or (array, array)
+        raise ArgumentError(
+            argument,
+            expected=expected,
+            got=f"{str(array.tolist())[:80]}, with signs in the indices",
+            advice=f"Give signs apart, as signs=: permutation({images.tolist()}, signs={signs.tolist()}).",
+        )
     if (array != np.rint(array)).any() or (np.sort(array, axis=1) != np.arange(array.shape[1])).any():
         bad = next(row for row in array.tolist() if sorted(row) != list(range(len(row))))
         raise ArgumentError(argument, expected=expected, got=str([int(x) if x == int(x) else x for x in bad]))
     return array.astype(np.int64)
+
+
+def signs_in_indices(array: Array) -> tuple[Array, Array] | None:
+    """``(images, signs)`` of permutations (m, n) whose signs are those of the indices, None where there are none such.
+
+    Configuration files of robots write them so, minus zero as a small negative number.
+
+    Examples:
+        >>> images, signs = signs_in_indices(np.array([[-1, -0.0001, 2]]))
+        >>> images.tolist(), signs.tolist()
+        ([[1, 0, 2]], [[-1, -1, 1]])
+    """
+    size = np.rint(np.abs(array))
+    near = np.abs(np.abs(array) - size) < 0.01
+    if not np.signbit(array).any() or not near.all() or (np.sort(size, axis=1) != np.arange(array.shape[1])).any():
+        return None
+    return size.astype(np.int64), np.where(np.signbit(array), -1, 1)
 
 
 def _plain(value: object) -> object:

@@ -10,12 +10,12 @@ from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
 from intertwine.groups.arguments import integer, is_absent, permutation_table, square_matrices
 from intertwine.groups.irrep_strings import parse_irreps
 from intertwine.groups.permutations import (
-    check_permutations,
     grid_field,
     quotient_field,
     regular_field,
 )
-from intertwine.representations.field import Field, permutation_matrices
+from intertwine.groups.signed_permutations import check_permutations, permutation_label, read_signs
+from intertwine.representations.field import Field, block_permutation, permutation_matrices
 from intertwine.representations.group import Group
 from intertwine.representations.image_field import image_field
 from intertwine.representations.irrep_field import IrrepField
@@ -157,8 +157,8 @@ class BaseGroup(Group):
 
         Examples:
             >>> import intertwine as iw
-            >>> iw.Cyclic(2).permutation([[1, 0, 2]]).dim
-            3
+            >>> iw.Cyclic(2).permutation([[1, 0, 2]], signs=[[1, 1, -1]])
+            Representation(C2: permutation[1 0 -2])
         """
         count = len(self.generator_matrices())
         if count == 0:
@@ -169,20 +169,14 @@ class BaseGroup(Group):
                 advice="Use n * G.trivial().",
             )
         table = permutation_table("images", images, count)
-        sign_table = np.ones_like(table)
-        if signs is not None:
-            sign_array = np.asarray(signs)
-            if sign_array.shape != table.shape and sign_array.shape != table.shape[1:]:
-                raise ShapeError("signs", expected=f"signs of shape {table.shape}", got=f"shape {sign_array.shape}")
-            if not np.isin(sign_array, (-1, 1)).all():
-                raise ArgumentError("signs", expected="+1 and -1", got=repr(signs))
-            sign_table = np.broadcast_to(sign_array, table.shape).astype(np.int64)
+        sign_table = np.ones_like(table) if signs is None else read_signs(signs, table)
+        label = permutation_label(table, sign_table)
         if not self.is_finite:
             lie = np.zeros((len(self.algebra_matrices()), table.shape[1], table.shape[1]))
-            return single(image_field(self, permutation_matrices(table, sign_table), lie, "permutation"))
+            return single(image_field(self, permutation_matrices(table, sign_table), lie, label))
         field = PermutationField(
             self,
-            f"permutation[{table.shape[1]}]",
+            label,
             _tuples(table),
             None if signs is None else _tuples(sign_table),
             table.shape[1],
@@ -208,7 +202,7 @@ class BaseGroup(Group):
             >>> import intertwine as iw
             >>> turn = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
             >>> iw.Cyclic(4).representation([turn])
-            Representation(C4: images[3])
+            Representation(C4: images[1 -0 -2])
         """
         discrete = self._images("images", images, len(self.generator_matrices()), "discrete generators")
         lie = self._images("lie_images", lie_images, len(self.algebra_matrices()), "Lie algebra elements")
@@ -227,7 +221,9 @@ class BaseGroup(Group):
                 got=f"{self}, which has none",
                 advice="Use n * G.trivial().",
             )
-        return single(image_field(self, discrete, lie))
+        permuted = None if lie.any() else block_permutation(discrete)
+        label = "images" if permuted is None or not len(discrete) else permutation_label(*permuted, word="images")
+        return single(image_field(self, discrete, lie, label))
 
     def _images(self, argument: str, value: Images | None, count: int, what: str) -> Array:
         if is_absent(value):

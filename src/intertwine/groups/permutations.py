@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, GroupMismatchError, NotARepresentationError, SizeLimitError
+from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
 from intertwine.representations.embedding import embed
 from intertwine.representations.field import block_permutation
 from intertwine.representations.group import Group
@@ -110,30 +110,6 @@ def grid_field(group: Group, shape: Sequence[int], space: Array | None = None) -
             )
         images.append(np.ravel_multi_index(tuple(targets.T), tuple(shape)))
     return _field(group, label, images, count)
-
-
-def check_permutations(field: PermutationField) -> None:
-    """Check every product generator x element.
-
-    Raises:
-        NotARepresentationError: the permutations do not multiply as the group's generators do.
-    """
-    group = field.group
-    elements = group.element_matrices()
-    table, table_signs = field.signed_permutations(elements)
-    images, signs = field.generator_permutations()
-    for letter, generator in enumerate(group.generator_matrices()):
-        index = group.element_indices(generator @ elements)
-        same = (images[letter][table] == table[index]).all() and (
-            signs[letter][table] * table_signs == table_signs[index]
-        ).all()
-        if not same:
-            raise NotARepresentationError(
-                "images",
-                expected=f"permutations that multiply as the generators of {group} do, in the order of G.generators",
-                got=f"permutation {letter} = {images[letter].tolist()}, whose products differ from the group's",
-                advice="Print G.generators to see what each permutation must represent.",
-            )
 
 
 def _to_space(offsets: Array) -> Array:

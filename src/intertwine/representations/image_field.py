@@ -45,7 +45,7 @@ class ImageField(Field):
 
     @property
     def name(self) -> str:
-        return f"{self.label}[{self.dim}]"
+        return self.label if "[" in self.label else f"{self.label}[{self.dim}]"
 
     @property
     def is_complex(self) -> bool:
