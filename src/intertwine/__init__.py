@@ -36,6 +36,7 @@ from intertwine.groups import (
     Symmetric,
     Tetrahedral,
     Trivial,
+    conventions,
 )
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors import Projector, projector
@@ -90,6 +91,7 @@ __all__ = [
     "as_representation",
     "bind",
     "chain_split",
+    "conventions",
     "decompose",
     "diagonal_projector",
     "equivariance_error",

@@ -5,6 +5,7 @@ from typing import Any
 from intertwine.errors import ArgumentError
 from intertwine.groups.arguments import integer
 from intertwine.groups.escnn_adapter import escnn_representation, is_escnn
+from intertwine.groups.metatensor_adapter import is_metatensor, metatensor_representation
 from intertwine.groups.o3 import O3
 from intertwine.groups.so3 import SO3
 from intertwine.representations import Group, Representation, Segment
@@ -12,7 +13,8 @@ from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Layout
 
 ACCEPTED = (
-    "a Representation, e3nn Irreps, cuEquivariance Irreps or IrrepsAndLayout, or an escnn FieldType or Representation"
+    "a Representation, e3nn Irreps, cuEquivariance Irreps or IrrepsAndLayout, a metatensor TensorMap or Labels, or an "
+    "escnn FieldType or Representation"
 )
 
 
@@ -22,6 +24,8 @@ def as_representation(value: object, argument: str = "rep") -> Representation:
     * e3nn ``Irreps`` and ``Irrep``: irreps of O(3); names, basis and layout are ours.
     * cuEquivariance ``Irreps``, ``IrrepsAndLayout`` and irreps of ``O3`` and ``SO3``: the basis is ours too.
       ``IrrepsAndLayout`` carries its layout; ``Irreps`` alone carry none and are taken as ``mul_ir``, e3nn's layout.
+    * metatensor ``TensorMap`` and ``Labels`` with o3_lambda and o3_sigma: irreps of O(3) in the basis ``"z-axis"``, see
+      ``metatensor_representation``.
     * escnn ``FieldType`` and ``Representation``: the same matrices, see ``escnn_representation``.
 
     Args:
@@ -49,6 +53,8 @@ def as_representation(value: object, argument: str = "rep") -> Representation:
         )
     if is_escnn(value):
         return escnn_representation(value, argument)
+    if is_metatensor(value):
+        return metatensor_representation(value, argument)
     if hasattr(value, "irreps") and hasattr(value, "layout"):
         return _from_irreps(value.irreps, argument, _layout(value.layout, argument))
     if _is_irrep(value):

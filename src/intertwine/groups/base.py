@@ -20,7 +20,7 @@ from intertwine.representations.group import Group
 from intertwine.representations.image_field import image_field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.permutation_field import DefiningField, PermutationField
-from intertwine.representations.representation import Representation, Segment, named_irrep
+from intertwine.representations.representation import Layout, Representation, Segment, named_irrep
 
 Images = torch.Tensor | Array | Sequence[object]
 
@@ -68,14 +68,16 @@ class BaseGroup(Group):
         field = DefiningField(self)
         return single(named_irrep(field) or field)
 
-    def irrep(self, label: object) -> Representation:
+    def irrep(self, label: object, *, basis: str | None = None) -> Representation:
         """One irreducible real representation, by name.
 
         Args:
             label: the name, such as ``"1o"``; an integer where names are numbers.
+            basis: as for ``irreps``.
 
         Raises:
             UnknownNameError: the group has no irrep of that name; the message lists those that it has.
+            ArgumentError: an unknown basis.
 
         Examples:
             >>> import intertwine as iw
@@ -86,29 +88,46 @@ class BaseGroup(Group):
             raise UnknownNameError(
                 "label", expected="the name of an irrep, a string or an integer", got=repr(label)[:80]
             )
-        return single(IrrepField(self, self.irrep_label(label)))
+        return single(self._named_field(self.irrep_label(label), basis))
 
-    def irreps(self, text: str) -> Representation:
+    def irreps(self, text: str, *, basis: str | None = None, layout: Layout = "mul_ir") -> Representation:
         """A sum of irreps, as e3nn writes it: ``"16x0 + 8x1"``.
 
-        ``G.irreps(str(rep))`` is ``rep`` again for every sum of named irreps.
+        ``G.irreps(str(rep))`` is ``rep`` again for every sum of named irreps in our own basis and layout.
 
         Args:
             text: terms ``N x label`` or ``label``, joined by ``+``; spaces do not matter.
+            basis: of SO(3) and O(3), the order of the 2l+1 harmonics: ``"e3nn"`` (our own, polar axis y),
+                ``"z-axis"`` (m = -l, ..., l with polar axis z: SchNetPack, sphericart, featomic) or ``"e3x"`` (e3x's
+                default). It matters where axes meet that do not share it, and for tensors of three axes in ``"e3x"``.
+            layout: ``"mul_ir"`` stores each term copy after copy, ``"ir_mul"`` component after component, the copies
+                innermost, as arrays (..., components, channels) do.
 
         Raises:
             UnknownNameError: a label that the group does not have.
-            ArgumentError: not a sum of irreps.
+            ArgumentError: not a sum of irreps, or an unknown basis or layout.
 
         Examples:
             >>> import intertwine as iw
             >>> iw.O(3).irreps("8x0e+4x1o").dim
             20
+            >>> iw.SO(3).irreps("8x0 + 4x2", basis="e3x", layout="ir_mul")
+            Representation(SO(3): 8x0 + 4x2 (e3x) (ir_mul))
         """
+        if layout not in ("mul_ir", "ir_mul"):
+            raise ArgumentError("layout", expected="'mul_ir' or 'ir_mul'", got=repr(layout)[:80])
         if not isinstance(text, str):
             raise ArgumentError("text", expected="a string such as '16x0 + 8x1'", got=repr(text))
         terms = parse_irreps(text, self.irrep_label)
-        return Representation(self, tuple(Segment(mul, IrrepField(self, label)) for mul, label in terms))
+        return Representation(
+            self, tuple(Segment(mul, self._named_field(label, basis), layout) for mul, label in terms)
+        )
+
+    def _named_field(self, label: str, basis: str | None) -> Field:
+        """The irrep ``label``, in the basis of that name where the group has several."""
+        if basis is not None:
+            raise ArgumentError("basis", expected=f"None, as irreps of {self} have one basis", got=repr(basis)[:80])
+        return IrrepField(self, label)
 
     def regular(self) -> Representation:
         """``rho(g) e_h = e_gh``: one basis vector an element, in the order of ``elements()``; finite groups only.

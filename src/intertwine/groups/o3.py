@@ -9,9 +9,12 @@ import torch
 from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import unknown_irrep
+from intertwine.groups.harmonic_bases import harmonic_field
 from intertwine.groups.so3 import degrees, random_rotations, rotation_vectors
 from intertwine.groups.wigner import rotation_algebra, wigner_matrices
+from intertwine.representations.field import Field
 from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation
 
 
@@ -79,6 +82,9 @@ class O3(CompactLieGroup):
         parity = determinants(elements)[:, None, None]
         out = wigner_matrices(int(label[:-1]), elements * parity)
         return out * parity if label[-1] == "o" else out
+
+    def _named_field(self, label: str, basis: str | None) -> Field:
+        return harmonic_field(IrrepField(self, label), int(label[:-1]), "e3nn" if basis is None else basis)
 
     def irrep_algebra(self, label: str) -> Array:
         return rotation_algebra(int(label[:-1])).copy()

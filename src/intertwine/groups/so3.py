@@ -8,8 +8,11 @@ import torch
 from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
+from intertwine.groups.harmonic_bases import harmonic_field
 from intertwine.groups.wigner import rotation_algebra, wigner_matrices
+from intertwine.representations.field import Field
 from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation
 
 
@@ -75,6 +78,9 @@ class SO3(CompactLieGroup):
 
     def irrep_matrices(self, label: str, elements: Array) -> Array:
         return wigner_matrices(int(label), elements)
+
+    def _named_field(self, label: str, basis: str | None) -> Field:
+        return harmonic_field(IrrepField(self, label), int(label), "e3nn" if basis is None else basis)
 
     def irrep_algebra(self, label: str) -> Array:
         return rotation_algebra(int(label)).copy()

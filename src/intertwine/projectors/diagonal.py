@@ -54,7 +54,7 @@ def diagonal_projector(rep: object, *, shape: tuple[int, ...] | None = None) -> 
 
 def _constants(field: Field) -> Array:
     """Orthonormal basis (dim, n) of the diagonals that commute with a field: indicators of its coupled entries."""
-    if is_transitive(field) or field.irrep is not None:
+    if is_transitive(field) or field.irreducible is not None:
         return np.full((field.dim, 1), field.dim**-0.5)
     matrices = np.concatenate([field.generator_images(), field.algebra()])
     _, rows, columns = np.nonzero(np.abs(matrices) > 1e-12)

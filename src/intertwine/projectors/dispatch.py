@@ -203,7 +203,9 @@ def _plans(
     """The method, and how each axis is cut for it."""
     plain = tuple(free_axis() if rep is None else plan_axis(rep) for rep in reps)
     fields = [block.field for plan in plain for block in plan.blocks if block.field is not None]
-    irreps = len(reps) <= 2 and all(field.irrep is not None for field in fields)
+    # Schur's lemma does not see the basis, as long as both axes have an irrep in the same one.
+    bases = {(field.irreducible, field) for field in fields}
+    irreps = len(reps) <= 2 and len({label for label, _ in bases if label is not None}) == len(bases)
     permuted = all(field.generator_permutations() is not None for field in fields)
     possible = {"orbit": permuted, "schur": irreps, "block": group.is_compact, "nullspace": True}
     if method is None:
@@ -245,9 +247,12 @@ def _tuple_projector(group: Group, blocks: Sequence[AxisBlock], method: str) -> 
     fields = tuple(trivial if block.field is None else block.field for block in blocks)
     if method == "nullspace":
         return BasisProjector(fixed_basis(fields), [field.dim for field in fields])
-    if method in ("schur", "block") and len(fields) <= 2 and all(field.irrep is not None for field in fields):
-        like = fields[0] == (fields[1] if len(fields) == 2 else trivial)
-        return schur_projector(fields[0], len(fields)) if like else None
+    if method in ("schur", "block") and len(fields) <= 2 and all(field.irreducible is not None for field in fields):
+        other = fields[1] if len(fields) == 2 else trivial
+        if fields[0].irreducible != other.irreducible:
+            return None
+        if fields[0] == other:
+            return schur_projector(fields[0], len(fields))
     rows = [axis for axis, field in enumerate(fields) if is_transitive(field)]
     if rows and all(field.generator_permutations() is not None for field in fields):
         # The largest transitive field as rows leaves the fewest columns to sort.

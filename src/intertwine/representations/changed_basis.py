@@ -42,6 +42,10 @@ class ChangedBasisField(Field):
         return self.label
 
     @property
+    def irreducible(self) -> str | None:
+        return self.field.irreducible
+
+    @property
     def is_complex(self) -> bool:
         return self.field.is_complex
 

@@ -8,6 +8,7 @@ import torch
 
 from intertwine._numerics import NONZERO_EIGENVALUE, ZERO_EIGENVALUE, Array, relative_distance
 from intertwine.errors import ArgumentError, DtypeError, SeparationError, SizeLimitError
+from intertwine.representations.changed_basis import ChangedBasisField
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import commutant
 from intertwine.representations.irrep_field import IrrepField
@@ -114,6 +115,8 @@ def field_decomposition(field: Field) -> tuple[tuple[str, Array], ...]:
     """
     if field.irrep is not None:
         return ((field.irrep, np.eye(field.dim)[None]),)
+    if isinstance(field, ChangedBasisField) and field.field.irrep is not None:
+        return ((field.field.irrep, field.basis.array[None]),)
     if field.dim > MAX_DIM:
         raise SizeLimitError(
             "rep", expected=f"fields of at most {MAX_DIM} dimensions", got=f"{field.name} of {field.dim}"

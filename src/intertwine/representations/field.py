@@ -54,6 +54,11 @@ class Field(ABC):
         return None
 
     @property
+    def irreducible(self) -> str | None:
+        """The label of the named irrep that the field is known to be, in whatever basis."""
+        return self.irrep
+
+    @property
     def is_complex(self) -> bool:
         """Whether the matrices are complex."""
         return False

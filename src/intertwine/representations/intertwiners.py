@@ -46,7 +46,7 @@ def commutant(field: Field) -> Array:
     """
     dim = field.dim
     identity = np.eye(dim)[None]
-    if dim == 1 or (field.irrep is not None and field.group.commutant_dim(field.irrep) == 1):
+    if dim == 1 or (field.irreducible is not None and field.group.commutant_dim(field.irreducible) == 1):
         return identity
     basis = homomorphisms(field, field).reshape(-1, dim * dim)
     trace = np.eye(dim).reshape(-1) / np.sqrt(dim)
