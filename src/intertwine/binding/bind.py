@@ -156,8 +156,8 @@ def _entries(tensors: Mapping[str, ModelTensor], wanted: Mapping[str, Wanted]) -
         entry = Entry(name, tensor.module, tensor.attribute, want.projector, want.kind, want.output, want.space)
         if entry.projector.rank == 0 and value.numel():
             warnings.warn(
-                f"{name}: {entry.projector.group} leaves no value of it fixed but zero ({axes_text(want.projector)}), "
-                "so that its projection is zero.",
+                f"{name}: {entry.projector.group} leaves no value of it fixed but zero "
+                f"({entry.projector.reason or axes_text(want.projector)}), so that its projection is zero.",
                 RankZeroWarning,
                 stacklevel=3,
             )

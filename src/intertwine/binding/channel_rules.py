@@ -5,11 +5,10 @@ All follow from two facts on orthogonal matrices ``rho(g)``. Taking the mean off
 carries runs onto whole runs.
 """
 
-import numpy as np
-
-from intertwine._numerics import INPUT_TOLERANCE, Array
+from intertwine._numerics import Array
+from intertwine.binding.broadcast import signs_of_ones
 from intertwine.binding.chunks import generator_permutations, whole_field_chunks
-from intertwine.representations import Field, Representation
+from intertwine.representations import Representation
 
 
 def check_norm_of_all(rep: Representation) -> tuple[bool, str]:
@@ -88,20 +87,3 @@ def check_pointwise(rep: Representation, *, odd: bool) -> tuple[bool, str]:
         if not odd and (table[1] != 1).any():
             return False, f"the group changes the sign of {segment.field.name}"
     return True, ""
-
-
-def signs_of_ones(field: Field) -> Array | None:
-    """``c`` with ``rho(g) 1 = c(g) 1`` for the discrete generators, (m,), 1 the vector of ones; None if there is none.
-
-    Where the matrices are not signs on that line, or a Lie algebra moves it, there is none.
-    """
-    table = field.generator_permutations()
-    if table is not None:
-        signs = table[1]
-        return np.asarray(signs[:, 0]) if (signs == signs[:, :1]).all() else None
-    ones = np.ones(field.dim)
-    if np.abs(field.algebra() @ ones).max(initial=0.0) > INPUT_TOLERANCE:
-        return None
-    images = field.generator_images() @ ones
-    signs = np.sign(images[:, 0].real).astype(np.int64)
-    return signs if np.abs(images - signs[:, None]).max(initial=0.0) <= INPUT_TOLERANCE else None

@@ -21,7 +21,7 @@ def convolution(module: Any, typing: Typing) -> tuple[Slot, ...]:
     Both obey ``K(g x) = rho_out(g) K(x) rho_in(g)^-1``: what a transposed convolution spreads and what a plain one
     gathers differ by the order of the axes alone. Stride, dilation and padding do not enter.
     """
-    typing.check_options(("space", "kernel_basis", "rings"), module)
+    typing.check_options(("space", "kernel_basis", "rings", "over"), module)
     rep_in, rep_out = typing.rep_in, typing.rep_out
     typing.check_width("rep_in", rep_in, module.in_channels, "in_channels")
     typing.check_width("rep_out", rep_out, module.out_channels, "out_channels")
@@ -29,6 +29,12 @@ def convolution(module: Any, typing: Typing) -> tuple[Slot, ...]:
     rows, columns = (rep_in.dual(), rep_out) if transposed else (rep_out, rep_in.dual())
     output = OutputFields(rep_out, axis=1, groups=groups) if transposed else OutputFields(rep_out)
     kernel = tuple(int(n) for n in module.kernel_size)
+    if typing.over is not None and any(side != 1 for side in kernel):
+        raise ArgumentError(
+            f"{typing.argument}.over",
+            expected="kernel sides of 1, as the layer must treat all components of over alike",
+            got=f"a kernel {' x '.join(map(str, kernel))}",
+        )
     P = _projector(typing, rows, columns, kernel, groups, transposed=transposed)
     # A kernel of one pixel stays where it is, however the group moves space.
     moves = max(kernel) > 1
@@ -52,6 +58,11 @@ def _projector(
     fields, nothing but the width of the axis is new. Otherwise the group may move groups of channels about.
     """
     space, options = typing.representation("space", None), typing.options
+    if all(side == 1 for side in kernel) and options.kernel_basis is None and options.rings is None:
+        # One pixel stays where it is however space turns, on flattened grids too, whose points the group permutes.
+        if space is not None:
+            space_representation(rows.group, kernel, space)
+        space = len(kernel) * rows.group.trivial()  # type: ignore[attr-defined]
     chunks, reason = whole_field_chunks(columns, groups)
     row_chunks, row_reason = whole_field_chunks(rows, groups)
     if chunks is not None and row_chunks is not None:

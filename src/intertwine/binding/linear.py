@@ -12,7 +12,7 @@ from intertwine.errors import ArgumentError
 
 def linear(module: Any, typing: Typing) -> tuple[Slot, ...]:
     """``y = W x + b``: W is (out, in), b is (out,)."""
-    typing.check_options((), module)
+    typing.check_options(("over",), module)
     rep_in, rep_out = typing.rep_in, typing.rep_out
     typing.check_width("rep_in", rep_in, module.in_features, "in_features")
     typing.check_width("rep_out", rep_out, module.out_features, "out_features")

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from intertwine.binding.channel_rules import check_groups, check_mean_of_all, check_norm_of_all
+from intertwine.binding.broadcast import ones_character
+from intertwine.binding.channel_rules import check_groups, check_mean_of_all, check_norm_of_all, check_pointwise
 from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.representations import Representation
@@ -25,8 +26,8 @@ def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
         ShapeError: the representation has another width.
         ArgumentError: the layer's own statistics break the symmetry, whatever its weights are.
     """
-    typing.check_options((), module)
-    rep = typing.rep_out
+    typing.check_options(("over",), module)
+    rep, over = typing.rep_out, typing.over
     slots = []
     for name in (*DIAGONAL, *FIXED):
         value = getattr(module, name, None)
@@ -39,17 +40,14 @@ def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
                 expected=f"a representation of dimension {value.numel()}, as {name} has shape {shape}",
                 got=f"dimension {rep.dim}, from {rep}",
             )
-        if name in DIAGONAL:
-            P = typing.projectors.diagonal(typing.argument, rep, shape)
-        else:
-            P = typing.projectors.tensor(typing.argument, (rep,), shape)
+        P = typing.projectors.diagonal(typing.argument, rep, shape) if name in DIAGONAL else typing.fixed(rep, shape)
         slots.append(Slot(name, P, "buffer" if name.startswith("running") else "bias" if name == "bias" else "weight"))
-    found = statistics(module, rep)
+    found = statistics(module, rep, over)
     if slots and not found.keeps:
         raise ArgumentError(
             typing.argument,
             expected=f"a representation that the statistics of {type(module).__name__} keep",
-            got=f"{rep}: {found.reason}",
+            got=f"{rep}{'' if over is None else f' over {over}'}: {found.reason}",
             advice=f"{found.advice} Its weights alone are typed by name, with iw.diagonal_projector(rep).",
         )
     return tuple(slots)
@@ -70,8 +68,13 @@ class Statistics:
     advice: str = ""
 
 
-def statistics(module: nn.Module, rep: Representation) -> Statistics:
-    """What the statistics of a norm layer (one of ``NORM_TYPES``) do to features of type ``rep``.
+def statistics(module: nn.Module, rep: Representation, over: Representation | None = None) -> Statistics:
+    """What the statistics of a norm layer (one of ``NORM_TYPES``) do to channels of type ``rep``.
+
+    Args:
+        module: the layer.
+        rep: how the group acts on its channels.
+        over: how it acts on another axis, as in ``Typed``.
 
     Examples:
         >>> import intertwine as iw
@@ -83,26 +86,33 @@ def statistics(module: nn.Module, rep: Representation) -> Statistics:
     """
     ours = "Use iw.nn.FieldNorm."
     if isinstance(module, nn.RMSNorm | nn.LayerNorm):
-        ok, reason = check_norm_of_all(rep)
+        # On features alone: each component along another axis has a norm of its own.
+        ok, reason = (True, "") if over is None else check_pointwise(over, odd=True)
+        reason = reason and f"it divides each component of {over} by its own norm: {reason}"
+        if ok:
+            ok, reason = check_norm_of_all(rep)
         if ok and isinstance(module, nn.LayerNorm):
             ok, reason = check_mean_of_all(rep)
             ours = "Use iw.nn.FieldNorm, or nn.RMSNorm, which takes no mean off."
         return Statistics(ok, reason, "" if ok else ours)
+    # The others take the mean along every axis but the channels'.
+    shared = over is None or ones_character(over) is not None
+    mean = "" if shared else f"its mean adds up the components of {over}, which the group mixes"
     if isinstance(module, nn.GroupNorm):
         ok, reason = check_groups(rep, module.num_groups)
         ours = "Choose groups that hold whole fields, permuted ones, or use iw.nn.FieldNorm."
-        return Statistics(ok, reason, "" if ok else ours)
+        return Statistics(ok and shared, reason or mean, "" if ok and shared else ours)
     # Each channel by itself. BatchNorm takes its statistics over a batch that the group moves as a whole, so that a
     # mean off each channel commutes; a deviation of each channel must be permuted.
     ok, reason = check_groups(rep, rep.dim, mean=not isinstance(module, _BatchNorm))
-    if ok:
+    if ok and shared:
         return Statistics(True)
-    reason = _mixing(rep) or reason
+    reason = mean if ok else f"it divides each channel by its own deviation: {_mixing(rep) or reason}"
     if getattr(module, "track_running_stats", False):
-        return Statistics(True, f"in training it divides each channel by its own deviation: {reason}", ours)
-    return Statistics(False, f"it divides each channel by its own deviation: {reason}", ours)
+        return Statistics(True, f"in training {reason}", ours)
+    return Statistics(False, reason, ours)
 
 
 def _mixing(rep: Representation) -> str:
-    bad = [segment.field.name for segment in rep.segments if segment.field.generator_permutations() is None]
-    return f"the group mixes the components of {bad[0]}" if bad else ""
+    ok, reason = check_pointwise(rep, odd=True)
+    return "" if ok else reason

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 
+from intertwine.binding.broadcast import broadcast_projector
 from intertwine.errors import IntertwineError, RankZeroWarning
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.diagonal import diagonal_projector
@@ -44,6 +45,10 @@ class SharedProjectors:
     def diagonal(self, argument: str, rep: Representation, shape: tuple[int, ...]) -> Projector:
         """``diagonal_projector(rep, shape=shape)``."""
         return self._shared(("diagonal", rep, shape), argument, lambda: diagonal_projector(rep, shape=shape))
+
+    def broadcast(self, argument: str, rep: Representation, over: Representation) -> Projector:
+        """``broadcast_projector(rep, over)``."""
+        return self._shared(("broadcast", rep, over), argument, lambda: broadcast_projector(rep, over))
 
     def _shared(self, key: Hashable, argument: str, build: Callable[[], Projector]) -> Projector:
         if key not in self._built:

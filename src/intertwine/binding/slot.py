@@ -10,7 +10,7 @@ from intertwine.binding.entry import Kind
 from intertwine.binding.output_fields import OutputFields
 from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.typed import Typed
-from intertwine.errors import ArgumentError, ShapeError
+from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
@@ -68,9 +68,33 @@ class Typing:
         value = getattr(self.options, option)
         return default if value is None else as_representation(value, f"{self.argument}.{option}")
 
+    @property
+    def over(self) -> Representation | None:
+        """How the group acts on the other axes that the layer treats alike.
+
+        Raises:
+            ArgumentError: by complex matrices, or as no representation.
+            GroupMismatchError: of another group.
+        """
+        over = self.representation("over", None)
+        if over is not None and over.group != self.rep_in.group:
+            raise GroupMismatchError(
+                f"{self.argument}.over", expected=f"a representation of {self.rep_in.group}", got=f"one of {over.group}"
+            )
+        if over is not None and (over.is_complex or over.dim == 0):
+            raise ArgumentError(f"{self.argument}.over", expected="a real representation, dimension > 0", got=str(over))
+        return over
+
+    def fixed(self, rep: Representation, shape: tuple[int, ...] | None = None) -> Projector:
+        """The projector on the vectors that the group leaves fixed, added alike to all components of ``over``."""
+        over = self.over
+        if over is None:
+            return self.projectors.tensor(self.argument, (rep,), shape)
+        return self.projectors.broadcast(self.argument, rep, over)
+
     def vector(self, name: str, rep: Representation, shape: tuple[int, ...] | None = None) -> Slot:
         """A bias: a vector that the group leaves fixed."""
-        return Slot(name, self.projectors.tensor(self.argument, (rep,), shape), "bias")
+        return Slot(name, self.fixed(rep, shape), "bias")
 
 
 ModuleTyping = Callable[[Any, Typing], tuple[Slot, ...]]

@@ -76,7 +76,7 @@ def module_types(module: nn.Module, name: str, value: object, scope: TypingScope
 def _ends(module: nn.Module, value: object, argument: str) -> tuple[Representation, Representation, Typed]:
     """``rep_in``, ``rep_out`` and the options: of a pair, a Typed, or of one representation for a norm layer."""
     pair = _plain_sequence(value)
-    if is_norm(module):
+    if is_norm(module) and not (isinstance(value, Typed) and value.over is not None):
         if pair is not None or isinstance(value, Typed):
             raise ArgumentError(
                 argument,
@@ -87,6 +87,10 @@ def _ends(module: nn.Module, value: object, argument: str) -> tuple[Representati
         return rep, rep, Typed(rep, rep)
     if isinstance(value, Typed):
         ends = [as_representation(getattr(value, end), f"{argument}.{end}") for end in ("rep_in", "rep_out")]
+        if is_norm(module) and ends[0] != ends[1]:
+            raise ArgumentError(
+                f"{argument}.rep_out", expected=f"rep_in, {ends[0]}, for a {type(module).__name__}", got=str(ends[1])
+            )
         return ends[0], ends[1], value
     if pair is None or len(pair) != 2:
         got = type(value).__name__ if pair is None else f"{len(pair)} of them"

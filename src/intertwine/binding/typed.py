@@ -9,6 +9,11 @@ from intertwine.projectors.steerable import Rings
 class Typed:
     """The type of a module for ``bind``: ``Typed(rep_in, rep_out)`` is the pair ``(rep_in, rep_out)``.
 
+    Features whose vector index is on another axis than the channels, as (atoms, 3, channels) or (channels, 3, 3), are
+    typed by ``over``: they carry ``rep_in (x) over``, and the layer, which mixes channels alone, is ``W (x) 1``. It is
+    equivariant iff W commutes with ``rep_in`` and ``rep_out``; its bias is added to every component alike, so that it
+    must be zero unless the group fixes the sum of the components of ``over``.
+
     Args:
         rep_in: how the group acts on the inputs' channels.
         rep_out: likewise on the outputs'.
@@ -19,6 +24,8 @@ class Typed:
             if None.
         rep_key: attention: how it acts on the keys' source where that is not ``rep_in`` (``kdim``).
         rep_value: likewise for the values (``vdim``).
+        over: linear layers, convolutions with kernel sides of 1 and norm layers (with ``rep_in`` equal to ``rep_out``):
+            how it acts on the other axes that the layer treats alike.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -30,6 +37,11 @@ class Typed:
           weight (4, 2, 3, 3)  2xregular, regular, grid[3x3]  rank 36 of 72
           bias (4,)  2xregular  rank 2 of 4
           space: mirror x -> -x
+        >>> G = iw.SO(3)
+        >>> vectors = iw.Typed(8 * G.trivial(), 4 * G.trivial(), over=G.irrep(1))  # (atoms, 3, 8) to (atoms, 3, 4)
+        >>> iw.bind(torch.nn.Linear(8, 4, bias=False), {"": vectors})
+        Binding(SO(3), 1 typed, 0 unaccounted)
+          weight (4, 8)  4x0, 8x0  rank 32 of 32
     """
 
     rep_in: object
@@ -40,9 +52,10 @@ class Typed:
     hidden: object = None
     rep_key: object = None
     rep_value: object = None
+    over: object = None
 
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the options that are given."""
-        names = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value")
+        names = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value", "over")
         return tuple(name for name in names if getattr(self, name) is not None)
