@@ -36,6 +36,13 @@ class Zoo:
     def build():
         return build()
 
+def needs(width, depth=2, *rest, **options):
+    return nn.Linear(width, width)
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+
 def not_a_model():
     return [1]
 
@@ -119,6 +126,10 @@ def test_checkpoints_are_not_executed(folder):
             "expected a name in user_models: torch, nn, torch_seed, build",
         ),
         (["user_models:number", "--types", "types.toml"], "which gives int"),
+        (["user_models:needs", "--types", "types.toml"], "got user_models:needs, which needs width."),
+        (["user_models:Net", "--types", "types.toml"], "got user_models:Net, which needs width."),
+        (["os:system", "--types", "types.toml"], "got os:system, which needs command."),
+        (["torch.nn:Linear", "--types", "types.toml"], "which needs in_features, out_features."),
         (["user_models:not_a_model", "--types", "types.toml"], "which gives list"),
         (["user_models:ours", "--types", "types.toml"], "n: expected"),
         (["user_models:build", "--types", "nowhere.toml"], "nowhere.toml: expected a TOML file; got No such file"),

@@ -245,10 +245,36 @@ def _model(spec: str) -> Any:
             names = ", ".join(name for name in vars(found) if not name.startswith("_")) or "nothing"
             raise ArgumentError("MODULE:FACTORY", expected=f"a name in {module_name}: {names}", got=repr(part))
         found = getattr(found, part)
-    model = found if isinstance(found, nn.Module) or not callable(found) else found()
+    if not isinstance(found, nn.Module) and callable(found):
+        _check_takes_nothing(found, spec, expected)
+        found = found()
+    model = found
     if not isinstance(model, nn.Module):
         raise ArgumentError("MODULE:FACTORY", expected=expected, got=f"{spec}, which gives {type(model).__name__}")
     return model
+
+
+def _check_takes_nothing(factory: Any, spec: str, expected: str) -> None:
+    """Whether a factory can be called without arguments.
+
+    Raises:
+        ArgumentError: it cannot; the message names what it needs.
+    """
+    import inspect
+
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # a builtin that does not say
+        return
+    empty, several = inspect.Parameter.empty, (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in parameters if p.default is empty and p.kind not in several]
+    if needed:
+        raise ArgumentError(
+            "MODULE:FACTORY",
+            expected=expected,
+            got=f"{spec}, which needs {', '.join(needed)}",
+            advice="Write a function that calls it with them.",
+        )
 
 
 def _load(model: Any, path: Path) -> None:

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.binding.types_file import parse_group, parse_representation, read_types
+from intertwine.binding.representation_text import parse_group, parse_representation
+from intertwine.binding.types_file import read_types
 from intertwine.errors import ArgumentError, IntertwineError, NotARepresentationError, UnknownNameError
 
 DIGITS = """
@@ -68,6 +71,9 @@ def test_bind_takes_it(tmp_path):
         ("Ih", iw.Icosahedral(reflections=True)),
         ("Trivial", iw.Trivial()),
         ("C4 * C2", iw.Cyclic(4) * iw.Cyclic(2)),
+        ("Mirror", iw.Mirror("x")),
+        ("Mirror(y)", iw.Mirror("y")),
+        ("Mirror(z, 3) * S3", iw.Mirror("z", dim=3) * iw.Symmetric(3)),
     ],
 )
 def test_group_names(name, group):
@@ -75,7 +81,19 @@ def test_group_names(name, group):
 
 
 @pytest.mark.parametrize(
-    "group", [iw.Cyclic(4), iw.Dihedral(4), iw.SO(3), iw.O(2), iw.O(3), iw.Octahedral(), iw.Symmetric(4)], ids=str
+    "group",
+    [
+        iw.Cyclic(4),
+        iw.Dihedral(4),
+        iw.SO(3),
+        iw.O(2),
+        iw.O(3),
+        iw.Octahedral(),
+        iw.Symmetric(4),
+        iw.Mirror(),
+        iw.Mirror("z", 3),
+    ],
+    ids=str,
 )
 def test_group_names_round_trip(group):
     assert parse_group(str(group)) == group
@@ -103,6 +121,72 @@ def test_representations(group, text, expected):
     assert parse_representation(G, text) == expected(G)
 
 
+ROBOT = """
+group = "Mirror(x)"
+
+[representations]
+legs = {permutation = [-3, 4, 5, -0.0001, 1, 2]}
+same = {permutation = [[3, 4, 5, 0, 1, 2]], signs = [[-1, 1, 1, -1, 1, 1]]}
+state = "2xlegs + odd + even"
+
+[modules]
+a = {in = "state", out = "4xregular + same"}
+b = {in = "legs", out = {permutation = [1, 0]}}
+camera = {in = "even", out = "regular", space = "even + odd"}
+norm = {permutation = [1, 0]}
+
+[parameters]
+table = ["", "permutation[-3 4 5 -0 1 2]"]
+"""
+
+
+def test_signed_permutations_names_and_space(tmp_path):
+    G = iw.Mirror("x")
+    legs = G.permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, -1, 1, 1]])
+    types = read_types(write(tmp_path, ROBOT))
+    assert types["a"] == (2 * legs + G.irreps("odd + even"), 4 * G.regular() + legs)
+    assert types["b"] == (legs, G.permutation([[1, 0]]))
+    assert types["norm"] == G.permutation([[1, 0]])
+    assert types["table"] == (None, legs)
+    camera = types["camera"]
+    assert (camera.rep_in, camera.rep_out, camera.space) == (G.trivial(), G.regular(), G.irreps("even + odd"))
+    conv = nn.Conv2d(1, 2, 3)
+    assert str(iw.bind(conv, {"": camera})).endswith("space: mirror y -> -y")
+
+
+@pytest.mark.parametrize(("name", "order"), [("C3", 3), ("C5", 5), ("O(2)", 2)])
+def test_an_index_map_says_where_from_and_a_permutation_where_to(tmp_path, name, order):
+    """``(g x)[i] = signs[i] x[index_map[i]]``; of higher order than two it is the inverse permutation."""
+    G = parse_group(name)
+    index_map = [(i + 1) % order for i in range(order)] + [order]
+    text = f'group = "{name}"\n[parameters]\nw = {{index_map = {index_map}}}\nv = {{permutation = {index_map}}}\n'
+    types = read_types(write(tmp_path, text))
+    x = torch.arange(order + 1.0)
+    g = G.generators[0]
+    torch.testing.assert_close(types["w"][0].act(g, x), x[index_map])
+    torch.testing.assert_close(types["v"][0].act(g, x)[index_map], x)
+
+
+def test_signs_of_an_index_map_belong_to_where_it_fills(tmp_path):
+    text = 'group = "C4"\n[parameters]\nw = {index_map = [1, 0], signs = [-1, 1]}\nv = {index_map = [-1, 0]}\n'
+    types = read_types(write(tmp_path, text))
+    x = torch.tensor([2.0, 3.0])
+    assert types["w"] == types["v"]
+    assert types["w"][0].act(parse_group("C4").generators[0], x).tolist() == [-3.0, 2.0]
+
+
+def test_the_example_of_the_guide_is_the_file_beside_it():
+    guide = Path(__file__).parents[2] / "docs" / "guide"
+    text = (guide / "quadruped.toml").read_text()
+    assert text in (guide / "command-line.md").read_text()
+    assert read_types(guide / "quadruped.toml")["body.0"][0].dim == 20
+
+
+@pytest.mark.parametrize("rep", ["permutation[1 0 -2]", "2xpermutation[-1 -0] + even"])
+def test_permutations_round_trip(rep):
+    assert str(parse_representation(iw.Mirror(), rep)) == rep
+
+
 @pytest.mark.parametrize("text", ["2xregular + 0", "grid(3, 3) + 4x1 + regular", "8x0 + 4x1"])
 def test_representations_round_trip(text):
     rep = parse_representation(iw.Cyclic(4), text)
@@ -116,7 +200,7 @@ BAD = [
     (
         'group = "C4"\nmodule = 1',
         UnknownNameError,
-        "key module: expected one of group, modules, parameters; got 'module'",
+        "key module: expected one of group, modules, parameters, representations; got 'module'",
     ),
     ("group = 4", ArgumentError, r"key group: .*got 4"),
     ('group = "E8"', UnknownNameError, r"key group: expected C4 or Cyclic\(4\).*got 'E8'"),
@@ -147,6 +231,43 @@ BAD = [
     ('group = "C4"\n[modules]\nw = {in = "0", out = "0"}\n[parameters]\nw = "0"', ArgumentError, "a name typed once"),
     ('group = "C4"\n[parameters]\nw = "grid(100000, 100000)"', ArgumentError, "at most 1048576 pixels"),
     ('group = "C3"\n[parameters]\nw = "grid(3, 3)"', IntertwineError, "key parameters.'w'"),
+    ('group = "Mirror(w)"', ArgumentError, "key group: expected 'x', 'y' or 'z'"),
+    ('group = "Mirror(z)"', ArgumentError, "key group: .*Say dim=3"),
+    ('group = "C2"\nrepresentations = 3', ArgumentError, "key representations: expected a table; got 3"),
+    ('group = "C2"\n[representations]\nregular = "0"', ArgumentError, "key representations.'regular': .*another name"),
+    (
+        'group = "Mirror"\n[representations]\nodd = "even"',
+        ArgumentError,
+        r"representations.'odd': expected no irrep of",
+    ),
+    ('group = "C2"\n[representations]\n"a b" = "0"', ArgumentError, "key representations.'a b': expected letters"),
+    (
+        'group = "C2"\n[representations]\nlegs = {permutation = [3, 4, 5, 0, 1, 2], signs = [-1, 1, 1, 1, 1, 1]}',
+        NotARepresentationError,
+        "key representations.'legs': .*signs of 0 and 3 that differ",
+    ),
+    ('group = "C2"\n[representations]\na = {permutation = [1, 0], sign = [1, 1]}', ArgumentError, "signs if wanted"),
+    (
+        'group = "C2"\n[representations]\na = {signs = [1, 1]}',
+        ArgumentError,
+        "representations.'a': expected a text, or",
+    ),
+    ('group = "C2"\n[representations]\na = {permutation = [1, 1]}', ArgumentError, r"'a': .*got \[1, 1\]"),
+    ('group = "C2"\n[representations]\na = {permutation = "10"}', IntertwineError, "'a': expected permutations"),
+    (
+        'group = "C2"\n[representations]\na = {index_map = [-1, -0.0001], signs = [1, 1]}',
+        ArgumentError,
+        "'a': expected signs in the indices or apart; got both",
+    ),
+    ('group = "C4"\n[representations]\na = {index_map = [[0], [0]]}', IntertwineError, "'a': expected 1 permutations"),
+    (
+        'group = "C2"\n[modules]\nw = {in = "0", out = "0", spaec = "0"}',
+        UnknownNameError,
+        "key spaec: .*space.*got 'spaec'",
+    ),
+    ('group = "C2"\n[modules]\nw = {in = "0", out = "0", space = 3}', ArgumentError, "'w'.space: expected a sum"),
+    ('group = "C2"\n[representations]\nlegs = "0"\n[parameters]\nw = "leg"', UnknownNameError, "This file names legs"),
+    ('group = "C2"\n[parameters]\nw = "permutation[0 -1 -]"', IntertwineError, "key parameters.'w'"),
 ]
 
 

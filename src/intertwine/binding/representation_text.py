@@ -1,0 +1,171 @@
+"""Groups and representations as text, ``"C4 * C2"`` and ``"8x0 + 4x1"``; nothing is executed."""
+
+import re
+from collections.abc import Callable, Mapping
+from math import prod
+
+from intertwine import groups
+from intertwine.errors import ArgumentError, UnknownNameError, listing
+from intertwine.groups.base import BaseGroup
+from intertwine.representations import Representation
+
+_FAMILIES: dict[str, Callable[[int], BaseGroup]] = {
+    "C": groups.Cyclic,
+    "Cyclic": groups.Cyclic,
+    "D": groups.Dihedral,
+    "Dihedral": groups.Dihedral,
+    "S": groups.Symmetric,
+    "Symmetric": groups.Symmetric,
+    "SO": groups.SO,
+    "O": groups.O,
+}
+_SINGLE: dict[str, Callable[[], BaseGroup]] = {
+    "Trivial": groups.Trivial,
+    "Mirror": groups.Mirror,
+    "T": groups.Tetrahedral,
+    "Tetrahedral": groups.Tetrahedral,
+    "Th": lambda: groups.Tetrahedral(reflections=True),
+    "O": groups.Octahedral,
+    "Octahedral": groups.Octahedral,
+    "Oh": lambda: groups.Octahedral(reflections=True),
+    "I": groups.Icosahedral,
+    "Icosahedral": groups.Icosahedral,
+    "Ih": lambda: groups.Icosahedral(reflections=True),
+}
+GROUP_NAMES = (
+    "C4 or Cyclic(4), D4 or Dihedral(4), S5 or Symmetric(5), Mirror(x), Mirror(z, 3), SO(2), O(2), SO(3), O(3), T, Th, "
+    "O, Oh, I, Ih, Trivial, or a product such as C4 * C2"
+)
+REPRESENTATIONS = (
+    "a sum of irreps such as '8x0 + 4x1', and of trivial, standard, defining, regular, grid(8, 8), "
+    "permutation[-3 4 5 -0 1 2], each with a count as in '4xregular'"
+)
+WORDS = ("trivial", "standard", "defining", "regular")
+# A grid of more pixels than this is a slip, and would fill the memory before its width is compared.
+_MAX_PIXELS = 2**20
+
+
+def parse_group(name: object) -> BaseGroup:
+    """The group of a name such as ``"C4"``, ``"SO(3)"``, ``"Oh"``, ``"Mirror(x)"`` or ``"C4 * C2"``.
+
+    Raises:
+        UnknownNameError: no such group; the message lists the names.
+
+    Examples:
+        >>> parse_group("Dihedral(4)"), parse_group("Oh"), parse_group("SO(2)"), parse_group("Mirror(z, 3)")
+        (D4, Oh, SO(2), Mirror(z, 3))
+    """
+    if not isinstance(name, str):
+        raise ArgumentError("group", expected=f"a name: {GROUP_NAMES}", got=shown(name))
+    factors = [_factor(part.strip(), name) for part in name.split("*")]
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor  # type: ignore[operator]
+    return product
+
+
+def _factor(part: str, name: str) -> BaseGroup:
+    if part in _SINGLE:
+        return _SINGLE[part]()
+    mirror = re.fullmatch(r"Mirror\(\s*(\w)\s*(?:,\s*(\d)\s*)?\)", part)
+    if mirror is not None:
+        return groups.Mirror(mirror[1], int(mirror[2] or 2))
+    match = re.fullmatch(r"([A-Za-z]+)(?:\((\d{1,6})\)|(\d{1,6}))", part)
+    if match is None or match[1] not in _FAMILIES:
+        raise UnknownNameError("group", expected=GROUP_NAMES, got=repr(name))
+    return _FAMILIES[match[1]](int(match[2] or match[3]))
+
+
+def parse_representation(
+    group: BaseGroup, text: object, named: Mapping[str, Representation] | None = None
+) -> Representation:
+    """The representation of a text such as ``"8x0 + 4x1"``, ``"4xregular + 2xtrivial"`` or ``"grid(8, 8)"``.
+
+    Args:
+        group: the group.
+        text: the sum.
+        named: representations that the text may use by name.
+
+    Raises:
+        ArgumentError: no such text.
+        UnknownNameError: an irrep that the group does not have.
+
+    Examples:
+        >>> parse_representation(parse_group("D4"), "2xregular + 3x0+ + grid(2, 2)")
+        Representation(D4: 2xregular + 3x0+ + grid[2x2])
+        >>> parse_representation(parse_group("Mirror(x)"), "permutation[-3 4 5 -0 1 2] + odd").dim
+        7
+    """
+    named = {} if named is None else named
+    if not isinstance(text, str) or not text.strip():
+        raise ArgumentError("representation", expected=REPRESENTATIONS, got=shown(text))
+    total = Representation(group, ())
+    end = 0
+    for match in _pattern(named).finditer(text):
+        total = (
+            total
+            + _irreps(group, text[end : match.start()], first=end == 0)
+            + int(match[1] or 1) * _term(group, match[2], named)
+        )
+        end = match.end()
+    return total + _irreps(group, text[end:], first=end == 0)
+
+
+def check_name(group: BaseGroup, name: str) -> None:
+    """Whether a user may call a representation so: an identifier that means nothing else in such a text.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in (*WORDS, "grid", "permutation"):
+        taken = listing((*WORDS, "grid", "permutation"))
+        raise ArgumentError(
+            "name",
+            expected=f"letters, digits and _, and none of {taken}",
+            got=repr(name),
+            advice="Choose another name.",
+        )
+    try:
+        group.irrep_label(name)
+    except UnknownNameError:
+        return
+    raise ArgumentError("name", expected=f"no irrep of {group}", got=repr(name), advice="Choose another name.")
+
+
+def _pattern(named: Mapping[str, Representation]) -> re.Pattern[str]:
+    """Terms with a name; grid[8x8] is how grid(8, 8) prints."""
+    words = "|".join([*WORDS, *(re.escape(name) for name in sorted(named, key=len, reverse=True))])
+    grid = r"grid\(\s*\d+(?:\s*,\s*\d+)*\s*\)|grid\[\d+(?:x\d+)*\]"
+    permutation = r"permutation\[\s*-?\d{1,9}(?:(?:\s+|\s*;\s*)-?\d{1,9})*\s*\]"
+    return re.compile(rf"(?:^|\+)\s*(?:(\d+)\s*x\s*)?({words}|{grid}|{permutation})\s*(?=\+|$)")
+
+
+def _term(group: BaseGroup, word: str, named: Mapping[str, Representation]) -> Representation:
+    if word in named:
+        return named[word]
+    if word.startswith("permutation"):
+        rows = [row.split() for row in word.removeprefix("permutation[").removesuffix("]").split(";")]
+        images = [[int(entry.removeprefix("-")) for entry in row] for row in rows]
+        return group.permutation(images, signs=[[-1 if entry.startswith("-") else 1 for entry in row] for row in rows])
+    if not word.startswith("grid"):
+        return getattr(group, word)()
+    sides = [int(side) for side in re.findall(r"\d+", word)]
+    if prod(sides) > _MAX_PIXELS:
+        raise ArgumentError("grid", expected=f"at most {_MAX_PIXELS} pixels", got=word)
+    return group.grid(*sides)
+
+
+def _irreps(group: BaseGroup, text: str, *, first: bool) -> Representation:
+    """What stands between named terms: a sum of irreps, after the plus sign that joins it."""
+    text = text.strip()
+    if not first and text:
+        text = text.removeprefix("+").strip()
+        if not text:
+            raise ArgumentError("representation", expected=REPRESENTATIONS, got="a sum that ends in +")
+    return group.irreps(text) if text else Representation(group, ())
+
+
+def shown(value: object) -> str:
+    """A value in an error message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
