@@ -79,7 +79,7 @@ def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -
 
 def _copy_norms(W: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """The norm of all entries with the same number."""
-    entries = W.reshape(index.numel(), -1)
+    entries = W.flatten(index.ndim).reshape(index.numel(), W[(0,) * index.ndim].numel() if W.numel() else 0)
     squares = torch.linalg.vector_norm(entries, dim=1).square()
     count = int(index.max()) + 1 if index.numel() else 0
     return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt()

@@ -171,7 +171,7 @@ class MatrixGroup(FactorGroup):
                 non-compact group.
         """
         algebra = self.algebra_matrices()
-        flat = algebra.reshape(len(algebra), -1)
+        flat = algebra.reshape(len(algebra), self.matrix_dim**2)
         numbers, words = np.zeros((len(elements), len(algebra))), []
         for row, g in enumerate(elements):
             for word, inverse in _words(self):

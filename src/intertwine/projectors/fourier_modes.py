@@ -85,8 +85,8 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
                 share[i] = 0.5 if line[i] else 1.0
     full = np.array(rows).reshape(-1, waves.shape[1])
     moved = [full @ matrix.T for matrix in space] + ([-full] if half else [])
-    images = np.array([[known.get(wave, -1) for wave in map(tuple, _reduced(m, grid).tolist())] for m in moved])
-    images = images.reshape(len(moved), len(full))
+    found = [[known.get(wave, -1) for wave in map(tuple, _reduced(m, grid).tolist())] for m in moved]
+    images = np.array(found, dtype=np.int64).reshape(len(moved), len(full))
     here = np.tile(np.arange(len(full)), len(moved))
     inside = images.reshape(-1) >= 0
     count, labels = connected(len(full), here[inside], images.reshape(-1)[inside])

@@ -147,7 +147,9 @@ def given_basis_projector(
     if not np.isfinite(array).all():
         raise ArgumentError(argument, expected="finite numbers", got="NaN or infinity")
     pixels = int(np.prod(kernel))
-    columns = array.reshape(len(array), -1).T.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    columns = array.reshape(len(array), one.dim * two.dim * pixels).T.astype(
+        np.complex128 if array.dtype.kind == "c" else np.float64
+    )
     vectors, singular, _ = np.linalg.svd(columns, full_matrices=False)
     relative = singular / max(singular.max(initial=0.0), 1e-300)
     if ((relative > 1e-13) & (relative < DEPENDENT)).any():

@@ -187,7 +187,10 @@ class FilterNormProjector(ClosedFormProjector):
         eye = torch.eye(int(np.prod(rest)), dtype=torch.float64)
         rows = torch.einsum("ae,rb->areb", eye, torch.from_numpy(self._basis)).unsqueeze(-1)
         rows = rows.expand(*rows.shape[:-1], self._count).flatten(0, 1)
-        return torch.stack([self._restored(row) for row in rows])
+        out = rows.new_zeros(len(rows), *(int(n or 0) for n in self.shape))
+        for vector, row in zip(out, rows, strict=True):
+            vector.copy_(self._restored(row))
+        return out
 
     def _formula(self, W: torch.Tensor) -> torch.Tensor:
         weights = self._matrix(W)

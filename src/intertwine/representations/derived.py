@@ -162,7 +162,7 @@ class TensorField(Field):
             return None
         images = first[0][:, :, None] * self.second.dim + second[0][:, None, :]
         signs = first[1][:, :, None] * second[1][:, None, :]
-        return images.reshape(len(elements), -1), signs.reshape(len(elements), -1)
+        return images.reshape(len(elements), self.dim), signs.reshape(len(elements), self.dim)
 
 
 @dataclass(frozen=True)

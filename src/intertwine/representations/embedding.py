@@ -71,8 +71,9 @@ def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
     if not isinstance(subgroup, Group):
         raise ArgumentError("subgroup", expected=f"a subgroup of {group}, such as iw.Cyclic(2)", got=repr(subgroup))
     small, large = subgroup.matrix_dim, group.matrix_dim
+    trivial = subgroup.is_finite and subgroup.order == 1
     if (small, large) == (2, 3):
-        if axis not in PLANES:
+        if axis not in PLANES and not (trivial and axis is None):
             raise ArgumentError(
                 "axis",
                 expected=f"'x', 'y' or 'z', the axis in {group} about which {subgroup} turns",
@@ -85,7 +86,7 @@ def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
             expected=f"None, as {subgroup} and {group} act on spaces of {small} and {large} dimensions",
             got=repr(axis),
         )
-    elif small != large and not (subgroup.is_finite and subgroup.order == 1):
+    elif small != large and not trivial:
         raise GroupMismatchError(
             "subgroup",
             expected=f"a subgroup of {group}, of {large} x {large} matrices",

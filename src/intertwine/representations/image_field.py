@@ -145,7 +145,7 @@ def _group_defect(field: ImageField) -> str:
 def _lie_defect(field: ImageField) -> str:
     """Why the images of a Lie group's generators are no representation; empty if they are one."""
     algebra, own = field.algebra(), field.group.algebra_matrices()
-    flat = own.reshape(len(own), -1)
+    flat = own.reshape(len(own), field.group.matrix_dim**2)
     for i in range(len(own)):
         for j in range(i):
             coefficients = np.linalg.lstsq(flat.T, (own[i] @ own[j] - own[j] @ own[i]).reshape(-1), rcond=None)[0]
