@@ -29,11 +29,13 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
             * name of a linear, convolutional, embedding or attention module -> ``(rep_in, rep_out)``, or
               ``iw.Typed(rep_in, rep_out, ...)`` with options:
 
-              * ``nn.Linear``: weight (out, in) and bias;
+              * ``nn.Linear``: weight (out, in) and bias; likewise any module that holds a weight and at most a bias and
+                computes ``x W^T + b``, or ``x W + b`` with W (in, out), which is tried on two rows (PyTorch
+                Geometric's ``Linear``, transformers' ``Conv1D``);
               * ``nn.Conv1d``, ``2d``, ``3d`` and ``nn.ConvTranspose1d``, ``2d``, ``3d``, with any stride, dilation and
                 padding; ``groups`` where each holds equal whole fields, or where the group permutes channels and takes
                 groups onto groups. Space turns as the group's standard representation says, or ``space=``;
-              * ``nn.Embedding``: ``rep_in`` permutes the tokens;
+              * ``nn.Embedding``, ``nn.EmbeddingBag``: ``rep_in`` permutes the tokens;
               * ``nn.MultiheadAttention``: also its ``out_proj``. ``hidden=`` says how the group acts on the projected
                 queries, keys and values; each head holds whole fields of it;
             * name of a norm layer (Batch, Instance, Group, Layer, RMS) -> one representation. Weight and running

@@ -1,9 +1,10 @@
-"""Linear maps and embeddings."""
+"""Linear maps, embeddings and bags of them."""
 
 from typing import Any
 
 import numpy as np
 
+from intertwine.binding.channel_rules import check_pointwise
 from intertwine.binding.chunks import generator_permutations
 from intertwine.binding.output_fields import OutputFields
 from intertwine.binding.slot import Slot, Typing
@@ -48,3 +49,21 @@ def embedding(module: Any, typing: Typing) -> tuple[Slot, ...]:
         )
     P = typing.projectors.tensor(typing.argument, (rep_in.dual(), rep_out))
     return (Slot("weight", P, "weight", OutputFields(rep_out, axis=1)),)
+
+
+def embedding_bag(module: Any, typing: Typing) -> tuple[Slot, ...]:
+    """The sum, mean or largest of the features of several tokens.
+
+    Raises:
+        ArgumentError: as ``embedding``, or ``mode="max"`` on features that the group does not permute.
+    """
+    if module.mode == "max":
+        ok, reason = check_pointwise(typing.rep_out, odd=False)
+        if not ok:
+            raise ArgumentError(
+                typing.argument,
+                expected="rep_out to permute the features, as mode='max' takes the largest of each",
+                got=f"{typing.rep_out}: {reason}",
+                advice="Use mode='sum' or 'mean'.",
+            )
+    return embedding(module, typing)

@@ -4,7 +4,9 @@ from torch import nn
 
 from intertwine.binding.attention import attention
 from intertwine.binding.convolutions import convolution
-from intertwine.binding.linear import embedding, linear
+from intertwine.binding.linear import embedding, embedding_bag, linear
+from intertwine.binding.linear_like import is_linear_like, linear_like
+from intertwine.binding.names import qualified_name
 from intertwine.binding.norms import NORM_TYPES, norm
 from intertwine.binding.slot import ModuleTyping, Slot, Typing
 from intertwine.errors import ArgumentError, listing
@@ -19,6 +21,7 @@ MODULE_TYPINGS: dict[type[nn.Module], ModuleTyping] = {
     nn.ConvTranspose2d: convolution,
     nn.ConvTranspose3d: convolution,
     nn.Embedding: embedding,
+    nn.EmbeddingBag: embedding_bag,
     nn.MultiheadAttention: attention,
 }
 
@@ -52,8 +55,9 @@ def module_slots(module: nn.Module, name: str, typing: Typing) -> tuple[Slot, ..
 
 
 def _typing_of(module: nn.Module) -> ModuleTyping | None:
-    """The function of the nearest type in the module's ancestry."""
-    return next((MODULE_TYPINGS[kind] for kind in type(module).__mro__ if kind in MODULE_TYPINGS), None)
+    """The function of the nearest type in the module's ancestry, or of what it holds."""
+    found = next((MODULE_TYPINGS[kind] for kind in type(module).__mro__ if kind in MODULE_TYPINGS), None)
+    return linear_like if found is None and is_linear_like(module) else found
 
 
 def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError:
@@ -65,15 +69,23 @@ def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError
         if key and (is_norm(child) or _typing_of(child) is not None)
     ]
     own = [prefix + key for key, _ in module.named_parameters(recurse=False)]
-    advice = (
-        f"Type the modules inside it: {listing(map(repr, inside))}."
-        if inside
-        else f"Type its parameters by name, with a representation per axis or a Projector: {listing(map(repr, own))}."
-    )
+    if hasattr(module, "irreps_in") and hasattr(module, "irreps_out"):
+        advice = (
+            "Its weights are coefficients of an equivariant basis, every value of which is equivariant: leave it out."
+        )
+    elif inside:
+        advice = f"Type the modules inside it: {listing(map(repr, inside))}."
+    elif own:
+        advice = (
+            f"Type its parameters by name, with a representation per axis or a Projector: {listing(map(repr, own))}."
+        )
+    else:
+        advice = "It holds no parameters (a quantised layer packs them): bind the model before it is converted."
     known = listing(kind.__name__ for kind in MODULE_TYPINGS)
     return ArgumentError(
         argument,
-        expected=f"a pair for a module of type {known}, or a representation for a norm layer",
-        got=f"a {type(module).__name__}",
+        expected=f"a pair for a module of type {known}, a layer that computes x W^T + b, or a representation for a "
+        "norm layer",
+        got=f"a {qualified_name(module)}",
         advice=advice,
     )
