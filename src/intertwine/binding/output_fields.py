@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 import torch
@@ -79,7 +80,7 @@ def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -
 
 def _copy_norms(W: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """The norm of all entries with the same number."""
-    entries = W.flatten(index.ndim).reshape(index.numel(), W[(0,) * index.ndim].numel() if W.numel() else 0)
+    entries = W.reshape(index.numel(), prod(W.shape[index.ndim :]))
     squares = torch.linalg.vector_norm(entries, dim=1).square()
     count = int(index.max()) + 1 if index.numel() else 0
     return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt()
