@@ -11,10 +11,12 @@ from intertwine.binding import Binding, Typed, bind, penalty
 from intertwine.decay import EquivarianceDecay
 from intertwine.diagnostics import (
     Breaker,
+    DataSymmetry,
     EquivarianceError,
     Geometry,
     GridAction,
     Report,
+    data_symmetry,
     equivariance_error,
     first_breaker,
     geometry,
@@ -62,6 +64,7 @@ __all__ = [
     "Binding",
     "Breaker",
     "Cyclic",
+    "DataSymmetry",
     "Decomposition",
     "Dihedral",
     "DirectProduct",
@@ -92,6 +95,7 @@ __all__ = [
     "bind",
     "chain_split",
     "conventions",
+    "data_symmetry",
     "decompose",
     "diagonal_projector",
     "equivariance_error",

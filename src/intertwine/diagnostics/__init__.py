@@ -1,5 +1,6 @@
 """Measurements and reports: how far a function is from equivariant, and which weights are why."""
 
+from intertwine.diagnostics.data_symmetry import DataSymmetry, ElementTest, data_symmetry
 from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
 from intertwine.diagnostics.first_breaker import Breaker, first_breaker
@@ -15,6 +16,8 @@ from intertwine.diagnostics.unanalysed import Unanalysed
 __all__ = [
     "Bar",
     "Breaker",
+    "DataSymmetry",
+    "ElementTest",
     "EquivarianceError",
     "Geometry",
     "GridAction",
@@ -26,6 +29,7 @@ __all__ = [
     "TableSection",
     "TextSection",
     "Unanalysed",
+    "data_symmetry",
     "environment",
     "equivariance_error",
     "first_breaker",
