@@ -125,6 +125,7 @@ def test_a_planted_breaker_is_found(group: iw.Group, breaker: str) -> None:
     if breaker == "norm":  # no geometry, but weights that nobody has typed
         assert named == []
         assert {"norm.weight", "norm.bias"} <= set(case.binding.unaccounted)
-        assert "norm" in [module.name for module in iw.report(case.binding, split=False).unanalysed]
+        verdicts = {layer.name: layer.verdict for layer in iw.report(case.binding, split=False).between}
+        assert verdicts["norm"] == "depends"
     else:
         assert named[0] == planted

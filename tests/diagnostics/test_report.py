@@ -92,8 +92,14 @@ def test_untyped_and_unanalysed_are_listed(bound):
     result = iw.report(bound)
     assert dict(result.unaccounted) == {"2.weight": (8,), "2.bias": (8,), "3.bias": (3,)}
     assert (result.typed_numel, result.unaccounted_numel) == (72 + 8 + 24, 8 + 8 + 3)
-    assert [(module.name, module.kind) for module in result.unanalysed] == [("1", "ReLU"), ("2", "LayerNorm")]
-    assert "permutes" in result.unanalysed[0].note
+    assert [(layer.name, layer.verdict) for layer in result.between] == [("1", "keeps"), ("2", "depends")]
+    assert result.unanalysed == ()
+    types = {"3.weight": (3 * bound.group.trivial(), 2 * bound.group.regular())}
+    result = iw.report(iw.bind(bound.model, types))  # no type reaches them
+    unanalysed = [("0", "Linear"), ("1", "ReLU"), ("2", "LayerNorm")]
+    assert [(module.name, module.kind) for module in result.unanalysed] == unanalysed
+    assert "permutes" in result.unanalysed[1].note
+    assert result.between == ()
 
 
 def test_layers_of_ours_are_not_listed_and_unknown_ones_are():

@@ -11,6 +11,7 @@ from intertwine.binding.model_tensors import ModelTensor, model_tensors
 from intertwine.binding.names import axes_text, nearest
 from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.type_checks import TypingScope, Wanted, check_tensor, module_types, tensor_type
+from intertwine.binding.typed import Ends
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning, UnknownNameError
 
 
@@ -97,11 +98,13 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
             "types", expected="at least one name", got="none", advice=f"There are {nearest('', [*modules, *tensors])}."
         )
     wanted: dict[str, Wanted] = {}
+    ends: dict[str, Ends] = {}
     projectors = SharedProjectors()
     for name, value in types.items():
         argument = f"types[{name!r}]"
         if name in modules:
-            found = module_types(modules[name], name, value, TypingScope(argument, tensors, projectors))
+            scope = TypingScope(argument, tensors, projectors)
+            found, ends[name] = module_types(modules[name], name, value, scope)
         elif name in tensors:
             found = {name: tensor_type(name, value, TypingScope(argument, tensors, projectors))}
         else:
@@ -120,7 +123,7 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
                 )
             wanted[full] = want
     _check_group(wanted)
-    return Binding(model, _entries(tensors, wanted))
+    return Binding(model, _entries(tensors, wanted), ends)
 
 
 def _check_group(wanted: Mapping[str, Wanted]) -> None:

@@ -1,6 +1,6 @@
 """A model whose parameters carry projectors: what can be measured of it and done to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -16,6 +16,7 @@ from intertwine.binding.names import axes_text, nearest
 from intertwine.binding.output_fields import project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
+from intertwine.binding.typed import Ends
 from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
 from intertwine.groups.element_text import space_text
 from intertwine.projectors.joint import JointMaps
@@ -58,10 +59,12 @@ class Binding:
     Attributes:
         model: the model.
         entries: one ``Entry`` a typed tensor.
+        ends: how the group acts on inputs and outputs of the modules that were typed as such, by name.
     """
 
     model: nn.Module
     entries: tuple[Entry, ...]
+    ends: Mapping[str, Ends] = field(default_factory=dict)
     _maps: JointMaps = field(default_factory=JointMaps, init=False)
 
     @property

@@ -15,7 +15,7 @@ from intertwine.binding.names import axes_text
 from intertwine.binding.output_fields import OutputFields
 from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.slot import Typing
-from intertwine.binding.typed import Typed
+from intertwine.binding.typed import Ends, Typed
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors import Projector
@@ -43,8 +43,8 @@ class TypingScope:
     projectors: SharedProjectors
 
 
-def module_types(module: nn.Module, name: str, value: object, scope: TypingScope) -> dict[str, Wanted]:
-    """The tensors of a typed module by their full names."""
+def module_types(module: nn.Module, name: str, value: object, scope: TypingScope) -> tuple[dict[str, Wanted], Ends]:
+    """The tensors of a typed module by their full names, and how the group acts on its inputs and outputs."""
     argument = scope.argument
     prefix = f"{name}." if name else ""
     rep_in, rep_out, options = _ends(module, value, argument)
@@ -59,7 +59,8 @@ def module_types(module: nn.Module, name: str, value: object, scope: TypingScope
             advice="Use rep.restrict(H) with a common subgroup.",
         )
     found = {}
-    for slot in module_slots(module, name, Typing(argument, rep_in, rep_out, options, scope.projectors)):
+    typing = Typing(argument, rep_in, rep_out, options, scope.projectors)
+    for slot in module_slots(module, name, typing):
         full = prefix + slot.name
         if full not in scope.tensors:
             raise ArgumentError(
@@ -70,7 +71,7 @@ def module_types(module: nn.Module, name: str, value: object, scope: TypingScope
                 "make pruning permanent with prune.remove.",
             )
         found[full] = Wanted(slot.projector, slot.kind, argument, slot.output, slot.space)
-    return found
+    return found, Ends(rep_in, rep_out, typing.over)
 
 
 def _ends(module: nn.Module, value: object, argument: str) -> tuple[Representation, Representation, Typed]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from intertwine.projectors.steerable import Rings
+from intertwine.representations import Representation
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,3 +60,12 @@ class Typed:
         """Names of the options that are given."""
         names = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value", "over")
         return tuple(name for name in names if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How a group acts on what goes into a typed module and what comes out, and on another axis (``over``) of both."""
+
+    rep_in: Representation
+    rep_out: Representation
+    over: Representation | None = None

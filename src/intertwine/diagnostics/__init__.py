@@ -1,5 +1,6 @@
 """Measurements and reports: how far a function is from equivariant, and which weights are why."""
 
+from intertwine.diagnostics.between_layers import LayerVerdict
 from intertwine.diagnostics.data_symmetry import DataSymmetry, ElementTest, data_symmetry
 from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
@@ -22,6 +23,7 @@ __all__ = [
     "Geometry",
     "GridAction",
     "LayerGeometry",
+    "LayerVerdict",
     "PairShare",
     "ParameterReport",
     "PictureSection",

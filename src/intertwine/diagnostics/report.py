@@ -10,12 +10,17 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from intertwine.binding import Binding
+from intertwine.diagnostics.between_layers import LayerVerdict, sequential_verdicts
 from intertwine.diagnostics.environment import environment
+from intertwine.diagnostics.evaluating import evaluating
 from intertwine.diagnostics.html import Bar, Section, TableSection, TextSection, render_html
 from intertwine.diagnostics.parameter_report import ParameterReport, measure_parameter, number
 from intertwine.diagnostics.text import plain_table, rich_table, to_text
+from intertwine.diagnostics.type_trace import TypeTrace
 from intertwine.diagnostics.unanalysed import Unanalysed, unanalysed_modules
 from intertwine.errors import NonFiniteError, missing_extra
+
+_BETWEEN = ("layer", "kind", "acts on", "verdict", "why, and what to do")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Report:
         model: class of the model.
         parameters: one entry a typed parameter, in the binding's order.
         unaccounted: ``(name, shape)`` of every parameter without a representation.
-        unanalysed: modules without a representation, which may break the symmetry where W = PW does not.
+        between: a verdict on every norm layer and pointwise function whose input has a known type.
+        unanalysed: modules that no type reaches, which may break the symmetry where W = PW does not.
         environment: versions and machine.
     """
 
@@ -35,6 +41,7 @@ class Report:
     model: str
     parameters: tuple[ParameterReport, ...]
     unaccounted: tuple[tuple[str, tuple[int, ...]], ...]
+    between: tuple[LayerVerdict, ...]
     unanalysed: tuple[Unanalysed, ...]
     environment: dict[str, str]
 
@@ -121,6 +128,9 @@ class Report:
             lines.append(f"unaccounted: {self.unaccounted_numel} weights without a representation: {names}")
         else:
             lines.append("unaccounted: none")
+        if self.between:
+            lines.append("between typed layers:")
+            lines += [f"  {verdict}" for verdict in self.between]
         if self.unanalysed:
             lines.append("not analysed (no representation known; equivariance_error measures the whole model):")
             lines += [f"  {module.name}: {module.kind}, {module.note}" for module in self.unanalysed]
@@ -167,6 +177,12 @@ class Report:
             found.append(TableSection("Unaccounted", ("tensor", "shape"), names, (note,)))
         else:
             found.append(TextSection("Unaccounted", ["None: every parameter has a representation."]))
+        if self.between:
+            verdicts = [
+                (layer.name, layer.kind, layer.acts_on, layer.verdict, f"{layer.reason} {layer.advice}".strip())
+                for layer in self.between
+            ]
+            found.append(TableSection("Between typed layers", _BETWEEN, verdicts))
         if self.unanalysed:
             modules = [(module.name, module.kind, module.note) for module in self.unanalysed]
             note = (
@@ -192,17 +208,24 @@ class Report:
         yield rich_table(self.heading, self.parameters, self.summary(), options.max_width)
 
 
-def report(binding: Binding, *, split: bool = True) -> Report:
+def report(binding: Binding, *, split: bool = True, example: object = None) -> Report:
     r"""Measures every typed parameter of a binding.
 
     Per parameter: ``|W|``, ``|W - P W|``, their ratio, and beside it the chance level ``sqrt(1 - rank / numel)``, the
     ratio that random weights have; a residual means something only beside it. The worst blocks say between which
     irreps (or, where a field cannot be cut into irreps, which fields) the residual sits. Parameters without a
-    representation are listed as unaccounted; modules without one, such as activations and norms, as not analysed.
+    representation are listed as unaccounted.
+
+    Between typed layers there is a verdict on every norm layer and pointwise function whose input has a known type:
+    whether it keeps the symmetry, why not, and what to use instead. Types are carried down each ``nn.Sequential``, and
+    with ``example`` through one run of the model, functions called inside ``forward`` included. What no type reaches is
+    listed as not analysed.
 
     Args:
         binding: from ``bind(model, types)``.
         split: whether to find the worst blocks; False is faster for large models.
+        example: an input of the model, or a tuple of its arguments; it runs once, in eval mode, without gradients, and
+            is put back as it was.
 
     Raises:
         NonFiniteError: a parameter has NaN or infinity; the message names it.
@@ -217,8 +240,10 @@ def report(binding: Binding, *, split: bool = True) -> Report:
         >>> result = iw.report(binding)
         >>> [entry.name for entry in result.parameters], result.relative_residual < 1e-6, round(result.chance, 2)
         (['0.weight', '0.bias', '2.weight', '2.bias'], True, 0.86)
-        >>> result.unaccounted, [module.kind for module in result.unanalysed]
-        ((), ['ReLU'])
+        >>> result.unaccounted, result.unanalysed
+        ((), ())
+        >>> print(result.between[0])
+        1: ReLU behind '0' acts on 4xregular: keeps.
     """
     parameters = []
     for entry, tensor in binding.tensors():
@@ -226,14 +251,26 @@ def report(binding: Binding, *, split: bool = True) -> Report:
         parameters.append(measure_parameter(entry.name, entry.projector, tensor, split))
     for name, parameter in binding.model.named_parameters():
         _check_finite(name, parameter)
+    between = _between(binding, example)
+    judged = {verdict.name for verdict in between}
+    unanalysed = unanalysed_modules(binding.model, {entry.module for entry in binding.entries})
     return Report(
         group=str(binding.group),
         model=type(binding.model).__name__,
         parameters=tuple(parameters),
         unaccounted=tuple(binding.unaccounted.items()),
-        unanalysed=unanalysed_modules(binding.model, {entry.module for entry in binding.entries}),
+        between=between,
+        unanalysed=tuple(module for module in unanalysed if module.name not in judged),
         environment=environment(),
     )
+
+
+def _between(binding: Binding, example: object) -> tuple[LayerVerdict, ...]:
+    if not binding.entries or example is None:
+        return sequential_verdicts(binding)
+    with evaluating(binding.model), TypeTrace(binding) as trace:
+        binding.model(*(example if isinstance(example, tuple) else (example,)))
+    return tuple(trace.verdicts.found)
 
 
 def _check_finite(name: str, tensor: torch.Tensor) -> None:

@@ -46,7 +46,7 @@ class PointwiseActivation(nn.Module):
         if self.rep_in.is_permutation:
             return
         tables = [(segment.field, segment.field.generator_permutations()) for segment in self.rep_in.segments]
-        odd = _is_odd(activation)
+        odd = is_odd(activation)
         bad = [field.name for field, table in tables if table is None or not (odd or bool((table[1] == 1).all()))]
         if bad:
             signed = all(table is not None for _, table in tables)
@@ -67,7 +67,13 @@ class PointwiseActivation(nn.Module):
 
 
 @torch.no_grad()
-def _is_odd(activation: Activation) -> bool:
+def is_odd(activation: Activation) -> bool:
+    """Whether ``f(-x) = -f(x)`` on numbers up to 4, to rounding.
+
+    Examples:
+        >>> is_odd(torch.tanh), is_odd(torch.relu)
+        (True, False)
+    """
     x = torch.linspace(0.0, 4.0, 33, dtype=torch.float64)
     if isinstance(activation, nn.Module):
         parameter = next(activation.parameters(), None)
