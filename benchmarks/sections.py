@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import constants, decay, growth, import_time, penalty, regular, sampled, training_step
+from benchmarks import constants, decay, growth, import_time, penalty, regular, report, sampled, training_step
 from benchmarks.peers import comparison
 from benchmarks.row import Row
 from benchmarks.settings import Settings
@@ -15,6 +15,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "constants": constants.rows,
     "sampled": sampled.rows,
     "step": training_step.rows,
+    "report": report.rows,
     "import": import_time.rows,
     "peers": comparison.rows,
 }

@@ -4,8 +4,10 @@ import torch
 
 import intertwine as iw
 from intertwine.errors import ArgumentError, GroupMismatchError, NonFiniteError, ShapeError
+from intertwine.projectors import splits
 from intertwine.projectors.chains import chain_split, subgroup_chain
 from intertwine.projectors.splits import residual_by_fields, residual_by_irreps
+from intertwine.representations import Representation, Segment, decomposition
 
 
 def normal(*shape, dtype=torch.float64, seed=0):
@@ -22,6 +24,10 @@ def pairs():
     yield "complex type", T.regular(), T.standard() + 2 * T.regular()
     yield "defining", 2 * S4.defining(), S4.regular()
     yield "tensor", vector.tensor(vector), vector
+    signed = D4.permutation([[1, 2, 3, 0, 4, 5], [1, 0, 3, 2, 5, 4]], signs=[[1] * 4 + [-1] * 2, [-1] * 4 + [1] * 2])
+    yield "signed orbits", signed + D4.standard(), 2 * signed
+    yield "vectors on pixels", D4.standard().tensor(D4.grid(4, 4)), D4.grid(3, 3).tensor(D4.standard() + D4.trivial())
+    yield "sums in tensors", vector.tensor(SO3.irreps("0 + 1")), SO3.irreps("2x1 + 0").tensor(vector)
     yield "product", (C4 * iw.Cyclic(2)).regular(), (C4 * iw.Cyclic(2)).regular()
 
 
@@ -221,3 +227,88 @@ def test_chains_that_do_not_nest_are_refused():
 def test_bad_chains_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call(iw.Cyclic(4).regular())
+
+
+def policy_heads():
+    """Readings of a 722 x 362 weight: two planes of a 19 x 19 board, to its points and the pass."""
+    G = iw.Dihedral(4)
+    board = G.grid(19, 19)
+    images = board.segments[0].field.generator_permutations()[0]
+    planes, points = np.concatenate([images, images + 361], 1), np.pad(images, ((0, 0), (0, 1)), constant_values=361)
+    signs = np.ones((2, 722))
+    signs[1, 361:] = -1
+    yield "planes by board", (2 * G.trivial()).tensor(board), board + G.trivial()
+    yield "permutations", G.permutation(planes), G.permutation(points)
+    yield "signed permutations", G.permutation(planes, signs=signs), board + G.trivial()
+    yield "vectors on a board", G.standard().tensor(board), board + G.trivial()
+    yield "regular", 90 * G.regular() + 2 * G.trivial(), 45 * G.regular() + 2 * G.trivial()
+
+
+HEADS = list(policy_heads())
+
+
+@pytest.mark.parametrize(("rep_in", "rep_out"), [head[1:] for head in HEADS], ids=[head[0] for head in HEADS])
+def test_large_permutations_are_decomposed_orbit_by_orbit(rep_in, rep_out, monkeypatch):
+    """Work per kind of orbit: no field above the group's order is decomposed, and none of them twice."""
+    seen = []
+    average = decomposition._by_average
+
+    def counted(field, irrep):
+        seen.append((field, irrep.label))
+        return average(field, irrep)
+
+    monkeypatch.setattr(decomposition, "_by_average", counted)
+    decomposition.field_decomposition.cache_clear()
+    splits._cut_by_irreps.cache_clear()
+    layer = torch.nn.Linear(rep_in.dim, rep_out.dim)
+    binding = iw.bind(layer, {"": (rep_in, rep_out)})
+    worst = iw.report(binding).parameters[0].worst
+    assert len(worst) == 3
+    bases = [basis for rep in (rep_in, rep_out) for _, basis in splits._cut_by_irreps(rep).blocks if basis is not None]
+    assert max(len(basis) for basis in bases) <= 16  # two components on an orbit of eight
+    iw.decompose(rep_in)
+    iw.report(binding)
+    assert len(seen) == len(set(seen)) <= 60
+    assert max(field.dim for field, _ in seen) <= 16
+
+
+def test_a_large_permutation_is_decomposed_as_its_orbits_are():
+    G = iw.Dihedral(4)
+    rep = G.standard().tensor(G.grid(9, 9)) + 2 * G.grid(5, 5)
+    found = iw.decompose(rep)
+    eye = torch.eye(rep.dim, dtype=torch.float64)
+    torch.testing.assert_close(found.basis.T @ found.basis, eye, rtol=0, atol=1e-12)
+    for g in G.generators:
+        turned = found.basis @ found.rep_irreps.matrix(g) @ found.basis.T
+        torch.testing.assert_close(turned, rep.matrix(g), rtol=0, atol=1e-12)
+    characters = {label: int(mul) for label, mul in found.multiplicities.items()}
+    for label, mul in characters.items():
+        irrep, elements = G.irrep(label), G.elements()
+        assert mul == round(float((rep.character(elements) * irrep.character(elements)).mean()))
+
+
+def test_splits_at_extreme_scales():
+    rep = iw.SO(3).irreps("3x0 + 2x1 + 2")
+    P = iw.projector(rep, rep)
+    W = normal(rep.dim, rep.dim)
+    expected = [entry.relative_residual for entry in residual_by_irreps(P, W).entries]
+    for scale in (1e-150, 1e150):
+        found = [entry.relative_residual for entry in residual_by_irreps(P, W * scale).entries]
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("split", [residual_by_irreps, residual_by_fields])
+def test_copies_may_lie_innermost(split):
+    """The split does not depend on how copies lie in memory."""
+    G = iw.Dihedral(4)
+    field = G.grid(3, 3).segments[0].field
+    outer, inner = (
+        Representation(G, (Segment(3, field, layout), Segment(2, G.irrep(1).segments[0].field)))
+        for layout in ("mul_ir", "ir_mul")
+    )
+    order = np.concatenate([np.arange(27).reshape(3, 9).T.reshape(-1), np.arange(27, 31)])
+    W = normal(31, 31)
+    first = split(iw.projector(outer, outer), W)
+    second = split(iw.projector(inner, inner), W[order][:, order])
+    for entry in first.entries:
+        assert second[entry.irreps] == pytest.approx(entry.squared_residual, rel=1e-10)

@@ -1,18 +1,15 @@
 """How one axis of a parameter is cut into copies of fields, like fields gathered: work per field, never per weight."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError
 from intertwine.representations import Field, Representation
-from intertwine.representations.permutation_field import PermutationField
+from intertwine.representations.orbits import orbit_fields
 
-# Matching like orbits tries every base point; beyond this size an orbit is simply its own field.
-MATCHED_ORBIT_SIZE = 256
 # So few segments stay where they lie, even if a field comes back: a few more views cost less than sorting features.
 SEPARATE_SEGMENTS = 6
 
@@ -84,17 +81,17 @@ def plan_axis(rep: Representation) -> AxisPlan:
     return _gathered({field: np.concatenate(index) for field, index in positions.items()})
 
 
-def plan_orbits(rep: Representation) -> AxisPlan:
+def plan_orbits(rep: Representation, cut: Callable[[Field], Sequence[tuple[Array, Field]]] = orbit_fields) -> AxisPlan:
     """Blocks of ``rep`` with every permutation cut into its orbits; orbits that permute alike are copies of one field.
 
-    Fields that permute no basis stay whole.
+    Fields that permute no basis stay whole, unless another ``cut`` says so, ``(indices, field)`` a piece.
     """
     positions: dict[Field, list[Array]] = {}
     for segment, where in zip(rep.segments, rep.slices, strict=True):
         index = where.start + np.arange(segment.dim)
         shape = (segment.mul, segment.field.dim)
         copies = index.reshape(shape) if segment.layout == "mul_ir" else index.reshape(shape[::-1]).T
-        for orbit, field in orbit_fields(segment.field):
+        for orbit, field in cut(segment.field):
             positions.setdefault(field, []).append(copies[:, orbit].reshape(-1))
     return _gathered({field: np.concatenate(index) for field, index in positions.items()})
 
@@ -106,76 +103,3 @@ def _gathered(positions: dict[Field, Array]) -> AxisPlan:
         start += len(index)
     order = np.concatenate(list(positions.values())) if positions else np.zeros(0, dtype=np.int64)
     return AxisPlan(tuple(blocks), None if (order == np.arange(len(order))).all() else order)
-
-
-def is_transitive(field: Field) -> bool:
-    """Whether the field permutes a basis, up to signs, in a single orbit."""
-    return field.generator_permutations() is not None and _orbit_labels(field)[0] == 1
-
-
-def permutation_table(field: Field) -> tuple[Array, Array]:
-    """Images and signs of the discrete generators, shape (m, dim) each, of a field known to permute a basis.
-
-    Raises:
-        ArgumentError: it does not.
-    """
-    table = field.generator_permutations()
-    if table is None:
-        raise ArgumentError("field", expected="a field that permutes a basis up to signs", got=field.name)
-    return table
-
-
-def _orbit_labels(field: Field) -> tuple[int, Array]:
-    images = permutation_table(field)[0]
-    return connected(field.dim, np.tile(np.arange(field.dim), len(images)), images.reshape(-1))
-
-
-def connected(size: int, sources: Array, targets: Array) -> tuple[int, Array]:
-    """Number of connected components of the graph on ``size`` nodes with the given edges, and each node's component."""
-    from scipy.sparse import csr_array  # scipy takes half a second to load; `import intertwine` does without
-    from scipy.sparse.csgraph import connected_components
-
-    edges = csr_array((np.ones(sources.size, dtype=np.int8), (sources, targets)), shape=(size, size))
-    count, labels = connected_components(edges, directed=False)
-    return int(count), labels
-
-
-def orbit_fields(field: Field) -> list[tuple[Array, Field]]:
-    """The orbits of a permutation field: ``(indices, transitive field)`` each, indices in that field's order."""
-    if field.generator_permutations() is None:
-        return [(np.arange(field.dim), field)]
-    count, labels = _orbit_labels(field)
-    if count == 1:
-        return [(np.arange(field.dim), field)]
-    images, signs = permutation_table(field)
-    by_label = np.argsort(labels, kind="stable")
-    bounds = np.searchsorted(labels[by_label], np.arange(count + 1))
-    out: list[tuple[Array, Field]] = []
-    for first, last in pairwise(bounds):
-        members = by_label[first:last]
-        bases = members if len(members) <= MATCHED_ORBIT_SIZE else members[:1]
-        # The breadth-first walk from a base point names the points by words, hence equally in like orbits; the smallest
-        # table over all base points is a canonical form.
-        candidates = [_walk(images, signs, int(base)) for base in bases]
-        walk, table_images, table_signs = min(candidates, key=lambda c: (c[1], c[2]))
-        signed = any(s < 0 for row in table_signs for s in row)
-        label = f"orbit{len(members)}"
-        out.append(
-            (walk, PermutationField(field.group, label, table_images, table_signs if signed else None, len(members)))
-        )
-    return out
-
-
-def _walk(
-    images: Array, signs: Array, base: int
-) -> tuple[Array, tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-    """Breadth-first order of the orbit of ``base`` and the generators' images and signs in that order."""
-    order, rank = [base], {base: 0}
-    for point in order:
-        for row in images:
-            image = int(row[point])
-            if image not in rank:
-                rank[image] = len(order)
-                order.append(image)
-    renamed = tuple(tuple(rank[int(row[point])] for point in order) for row in images)
-    return np.array(order), renamed, tuple(tuple(int(row[point]) for point in order) for row in signs)

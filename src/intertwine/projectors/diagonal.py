@@ -4,11 +4,12 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.groups.adapters import as_representation
-from intertwine.projectors.axis_plan import connected, is_transitive, plan_orbits
+from intertwine.projectors.axis_plan import plan_orbits
 from intertwine.projectors.block import BasisProjector
 from intertwine.projectors.folds import fold_axes
 from intertwine.projectors.projector import Part, Projector
 from intertwine.representations import Field
+from intertwine.representations.orbits import connected, is_transitive
 
 
 def diagonal_projector(rep: object, *, shape: tuple[int, ...] | None = None) -> Projector:

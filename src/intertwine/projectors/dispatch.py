@@ -9,7 +9,7 @@ import numpy as np
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors.average import AverageProjector, character_rank
-from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, is_transitive, plan_axis, plan_orbits
+from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
 from intertwine.projectors.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
 from intertwine.projectors.folds import fold_axes
 from intertwine.projectors.kernel import (
@@ -26,6 +26,7 @@ from intertwine.projectors.steerable import Rings
 from intertwine.projectors.tuple_projector import TupleProjector
 from intertwine.representations import Field, Group, Representation
 from intertwine.representations.irrep_field import IrrepField
+from intertwine.representations.orbits import is_transitive
 
 METHODS = ("orbit", "schur", "block", "nullspace")
 # A basis below this many numbers is small whatever the weights; above, it may not outweigh them.

@@ -7,7 +7,7 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, GroupMismatchError
-from intertwine.projectors.axis_plan import connected
+from intertwine.representations.orbits import connected
 
 ORDERS = ("shifted", "fft")
 

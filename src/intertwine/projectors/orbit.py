@@ -7,10 +7,10 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
-from intertwine.projectors.axis_plan import connected, permutation_table
 from intertwine.projectors.components import Components, orbit_components
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
 from intertwine.representations.field import Field
+from intertwine.representations.orbits import connected, permutation_table
 
 # Entries that are worked on at a time on a processor: a few copies of so many float32 fit into its cache.
 CACHED = 2**18

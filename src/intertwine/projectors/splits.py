@@ -1,19 +1,49 @@
 """Where a residual sits: its split by tuples of irreps, or of fields."""
 
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 
+from intertwine._numerics import Array
 from intertwine.errors import NonFiniteError, ShapeError
+from intertwine.projectors.axis_plan import AxisBlock, plan_orbits
 from intertwine.projectors.projector import Projector
-from intertwine.representations import Field, Representation, Segment
-from intertwine.representations.decomposition import decompose
+from intertwine.representations import Field, Representation
+from intertwine.representations.decomposition import field_decomposition
+from intertwine.representations.orbits import Piece, field_pieces
 
-# How a field is cut: the basis Q of the pieces in its columns (None: as it is), and each piece's label and columns.
-Cut = tuple[torch.Tensor | None, list[tuple[str, slice]]]
+
+@dataclass(frozen=True, eq=False)
+class AxisCut:
+    """How the features of one axis are taken together.
+
+    Attributes:
+        labels: names of the pieces.
+        members: which of them each feature belongs to, in the new basis, shape (labels, dim), 0 or 1.
+        order: the features in this order first; None: as they are.
+        blocks: copies of one field each, in that order, and the basis to turn them into (None: as they are).
+    """
+
+    labels: tuple[str, ...]
+    members: torch.Tensor
+    order: torch.Tensor | None = None
+    blocks: tuple[tuple[AxisBlock, torch.Tensor | None], ...] = ()
+
+    def turned(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
+        """``tensor`` in the new basis of this axis."""
+        if self.order is not None:
+            tensor = tensor.index_select(axis, self.order.to(tensor.device))
+        if all(basis is None for _, basis in self.blocks):
+            return tensor
+        out = tensor.clone()
+        for block, basis in self.blocks:
+            if basis is not None:
+                part = block.view(tensor, axis).movedim(axis + 1, -1) @ basis.to(tensor.device, tensor.dtype)
+                block.view(out, axis).copy_(part.movedim(-1, axis + 1))
+        return out
 
 
 @dataclass(frozen=True)
@@ -93,72 +123,76 @@ def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
         >>> abs(split.total - float(P.squared_residual(W))) < 1e-12
         True
     """
-    return _split(P, W, _irrep_cut)
+    return _split(P, W, [None if rep is None else _cut_by_irreps(rep) for rep in P.axes])
 
 
 def residual_by_fields(P: Projector, W: torch.Tensor) -> ResidualSplit:
     """As ``residual_by_irreps`` with the fields as they are (``"regular"``, ``"1"``); nothing is decomposed."""
-    return _split(P, W, lambda field: (None, [(field.name, slice(0, field.dim))]))
+    return _split(P, W, [None if rep is None else _cut_by_fields(rep) for rep in P.axes])
 
 
-def _split(P: Projector, W: torch.Tensor, cut: Callable[[Field], Cut]) -> ResidualSplit:
+def _split(P: Projector, W: torch.Tensor, cuts: list[AxisCut | None]) -> ResidualSplit:
     wide = measured(W)
     residual = P.residual(wide)
-    squares: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    pieces: list[tuple[tuple[str, ...], torch.Tensor, torch.Tensor]] = [((), P.folded(residual), P.folded(wide))]
-    for axis, rep in enumerate(P.axes):
-        pieces = [
-            ((*labels, label), part, whole)
-            for labels, R, V in pieces
-            for label, part, whole in _cut_axis(R, V, axis, rep, cut)
-        ]
-    for labels, part, whole in pieces:
-        entry = squares[labels]
-        entry[0] += float(torch.linalg.vector_norm(part)) ** 2
-        entry[1] += float(torch.linalg.vector_norm(whole)) ** 2
-        entry[2] += whole.numel()
-    entries = [SplitEntry(labels, a, b, int(n)) for labels, (a, b, n) in squares.items()]
-    entries.sort(key=lambda entry: (-entry.squared_residual, entry.irreps))
-    return ResidualSplit(tuple(entries), float(torch.linalg.vector_norm(residual)) ** 2)
-
-
-def _cut_axis(
-    R: torch.Tensor,
-    V: torch.Tensor,
-    axis: int,
-    rep: Representation | None,
-    cut: Callable[[Field], Cut],
-) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
-    """Residual and weight cut along one axis, in the new basis, one piece per segment and label."""
-    if rep is None:
-        return [("-", R, V)]
-    out = []
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        basis, rows = cut(segment.field)
-        shape = (segment.mul, segment.field.dim)
-        both = []
-        for tensor in (R, V):
-            part = tensor.narrow(axis, where.start, segment.dim).movedim(axis, -1)
-            part = part.unflatten(-1, shape) if segment.layout == "mul_ir" else part.unflatten(-1, shape[::-1]).mT
-            if basis is not None:
-                part = part @ basis.to(part.device, part.dtype)
-            both.append(part)
-        for label, row in rows:
-            first, second = (part[..., row].flatten(-2).movedim(-1, axis) for part in both)
-            out.append((label, first, second))
-    return out
-
-
-@lru_cache(maxsize=256)
-def _irrep_cut(field: Field) -> Cut:
-    """The columns of Q, ``rho(g) = Q (sum of irreps)(g) Q^T``, by irrep."""
-    if field.irrep is not None or field.is_complex or not field.group.is_compact:
-        return None, [(field.name, slice(0, field.dim))]
-    found = decompose(Representation(field.group, (Segment(1, field),)))
-    return found.basis, [
-        (segment.field.name, where)
-        for segment, where in zip(found.rep_irreps.segments, found.rep_irreps.slices, strict=True)
+    # All squares are formed in the new basis and then added up by labels, one axis after the other.
+    tables = []
+    for tensor in (residual, wide):
+        table = P.folded(tensor)
+        for axis, cut in enumerate(cuts):
+            table = table if cut is None else cut.turned(table, axis)
+        scale = table.abs().max() if table.numel() else table.new_ones((), dtype=torch.float64)
+        table = (table / torch.where(scale > 0, scale, 1.0)).abs().square_()
+        for axis, cut in enumerate(cuts):
+            members = table.new_ones(1, table.shape[axis]) if cut is None else cut.members.to(table.device)
+            table = torch.tensordot(members, table.movedim(axis, 0), dims=1).movedim(0, axis)
+        tables.append((table.cpu() * scale.cpu() ** 2).flatten().tolist())
+    labels = [("-",) if cut is None else cut.labels for cut in cuts]
+    sizes = [
+        [n] if cut is None else cut.members.sum(1).tolist() for n, cut in zip(P.folded(wide).shape, cuts, strict=True)
     ]
+    numels = [int(np.prod(sides)) for sides in itertools.product(*sizes)]
+    entries = [SplitEntry(*entry) for entry in zip(itertools.product(*labels), *tables, numels, strict=True)]
+    entries.sort(key=lambda entry: (-entry.squared_residual, entry.irreps))
+    return ResidualSplit(tuple(entries), sum(entry.squared_residual for entry in entries))
+
+
+@lru_cache(maxsize=64)
+def _cut_by_fields(rep: Representation) -> AxisCut:
+    return _labelled([segment.field.name for segment in rep.segments for _ in range(segment.dim)])
+
+
+@lru_cache(maxsize=64)
+def _cut_by_irreps(rep: Representation) -> AxisCut:
+    """Copies of like pieces of fields taken together, each turned by its small Q, ``rho(g) = Q (irreps)(g) Q^T``."""
+    plan = plan_orbits(rep, _pieces)
+    names: list[str] = []
+    blocks = []
+    for block in plan.blocks:
+        field, basis = block.field, None
+        columns = [] if field is None else [field.name] * field.dim
+        if field is not None and _is_cut(field):
+            found = field_decomposition(field)
+            basis = torch.from_numpy(np.concatenate([Q for _, maps in found for Q in maps], axis=1))
+            columns = [label for label, maps in found for _ in range(maps.shape[0] * maps.shape[2])]
+        names += columns * (block.mul or 0)
+        blocks.append((block, basis))
+    order = None if plan.order is None else torch.from_numpy(plan.order)
+    return replace(_labelled(names), order=order, blocks=tuple(blocks))
+
+
+def _pieces(field: Field) -> tuple[Piece, ...]:
+    return field_pieces(field) if _is_cut(field) else ((np.arange(field.dim), field),)
+
+
+def _is_cut(field: Field) -> bool:
+    return field.irrep is None and not field.is_complex and field.group.is_compact
+
+
+def _labelled(names: list[str]) -> AxisCut:
+    """The cut by the name of each feature."""
+    labels = tuple(dict.fromkeys(names))
+    members: Array = np.array(names)[None] == np.array(labels)[:, None]
+    return AxisCut(labels, torch.from_numpy(members.astype(np.float64)))
 
 
 def measured(W: object) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Any representation of a compact group as a sum of named irreps, with the change of basis."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,7 @@ from intertwine.representations.changed_basis import ChangedBasisField
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import commutant
 from intertwine.representations.irrep_field import IrrepField
+from intertwine.representations.orbits import Piece, field_pieces
 from intertwine.representations.representation import Representation, Segment
 
 MAX_DIM = 2000
@@ -121,6 +123,9 @@ def field_decomposition(field: Field) -> tuple[tuple[str, Array], ...]:
         raise SizeLimitError(
             "rep", expected=f"fields of at most {MAX_DIM} dimensions", got=f"{field.name} of {field.dim}"
         )
+    pieces = field_pieces(field)
+    if len(pieces) > 1:
+        return _joined(field, pieces)
     group = field.group
     found: list[tuple[str, Array]] = []
     missing = field.dim
@@ -151,6 +156,18 @@ def field_decomposition(field: Field) -> tuple[tuple[str, Array], ...]:
             else "The rest has no named irreps, or images are too imprecise.",
         )
     return tuple(found)
+
+
+def _joined(field: Field, pieces: Sequence[Piece]) -> tuple[tuple[str, Array], ...]:
+    """The decomposition of a field from those of its pieces, of which many are equal."""
+    found: dict[str, list[Array]] = {}
+    for where, piece in pieces:
+        for label, maps in field_decomposition(piece):
+            placed = np.zeros((len(maps), field.dim, maps.shape[2]))
+            placed[:, where] = maps
+            found.setdefault(label, []).append(placed)
+    order = [*field.group.irrep_candidates(field.dim, field.algebra()), *found]
+    return tuple((label, np.concatenate(found[label])) for label in dict.fromkeys(order) if label in found)
 
 
 def _by_constraints(field: Field, irrep: IrrepField) -> Array:
