@@ -43,7 +43,7 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/installed-demo
 
 demo: $(VENV)/installed-demo
-	$(BIN)/intertwine demo $(ARGS)
+	$(BIN)/python -m experiments demo $(ARGS)
 
 # The unit tests come last: their closing line is the one that is read.
 test: lint types imports docs doctest examples unit
@@ -63,7 +63,7 @@ docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 doctest: $(VENV)/installed-dev
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --doctest-modules src
+	$(ONE_THREAD) $(BIN)/python -m pytest -q --doctest-modules src experiments
 
 # ```python fences run as scripts; the >>> lines of ```pycon fences are compared with what they print.
 examples: $(VENV)/installed-dev
@@ -75,12 +75,12 @@ unit: $(VENV)/installed-dev
 
 # Experiments whose packages are missing (the extras smoke, ct) are left out and say so.
 results: $(VENV)/installed-dev
-	$(BIN)/intertwine reproduce --stale $(ARGS)
-	$(BIN)/intertwine evidence
+	$(BIN)/python -m experiments reproduce --stale $(ARGS)
+	$(BIN)/python -m experiments evidence
 
 bench: $(VENV)/installed-dev
 	$(KEEP_MEMORY) $(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find src tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src experiments tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.settings import Settings
-from intertwine.experiments.runtime_timing import Work, sample, taken_in_turn
+from experiments.runtime.timing import Work, sample, taken_in_turn
 
 
 @dataclass(frozen=True)

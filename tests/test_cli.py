@@ -176,44 +176,6 @@ def test_other_peoples_errors_keep_their_traceback(folder):
     assert result.exception.name == "not_installed_anywhere"
 
 
-def test_demo_passes_its_options_on(monkeypatch):
-    seen = {}
-
-    class Demo:
-        @staticmethod
-        def main(**options):
-            seen.update(options)
-            return 3
-
-    package = type(sys)("intertwine.experiments")
-    package.demo = Demo
-    monkeypatch.setitem(sys.modules, "intertwine.experiments", package)
-    result = run("demo", "--smoke", "--workers", "2", "--out", "somewhere", "--fresh")
-    assert result.exit_code == 3, result.output
-    assert {name: str(value) for name, value in seen.items()} == {
-        "model": "mlp",
-        "full": "False",
-        "out": "somewhere",
-        "fresh": "True",
-        "workers": "2",
-        "smoke": "True",
-    }
-
-
-def test_demo_without_its_packages_names_the_extra(monkeypatch):
-    real = __import__
-
-    def refuse(name, *args, **kwargs):
-        if name == "intertwine.experiments":
-            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr("builtins.__import__", refuse)
-    result = run("demo", "--smoke")
-    assert result.exit_code == 2
-    assert "intertwine[demo]" in one_line(result)
-
-
 def test_version_and_help():
     version = run("--version")
     assert version.exit_code == 0

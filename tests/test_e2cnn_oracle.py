@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.experiments.e2cnn_layers import e2cnn_draw
+from experiments.e2cnn.layers import e2cnn_draw
 
 e2cnn_nn = pytest.importorskip("e2cnn.nn")
 gspaces = pytest.importorskip("e2cnn.gspaces")

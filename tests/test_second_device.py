@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.experiments.experiment import experiment, missing_packages
+from experiments.runs.experiment import experiment, missing_packages
 from tests.binding.cases import c4_mlp, so3_linear
 from tests.far_device import FAR, Watch, far_device
 from tests.laws.registry import CASES, Case

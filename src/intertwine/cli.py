@@ -1,7 +1,7 @@
-"""The command line: argument parsing only. ``intertwine report``, ``intertwine demo``, ``intertwine reproduce``."""
+"""The command line: ``intertwine report``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +14,17 @@ FAILED, INTERRUPTED = 2, 130
 
 def main() -> None:
     """Entry point of the command ``intertwine``."""
+    run(application)
+
+
+def run(make: Callable[[], Any]) -> None:
+    """Runs a typer application: our errors as one line and exit code 2, Ctrl-C as exit code 130.
+
+    Args:
+        make: returns the application.
+    """
     try:
-        app = application()
+        app = make()
     except IntertwineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(FAILED)
@@ -77,107 +86,14 @@ def application() -> Any:
         json: Annotated[Path | None, typer.Option(help="Write the numbers.")] = None,
     ) -> None:
         """Report what each typed parameter of a model violates, beside chance, and what has no type."""
-        with _plain_errors():
+        with plain_errors():
             _run_report(model, types, checkpoint, html, json)
-
-    @app.command("demo")
-    def _demo(
-        full: Annotated[
-            bool, typer.Option("--full", help="Every fraction, strength and seed, as in the committed record.")
-        ] = False,
-        model: Annotated[str, typer.Option(help="The network: mlp or cnn.")] = "mlp",
-        out: Annotated[
-            Path | None, typer.Option(help="Folder for tables, pictures and records; runs/demo or runs/demo-cnn.")
-        ] = None,
-        fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left there.")] = False,
-        workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core if not given.")] = None,
-        smoke: Annotated[
-            bool, typer.Option("--smoke", help="Seconds instead of minutes: shows that it runs, measures nothing.")
-        ] = False,
-    ) -> None:
-        """Handwritten digits with a dial for symmetry breaking: plain, equivariant and approximate networks."""
-        with _plain_errors():
-            with _extra("demo"):
-                from intertwine.experiments import demo
-            code = demo.main(model=model, full=full, out=out, fresh=fresh, workers=workers, smoke=smoke)
-        raise typer.Exit(code or 0)
-
-    @app.command("reproduce")
-    def _reproduce(  # noqa: PLR0913, PLR0917 - the options of a command line
-        name: Annotated[str | None, typer.Argument(help="The experiment; see --list.", show_default=False)] = None,
-        size: Annotated[str, typer.Option(help="cpu (the committed records) or full (for an accelerator).")] = "cpu",
-        smoke: Annotated[bool, typer.Option("--smoke", help="Seconds: shows that it runs, measures nothing.")] = False,
-        seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0.", show_default=False)] = None,
-        device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, cuda:1.")] = "cpu",
-        data: Annotated[
-            Path | None, typer.Option(help="Folder with data sets that are not shipped.", show_default=False)
-        ] = None,
-        out: Annotated[
-            Path | None, typer.Option(help="Folder for all that is written; runs/NAME-SIZE.", show_default=False)
-        ] = None,
-        workers: Annotated[
-            int | None, typer.Option(min=1, help="Processes; one per core if not given.", show_default=False)
-        ] = None,
-        fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left there.")] = False,
-        everything: Annotated[bool, typer.Option("--all", help="Every experiment, one after the other.")] = False,
-        stale: Annotated[
-            bool, typer.Option("--stale", help="Every experiment whose record in results/ is missing or of other code.")
-        ] = False,
-        listed: Annotated[bool, typer.Option("--list", help="Show the experiments.")] = False,
-    ) -> None:
-        """Run the experiments of the evidence: all methods beside each other, cached, resumable."""
-        with _plain_errors(), _extra("demo"):
-            from intertwine.experiments import reproduce
-
-            if listed:
-                raise typer.Exit(reproduce.list_experiments())
-            chosen: dict[str, Any] = {
-                "size": "smoke" if smoke else size,
-                "seeds": seeds,
-                "device": device,
-                "data": data,
-                "workers": workers,
-                "fresh": fresh,
-            }
-            if (name is None) != (everything or stale):
-                raise ArgumentError(
-                    "NAME",
-                    expected="the name of one experiment, or --all or --stale instead",
-                    got="both" if name else "neither",
-                    advice="--list shows the names.",
-                )
-            if name is not None:
-                raise typer.Exit(reproduce.main(name, out=out, **chosen))
-            if out is not None:
-                raise ArgumentError("--out", expected="one experiment, by its name", got="several")
-            raise typer.Exit(reproduce.run_all(stale=stale, **chosen))
-
-    @app.command("evidence")
-    def _evidence() -> None:
-        """Write docs/evidence from the records under results/ of this checkout."""
-        with _plain_errors():
-            from intertwine.experiments.evidence import write_page
-
-            if not (Path.cwd() / "results").is_dir():
-                raise ArgumentError("the working directory", expected="a checkout with results/", got=str(Path.cwd()))
-            typer.echo(str(write_page(Path.cwd())))
 
     return app
 
 
 @contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """A package that is missing inside as the error that names the extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] != "intertwine":
-            raise missing_extra(error.name, name) from error
-        raise
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Our errors as one red line and exit code 2, Ctrl-C as 130; anything else keeps its traceback."""
     import typer
 

@@ -6,14 +6,14 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.baselines import Subject, leave
-from intertwine.baselines.relaxed_constraint import RelaxedConstraint
-from intertwine.baselines.relaxed_group_convolution import (
+from intertwine.baselines.relaxed.layer import relaxed_layers, relaxed_types
+from intertwine.baselines.relaxed.rotations import (
     RelaxedGroupConv2d,
     RelaxedLiftingConv2d,
     RelaxedProjectingConv2d,
 )
-from intertwine.baselines.relaxed_layer import relaxed_layers, relaxed_types
-from intertwine.baselines.turned_kernels import turning_matrices
+from intertwine.baselines.relaxed.turned_kernels import turning_matrices
+from intertwine.baselines.relaxed_constraint import RelaxedConstraint
 from intertwine.errors import ArgumentError, GroupMismatchError
 
 G = iw.Cyclic(4)

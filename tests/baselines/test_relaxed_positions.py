@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.baselines.relaxed_layer import RelaxedLayer, relaxed_types
-from intertwine.baselines.relaxed_scale_convolution import RelaxedScaleConv2d, RelaxedScaleLiftingConv2d
-from intertwine.baselines.relaxed_translation_convolution import RelaxedTranslationConv2d
+from intertwine.baselines.relaxed.layer import RelaxedLayer, relaxed_types
+from intertwine.baselines.relaxed.scales import RelaxedScaleConv2d, RelaxedScaleLiftingConv2d
+from intertwine.baselines.relaxed.translations import RelaxedTranslationConv2d
 from intertwine.errors import ArgumentError, ShapeError
 
 

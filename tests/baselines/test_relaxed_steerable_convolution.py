@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.baselines.relaxed_layer import relaxed_types
-from intertwine.baselines.relaxed_steerable_convolution import RelaxedSteerableConv2d
+from intertwine.baselines.relaxed.layer import relaxed_types
+from intertwine.baselines.relaxed.steerable import RelaxedSteerableConv2d
 from intertwine.errors import ArgumentError, RankZeroWarning
 
 G = iw.Cyclic(4)

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from intertwine.diagnostics import equivariance_error
-from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
-from intertwine.experiments import ct_data
-from intertwine.experiments.ct import LABELS, PLANS, TASK, TRAINED, make_grid
-from intertwine.experiments.ct_data import (
+from experiments.comparison.own_rates import at_the_usual_rate
+from experiments.ct import data as ct_data
+from experiments.ct.data import (
     GUARD,
     INPUTS,
     SCANS,
@@ -18,12 +16,12 @@ from intertwine.experiments.ct_data import (
     load_slices,
     split_slices,
 )
-from intertwine.experiments.ct_e2cnn import e2cnn_subject
-from intertwine.experiments.ct_findings import conclusions
-from intertwine.experiments.ct_model import GROUP, LAST_SCALE, CorrectionNetwork, ct_subject
-from intertwine.experiments.ct_pictures import draw
-from intertwine.experiments.ct_scores import mean_psnr, mean_ssim, psnr, sample_image, sample_index, sample_text
-from intertwine.experiments.ct_simulation import (
+from experiments.ct.e2cnn import e2cnn_subject
+from experiments.ct.findings import conclusions
+from experiments.ct.model import GROUP, LAST_SCALE, CorrectionNetwork, ct_subject
+from experiments.ct.pictures import draw
+from experiments.ct.scores import mean_psnr, mean_ssim, psnr, sample_image, sample_index, sample_text
+from experiments.ct.simulation import (
     METALS,
     PHOTONS,
     SHARES,
@@ -34,9 +32,11 @@ from intertwine.experiments.ct_simulation import (
     measured_rays,
     simulate,
 )
-from intertwine.experiments.ct_training import CtSettings, run_ct, train
-from intertwine.experiments.data_folder import given_data
-from intertwine.experiments.own_rates import at_the_usual_rate
+from experiments.ct.task import LABELS, PLANS, TASK, TRAINED, make_grid
+from experiments.ct.training import CtSettings, run_ct, train
+from experiments.runs.data_folder import given_data
+from intertwine.diagnostics import equivariance_error
+from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
 
 pytest.importorskip("skimage")
 

@@ -4,10 +4,10 @@ import json
 import pytest
 
 import intertwine as iw
-from intertwine.experiments import demo
-from intertwine.experiments.demo_pages import copy_record
-from intertwine.experiments.demo_plan import DEFAULT, FULL, REFERENCE, SMOKE
-from intertwine.experiments.digits_training import METHODS
+from experiments.demo import demo
+from experiments.demo.digits_training import METHODS
+from experiments.demo.pages import copy_record
+from experiments.demo.plan import DEFAULT, FULL, REFERENCE, SMOKE
 
 FILES = {"README.md", "accuracy.png", "error.png", "record.json", "report.html"}
 
@@ -36,7 +36,7 @@ def test_record(out):
     record = json.loads((out / "record.json").read_text(), parse_constant=pytest.fail)
     assert record["experiment"] == "demo"
     assert record["schema"] == 1
-    assert record["command"] == f"intertwine demo --smoke --out {out}"
+    assert record["command"] == f"python -m experiments demo --smoke --out {out}"
     assert record["seeds"] == [0, 1]
     assert record["fractions"] == [0.0, 0.1]
     assert record["date"].endswith("+00:00")
@@ -102,7 +102,7 @@ def test_interruption_says_how_to_resume(tmp_path, capsys, monkeypatch):
     assert demo.main(smoke=True, out=tmp_path, fresh=True, workers=1) == 130
     printed = capsys.readouterr().out
     assert f"Interrupted: 3 of 60 trainings are kept in {tmp_path / 'runs.jsonl'}" in printed
-    assert f"Resume with: intertwine demo --smoke --out {tmp_path} --workers 1" in printed
+    assert f"Resume with: python -m experiments demo --smoke --out {tmp_path} --workers 1" in printed
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 3
 
 
@@ -112,7 +112,7 @@ def test_the_convolutional_network_has_its_own_folder(tmp_path, monkeypatch, cap
     folder = tmp_path / "runs" / "demo-cnn"
     assert {path.name for path in folder.iterdir()} == FILES | {"runs.jsonl"}
     record = json.loads((folder / "record.json").read_text())
-    assert record["command"] == "intertwine demo --model cnn --smoke"
+    assert record["command"] == "python -m experiments demo --model cnn --smoke"
     assert record["settings"]["model"] == "cnn"
     assert "convolutional network" in (folder / "README.md").read_text()
 

@@ -3,7 +3,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import intertwine as iw
-from intertwine.experiments.digits_data import STREAMS, load_digits_split, stream, turn
+from experiments.demo.digits_data import STREAMS, load_digits_split, stream, turn
 
 
 def parts(split):

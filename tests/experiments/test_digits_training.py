@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.experiments.digits_training import (
+from experiments.demo.digits_training import (
     METHODS,
     DigitsSettings,
     digits_ends,

@@ -6,10 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 import intertwine as iw
-from intertwine.cli import application
-from intertwine.experiments import evidence, evidence_sections, reproduce
-from intertwine.experiments.evidence_records import TaskRecord, cell, read_record, read_tasks
-from intertwine.experiments.evidence_runtime import runtime_section
+from experiments.__main__ import application
+from experiments.evidence import page as evidence
+from experiments.evidence import sections as evidence_sections
+from experiments.evidence.records import TaskRecord, cell, read_record, read_tasks
+from experiments.evidence.runtime import runtime_section
+from experiments.runs import reproduce
 from tests.experiments.toy_task import TASK
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +48,9 @@ def test_records_of_size_full_stand_apart(checkout, monkeypatch):
     assert reproduce.main("ct", size="full", workers=1) == 0
     text = evidence.write_page(checkout).read_text()
     findings = text.split("## Findings at size full")[1].split("##")[0]
-    assert "(../../results/ct-full/README.md)** (`intertwine reproduce ct --size full --workers 1`)" in findings
+    assert (
+        "(../../results/ct-full/README.md)** (`python -m experiments reproduce ct --size full --workers 1`)" in findings
+    )
     assert "6 rows." in findings
     assert "results/rings-full" not in text
     assert text.count("| ct: case | score ↑ |") == text.count("| rings: case | score ↑ |")
@@ -118,7 +122,7 @@ def test_command(checkout, monkeypatch):
 def test_cost_section_shows_the_tables_of_the_record():
     table = {"title": "Added to a step", "columns": ["network", "penalty"], "rows": [["SO(3) MLP", "1.2 %"]]}
     record = {
-        "command": "intertwine reproduce runtime",
+        "command": "python -m experiments reproduce runtime",
         "conclusions": ["Cheap."],
         "tables": [table],
         "pictures": [{"name": "variance.png", "caption": "Noise"}],

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from intertwine.experiments.grid import available_cores, run_grid
-from intertwine.experiments.run_cache import RunCache, code_version
+from experiments.runs.grid import available_cores, run_grid
+from experiments.runs.run_cache import RunCache
 
 GRID = [{"seed": seed} for seed in range(6)]
 
@@ -82,8 +82,8 @@ def test_processes_share_the_work_and_a_failure_keeps_the_rest(tmp_path):
 
 SLOW = """
 import pathlib, sys, time
-from intertwine.experiments.grid import run_grid
-from intertwine.experiments.run_cache import RunCache
+from experiments.runs.grid import run_grid
+from experiments.runs.run_cache import RunCache
 from tests.experiments.test_grid import slow
 
 if __name__ == "__main__":
@@ -143,6 +143,5 @@ def test_the_file_is_json_lines(tmp_path):
     assert GRID[0] not in cache
 
 
-def test_code_version_depends_on_the_source():
-    assert code_version(RunCache) != code_version(run_grid)
+def test_cores_are_counted():
     assert available_cores() >= 1

@@ -9,14 +9,13 @@ import torch.nn.functional as F
 from torch import nn
 
 import intertwine as iw
-from intertwine.experiments import medical3d_data as data
-from intertwine.experiments.data_folder import CACHE_VARIABLE, DATA_VARIABLE
-from intertwine.experiments.medical3d_data import data_file, load_medical_split, num_classes, stream
-from intertwine.experiments.medical3d_layers import CopyRms, FieldBatchNorm
-from intertwine.experiments.medical3d_model import ARCHITECTURES, halvings, typed_network
-from intertwine.experiments.medical3d_rotation import turn_volume, turn_voxels, turning_rate
-from intertwine.experiments.medical3d_scores import area_under_curve
-from intertwine.experiments.medical3d_training import (
+from experiments.medical3d import data
+from experiments.medical3d.data import data_file, load_medical_split, num_classes, stream
+from experiments.medical3d.layers import CopyRms, FieldBatchNorm
+from experiments.medical3d.model import ARCHITECTURES, halvings, typed_network
+from experiments.medical3d.rotation import turn_volume, turn_voxels, turning_rate
+from experiments.medical3d.scores import area_under_curve
+from experiments.medical3d.training import (
     BOTH_STRENGTHS,
     EQUAL_STRENGTHS,
     EQUIVARIANT_STRENGTH,
@@ -25,6 +24,7 @@ from intertwine.experiments.medical3d_training import (
     run_medical3d,
     train,
 )
+from experiments.runs.data_folder import CACHE_VARIABLE, DATA_VARIABLE
 
 OCTAHEDRAL = iw.Octahedral()
 SHORT = {"pool": 4, "training": 32, "evaluated": 40, "epochs": 1}

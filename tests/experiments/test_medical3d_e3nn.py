@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.experiments.medical3d_data import load_medical_split
-from intertwine.experiments.medical3d_e3nn import CONDITIONS, E3NN, VoxelConvolution, e3nn_network
-from intertwine.experiments.medical3d_model import typed_network
-from intertwine.experiments.medical3d_rotation import turn_voxels
-from intertwine.experiments.medical3d_training import MedicalSettings, run_medical3d, train
+from experiments.medical3d.data import load_medical_split
+from experiments.medical3d.e3nn import CONDITIONS, E3NN, VoxelConvolution, e3nn_network
+from experiments.medical3d.model import typed_network
+from experiments.medical3d.rotation import turn_voxels
+from experiments.medical3d.training import MedicalSettings, run_medical3d, train
 
 e3nn = pytest.importorskip("e3nn")
 o3 = pytest.importorskip("e3nn.o3")

@@ -1,17 +1,17 @@
 import math
 
-from intertwine.experiments.data_folder import DATA_VARIABLE
-from intertwine.experiments.medical3d import LABELS, ONLY_IN, PLANS, TASK
-from intertwine.experiments.medical3d_e3nn import CONDITIONS, E3NN
-from intertwine.experiments.medical3d_findings import conclusions
-from intertwine.experiments.medical3d_model import ARCHITECTURES
-from intertwine.experiments.medical3d_training import (
+from experiments.comparison.own_rates import at_the_usual_rate
+from experiments.comparison.selection import Row
+from experiments.medical3d.e3nn import CONDITIONS, E3NN
+from experiments.medical3d.findings import conclusions
+from experiments.medical3d.model import ARCHITECTURES
+from experiments.medical3d.task import LABELS, ONLY_IN, PLANS, TASK
+from experiments.medical3d.training import (
     EQUAL_STRENGTHS,
     MedicalSettings,
     run_medical3d,
 )
-from intertwine.experiments.own_rates import at_the_usual_rate
-from intertwine.experiments.selection import Row
+from experiments.runs.data_folder import DATA_VARIABLE
 
 
 def test_every_method_has_the_same_budget_where_it_applies():
@@ -36,7 +36,7 @@ def test_every_method_has_the_same_budget_where_it_applies():
 
 
 def test_other_data_sets_join_the_full_size_where_they_are_at_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr("intertwine.experiments.medical3d.find_spec", lambda name: None)
+    monkeypatch.setattr("experiments.medical3d.task.find_spec", lambda name: None)
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
     assert {run["condition"] for run in TASK.grid("full", 1)} == set(ARCHITECTURES)
     (tmp_path / "medmnist3d").mkdir()

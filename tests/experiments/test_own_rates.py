@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from intertwine.experiments.metric import Metric
-from intertwine.experiments.own_rates import at_the_usual_rate, own_rate_table, own_rates
-from intertwine.experiments.selection import rows_by_strength, select
-from intertwine.experiments.task import TaskPlan
+from experiments.comparison.metric import Metric
+from experiments.comparison.own_rates import at_the_usual_rate, own_rate_table, own_rates
+from experiments.comparison.selection import rows_by_strength, select
+from experiments.comparison.task import TaskPlan
 
 ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True)
 LABELS = {"exact": "exactly equivariant", "decay": "decay"}

@@ -5,12 +5,12 @@ import pytest
 from typer.testing import CliRunner
 
 import intertwine as iw
-from intertwine.cli import application
-from intertwine.experiments import experiment as experiments
-from intertwine.experiments import reproduce
-from intertwine.experiments.experiment import NAMES, SIZES, experiment, experiment_version, missing_packages
-from intertwine.experiments.lone_seeds import lone_seed, lone_seed_note
-from intertwine.experiments.strength_edges import edge_note
+from experiments.__main__ import application
+from experiments.comparison.lone_seeds import lone_seed, lone_seed_note
+from experiments.comparison.strength_edges import edge_note
+from experiments.runs import experiment as experiments
+from experiments.runs import reproduce
+from experiments.runs.experiment import NAMES, SIZES, experiment, missing_packages
 from tests.experiments.toy_task import TASK
 
 
@@ -77,7 +77,7 @@ def test_writes_everything_and_resumes(toy, capsys):
         "record.json", "README.md", "error.png", "time.png", "report.html", "runs.jsonl",
     }  # fmt: skip
     record = json.loads((out / "record.json").read_text(), parse_constant=pytest.fail)
-    assert record["command"] == "intertwine reproduce toy --size cpu --workers 1"
+    assert record["command"] == "python -m experiments reproduce toy --size cpu --workers 1"
     assert record["runs_from_cache"] == 0
     assert record["seeds"] == [0, 1, 2]
     assert record["device"] == "cpu"
@@ -103,8 +103,25 @@ def test_a_checkout_keeps_the_record_until_the_code_changes(toy, monkeypatch):
     assert reproduce.record_state(TASK, toy) == "fresh"
     assert reproduce.run_all(stale=True) == 0
     record = json.loads((kept / "record.json").read_text())
-    (kept / "record.json").write_text(json.dumps(record | {"code": "other"}))
-    assert reproduce.record_state(TASK, toy) == "stale"
+    (kept / "record.json").write_text(json.dumps(record | {"code": record["code"] | {"decay": "other"}}))
+    assert reproduce.record_state(TASK, toy) == "stale: decay"
+
+
+def test_every_choice_can_be_made_again_from_the_record(toy):
+    reproduce.main("toy", workers=1)
+    record = json.loads((toy / "runs" / "toy-cpu" / "record.json").read_text())
+    for row in record["rows"]:
+        tried = [
+            c
+            for c in record["every_configuration"]
+            if (c["condition"], c["method"]) == (row["condition"], row["method"])
+        ]
+        assert len(tried) == 3
+        for i, seed in enumerate(row["seeds"]):
+            assert all(c["seeds"][i] == seed for c in tried)
+            best = min(tried, key=lambda c: c["validation_loss"]["values"][i])
+            assert (best["strength"], best["learning_rate"]) == (row["strengths"][i], row["learning_rates"][i])
+            assert best["score"]["values"][i] == pytest.approx(row["score"]["values"][i], rel=1e-4)
 
 
 def test_interrupted_runs_are_kept(toy, monkeypatch, capsys):
@@ -113,7 +130,7 @@ def test_interrupted_runs_are_kept(toy, monkeypatch, capsys):
 
     monkeypatch.setattr(reproduce, "run_grid", interrupted)
     assert reproduce.main("toy") == 130
-    assert "Resume with: intertwine reproduce toy --size cpu" in capsys.readouterr().out
+    assert "Resume with: python -m experiments reproduce toy --size cpu" in capsys.readouterr().out
 
 
 def test_wrong_arguments_are_named(toy, tmp_path):
@@ -148,7 +165,6 @@ def test_experiments_keep_the_protocol(name):
     assert task.name == name
     assert task.summary
     assert set(task.num_seeds) == set(SIZES)
-    assert len(experiment_version(task)) == 12
     for size in SIZES:
         grid = task.grid(size)
         assert len({json.dumps(settings, sort_keys=True) for settings in grid}) == len(grid)

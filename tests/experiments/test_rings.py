@@ -6,12 +6,10 @@ import torch
 import torch.nn.functional as F
 
 import intertwine as iw
-from intertwine.baselines import BASELINES
-from intertwine.experiments.record import provenance
-from intertwine.experiments.rings import LABELS, PLANS, TASK, TRAINED
-from intertwine.experiments.rings_findings import conclusions, grid_rows, sensitivity
-from intertwine.experiments.rings_methods import BothStrengths, NormPenalty, both_name, parse_both, rings_method
-from intertwine.experiments.rings_model import (
+from experiments.comparison.selection import rows_by_strength
+from experiments.rings.findings import conclusions, grid_rows, sensitivity
+from experiments.rings.methods import BothStrengths, NormPenalty, both_name, parse_both, rings_method
+from experiments.rings.model import (
     CircularHarmonics,
     InvariantPairing,
     decisions,
@@ -20,8 +18,10 @@ from intertwine.experiments.rings_model import (
     initial_network,
     mesh_points,
 )
-from intertwine.experiments.rings_training import RingsSettings, rings_subject, run_rings, scores, train
-from intertwine.experiments.selection import rows_by_strength
+from experiments.rings.task import LABELS, PLANS, TASK, TRAINED
+from experiments.rings.training import RingsSettings, rings_subject, run_rings, scores, train
+from experiments.runs.record import provenance
+from intertwine.baselines import BASELINES
 
 SHORT = {"epochs": 3, "training": 15, "test": 60}
 

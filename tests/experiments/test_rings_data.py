@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.experiments.rings_data import STREAMS, load_rings, stream, turn, wave_amplitude
+from experiments.rings.data import STREAMS, load_rings, stream, turn, wave_amplitude
 
 
 def polar(x):

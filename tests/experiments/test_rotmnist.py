@@ -7,15 +7,13 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.experiments import rotmnist_data
-from intertwine.experiments.data_folder import DATA_VARIABLE
-from intertwine.experiments.e2cnn_layers import GatedFields, e2cnn_draw
-from intertwine.experiments.record import provenance
-from intertwine.experiments.rotmnist import LABELS, PLANS, TASK, TRAINED, applies
-from intertwine.experiments.rotmnist_data import GAIN, SIDE, available_source, load_split, rotate
-from intertwine.experiments.rotmnist_e2cnn import e2cnn_subject
-from intertwine.experiments.rotmnist_findings import conclusions
-from intertwine.experiments.rotmnist_model import (
+from experiments.comparison.selection import Row
+from experiments.e2cnn.layers import GatedFields, e2cnn_draw
+from experiments.rotmnist import data as rotmnist_data
+from experiments.rotmnist.data import GAIN, SIDE, available_source, load_split, rotate
+from experiments.rotmnist.e2cnn import e2cnn_subject
+from experiments.rotmnist.findings import conclusions
+from experiments.rotmnist.model import (
     GROUPS,
     ON_PIXELS,
     digits_subject,
@@ -24,9 +22,11 @@ from intertwine.experiments.rotmnist_model import (
     layer_fields,
     network,
 )
-from intertwine.experiments.rotmnist_pictures import dial_rows, leads
-from intertwine.experiments.rotmnist_training import RotmnistSettings, parse_condition, run_rotmnist
-from intertwine.experiments.selection import Row
+from experiments.rotmnist.pictures import dial_rows, leads
+from experiments.rotmnist.task import LABELS, PLANS, TASK, TRAINED, applies
+from experiments.rotmnist.training import RotmnistSettings, parse_condition, run_rotmnist
+from experiments.runs.data_folder import DATA_VARIABLE
+from experiments.runs.record import provenance
 
 SMALL = {"source": "shipped", "side": 14, "training": 60, "validation": 60, "test": 60, "widths": [8, 16, 16],
          "epochs": 2, "batch_size": 30}  # fmt: skip
@@ -397,7 +397,7 @@ def test_the_smoke_size_writes_everything(tmp_path):
             for run, _ in runs[: len(by)]
             for method in [run["method"]]
         ]
-    head = provenance("intertwine reproduce rotmnist --smoke", ()) | {
+    head = provenance("python -m experiments reproduce rotmnist --smoke", ()) | {
         "device": "cpu", "seeds": [0], "runs": 1, "runs_from_cache": 0, "workers": 1,
     }  # fmt: skip
     paths = TASK.write(runs, head, tmp_path)

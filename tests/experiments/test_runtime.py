@@ -11,18 +11,18 @@ import torch
 from rich.console import Console
 
 import intertwine as iw
+from experiments.runs.experiment import Experiment
+from experiments.runtime import timing as runtime_timing
+from experiments.runtime.actions import image_action, image_derivative, moved_image
+from experiments.runtime.cases import PAIRS, Case
+from experiments.runtime.experiment import TASK
+from experiments.runtime.findings import Findings
+from experiments.runtime.methods import DenseBasis, PlainL2, alone, timed_method
+from experiments.runtime.process import KEEP_MEMORY, run_runtime
+from experiments.runtime.timing import Timing, interleaved
+from experiments.runtime.variance import measure_variance, samples_needed
 from intertwine.baselines import training_step
 from intertwine.errors import UnknownNameError
-from intertwine.experiments import runtime_timing
-from intertwine.experiments.experiment import Experiment
-from intertwine.experiments.runtime import TASK
-from intertwine.experiments.runtime_actions import image_action, image_derivative, moved_image
-from intertwine.experiments.runtime_cases import PAIRS, Case
-from intertwine.experiments.runtime_findings import Findings
-from intertwine.experiments.runtime_methods import DenseBasis, PlainL2, alone, timed_method
-from intertwine.experiments.runtime_process import KEEP_MEMORY, run_runtime
-from intertwine.experiments.runtime_timing import Timing, interleaved
-from intertwine.experiments.runtime_variance import measure_variance, samples_needed
 
 CASES = [(group, kind) for kind, groups in PAIRS.items() for group in groups]
 
@@ -238,7 +238,7 @@ def test_smoke_end_to_end(tmp_path: Path) -> None:
     peaks = [mlp["methods"][name]["peak_memory"] for name in ("plain", "sampled_activation@1", "sampled_activation@2")]
     assert peaks == sorted(set(peaks))
     assert spread["order"] == 4
-    head = {"command": "intertwine reproduce runtime --smoke", "date": "today", "device": "cpu", "runs": 3,
+    head = {"command": "python -m experiments reproduce runtime --smoke", "date": "today", "device": "cpu", "runs": 3,
             "runs_from_cache": 0, "environment": {"processor": "some", "cores": "2", "torch": "2"}}  # fmt: skip
     paths = task.write(runs, head, tmp_path)
     assert {"record.json", "README.md", "time.png", "memory.png", "basis.png", "spread.png"} <= {p.name for p in paths}

@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from intertwine.experiments.claim import claim_lines, judge
-from intertwine.experiments.selection import rows_by_strength, select
-from intertwine.experiments.summary import paired, summarise
-from intertwine.experiments.tables import accuracy_table, detail_table
+from experiments.comparison.claim import claim_lines, judge
+from experiments.comparison.selection import rows_by_strength, select
+from experiments.comparison.summary import paired, summarise
+from experiments.comparison.tables import accuracy_table, detail_table
 
 LABELS = {"plain": "plain", "exact": "exactly equivariant", "decay": "decay", "penalty": "penalty"}
 

@@ -12,13 +12,11 @@ import torch
 from scipy.ndimage import map_coordinates
 
 import intertwine as iw
-from intertwine.errors import ArgumentError, MissingExtraError, UnknownNameError
-from intertwine.experiments import smoke_data
-from intertwine.experiments.data_folder import CACHE_VARIABLE
-from intertwine.experiments.smoke import PLANS, is_run
-from intertwine.experiments.smoke_data import generate, load_plumes, quarter_turns, symmetry_error
-from intertwine.experiments.smoke_methods import METHODS, smoke_method
-from intertwine.experiments.smoke_model import (
+from experiments.runs.data_folder import CACHE_VARIABLE
+from experiments.smoke import data as smoke_data
+from experiments.smoke.data import generate, load_plumes, quarter_turns, symmetry_error
+from experiments.smoke.methods import METHODS, smoke_method
+from experiments.smoke.model import (
     NETWORKS,
     RollOut,
     network_error,
@@ -27,10 +25,12 @@ from intertwine.experiments.smoke_model import (
     turn_frames,
     turn_history,
 )
-from intertwine.experiments.smoke_recipes import RECIPES, SYMMETRIES, probe_runs, recipe_runs
-from intertwine.experiments.smoke_simulation import Plume, simulate
-from intertwine.experiments.smoke_split import held_out, load_split, stream
-from intertwine.experiments.smoke_training import errors_by_step, run_smoke
+from experiments.smoke.recipes import RECIPES, SYMMETRIES, probe_runs, recipe_runs
+from experiments.smoke.simulation import Plume, simulate
+from experiments.smoke.split import held_out, load_split, stream
+from experiments.smoke.task import PLANS, is_run
+from experiments.smoke.training import errors_by_step, run_smoke
+from intertwine.errors import ArgumentError, MissingExtraError, UnknownNameError
 
 REFERENCE = Path(__file__).parents[1] / "data" / "phiflow_plume.npz"
 C4 = iw.Cyclic(4)

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 import intertwine as iw
+from experiments.smoke.e2cnn import E2cnnStep
+from experiments.smoke.methods import applies
+from experiments.smoke.model import RollOut, network_error, smoke_subject, turn_fields, turn_history
 from intertwine.errors import MissingExtraError
-from intertwine.experiments.smoke_e2cnn import E2cnnStep
-from intertwine.experiments.smoke_methods import applies
-from intertwine.experiments.smoke_model import RollOut, network_error, smoke_subject, turn_fields, turn_history
 
 C4 = iw.Cyclic(4)
 SIZES = {"history": 2, "width": 8, "side": 8, "steps": 2, "depth": 2}

@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from intertwine.experiments.own_rates import at_the_usual_rate
-from intertwine.experiments.selection import Row
-from intertwine.experiments.smoke import DIAL_METHODS, LABELS, PLANS, TASK
-from intertwine.experiments.smoke_findings import conclusions, dial
-from intertwine.experiments.smoke_methods import METHODS
-from intertwine.experiments.smoke_pictures import draw
-from intertwine.experiments.smoke_recipes import CONDITIONS, break_name
+from experiments.comparison.own_rates import at_the_usual_rate
+from experiments.comparison.selection import Row
+from experiments.smoke.findings import conclusions, dial
+from experiments.smoke.methods import METHODS
+from experiments.smoke.pictures import draw
+from experiments.smoke.recipes import CONDITIONS, break_name
+from experiments.smoke.task import DIAL_METHODS, LABELS, PLANS, TASK
 
 
 def test_the_grid_has_what_makes_sense_and_equal_budgets():

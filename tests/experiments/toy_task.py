@@ -1,11 +1,10 @@
 """A task that takes no time: what the machinery around tasks is tested with."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from intertwine.experiments.metric import Metric
-from intertwine.experiments.task import Task, TaskPlan
+from experiments.comparison.metric import Metric
+from experiments.comparison.task import Task, TaskPlan
 
 
 def run_toy(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,5 +45,4 @@ TASK = Task(
     condition_label="dial",
     notes=("A note.",),
     conclusions=toy_conclusions,
-    sources=(sys.modules[__name__],),
 )

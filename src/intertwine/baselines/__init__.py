@@ -8,7 +8,7 @@ import torch
 from intertwine.baselines.augmentation import Augmentation
 from intertwine.baselines.decay import Decay
 from intertwine.baselines.exact import Exact
-from intertwine.baselines.lie_derivative import LieDerivative
+from intertwine.baselines.lie_derivative import LieDerivative, lie_action, no_motion
 from intertwine.baselines.method import Method
 from intertwine.baselines.orbit_averaging import OrbitAveraging
 from intertwine.baselines.penalty import Penalty
@@ -19,12 +19,12 @@ from intertwine.baselines.remul import Remul
 from intertwine.baselines.remul_balanced import BalancedRemul
 from intertwine.baselines.rpp import ResidualPathwayPrior
 from intertwine.baselines.sampled_activation import SampledActivation
-from intertwine.baselines.sampled_operator import SampledOperator
-from intertwine.baselines.step import Criterion, peak_memory, training_step
+from intertwine.baselines.sampled_operator import SampledOperator, operator_penalty
 from intertwine.baselines.subject import Action, Subject, leave
 from intertwine.baselines.train_then_project import TrainThenProject
 from intertwine.baselines.weight_decay import WeightDecay
 from intertwine.errors import UnknownNameError, listing
+from intertwine.training import Criterion, peak_memory, training_step
 
 # In the order of tables.
 BASELINES: dict[str, type[Method]] = {
@@ -73,11 +73,30 @@ def make_method(
 __all__ = [
     "BASELINES",
     "Action",
+    "Augmentation",
+    "BalancedRemul",
     "Criterion",
+    "Decay",
+    "Exact",
+    "LieDerivative",
     "Method",
+    "OrbitAveraging",
+    "Penalty",
+    "Plain",
+    "ProjectionBasedRegularizer",
+    "RelaxedConstraint",
+    "Remul",
+    "ResidualPathwayPrior",
+    "SampledActivation",
+    "SampledOperator",
     "Subject",
+    "TrainThenProject",
+    "WeightDecay",
     "leave",
+    "lie_action",
     "make_method",
+    "no_motion",
+    "operator_penalty",
     "peak_memory",
     "training_step",
 ]

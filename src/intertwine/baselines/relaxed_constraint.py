@@ -3,7 +3,7 @@
 import torch
 
 from intertwine.baselines.method import Method
-from intertwine.baselines.relaxed_layer import relaxed_layers
+from intertwine.baselines.relaxed.layer import relaxed_layers
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
 
@@ -42,7 +42,7 @@ class RelaxedConstraint(Method):
                 "subject",
                 expected="a model with relaxed convolutions",
                 got="none in it",
-                advice="The layers are in intertwine.baselines.relaxed_group_convolution and its neighbours.",
+                advice="The layers are in intertwine.baselines.relaxed.rotations and its neighbours.",
             )
 
     def penalty(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor | None:

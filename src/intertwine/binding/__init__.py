@@ -3,7 +3,8 @@
 from intertwine.binding.bind import bind
 from intertwine.binding.binding import Binding, Residual
 from intertwine.binding.entry import Entry
+from intertwine.binding.forms import Form
 from intertwine.binding.penalty import penalty
 from intertwine.binding.typed import Typed
 
-__all__ = ["Binding", "Entry", "Residual", "Typed", "bind", "penalty"]
+__all__ = ["Binding", "Entry", "Form", "Residual", "Typed", "bind", "penalty"]

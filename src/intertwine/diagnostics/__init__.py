@@ -6,7 +6,7 @@ from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
 from intertwine.diagnostics.first_breaker import Breaker, first_breaker
 from intertwine.diagnostics.geometry import Geometry, LayerGeometry, geometry
-from intertwine.diagnostics.html import Bar, PictureSection, TableSection, TextSection, render_html
+from intertwine.diagnostics.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
 from intertwine.diagnostics.kernel_plots import plot_chain, plot_kernel
 from intertwine.diagnostics.on_grid import GridAction, on_grid
 from intertwine.diagnostics.parameter_report import PairShare, ParameterReport
@@ -28,6 +28,7 @@ __all__ = [
     "ParameterReport",
     "PictureSection",
     "Report",
+    "Section",
     "TableSection",
     "TextSection",
     "Unanalysed",

@@ -1,5 +1,6 @@
 """Concrete groups: one family a file, each with its elements, generators and irreps."""
 
+from intertwine.groups.base import BaseGroup
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
@@ -21,6 +22,7 @@ __all__ = [
     "SO",
     "SO2",
     "SO3",
+    "BaseGroup",
     "Cyclic",
     "Dihedral",
     "DirectProduct",

@@ -1,0 +1,1 @@
+"""Methods beside each other: choice by validation, tables, figures."""

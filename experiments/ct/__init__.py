@@ -1,0 +1,1 @@
+"""Simulated metal artefacts on CT slices."""

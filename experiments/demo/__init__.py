@@ -1,0 +1,1 @@
+"""Handwritten digits with a dial for symmetry breaking."""

@@ -1,0 +1,1 @@
+"""Layers of e2cnn, which three tasks build networks of."""

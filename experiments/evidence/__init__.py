@@ -1,0 +1,1 @@
+"""docs/evidence, written from the records."""

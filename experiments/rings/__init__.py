@@ -1,0 +1,1 @@
+"""Points on wavy rings: the paper's toy task."""

@@ -1,0 +1,1 @@
+"""Turned handwritten digits."""

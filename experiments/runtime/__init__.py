@@ -1,0 +1,1 @@
+"""What every regulariser costs."""

@@ -1,0 +1,1 @@
+"""Smoke plumes, predicted step by step."""
