@@ -7,8 +7,8 @@ from torch import nn
 import intertwine as iw
 from intertwine.baselines import Subject, leave
 from intertwine.baselines.per import ProjectionBasedRegularizer
-from intertwine.baselines.step import training_step
 from intertwine.errors import ArgumentError
+from intertwine.training import training_step
 
 C4, C2 = iw.Cyclic(4), iw.Cyclic(2)
 

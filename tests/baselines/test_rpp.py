@@ -8,8 +8,8 @@ from torch import nn
 import intertwine as iw
 from intertwine.baselines import Subject, leave
 from intertwine.baselines.rpp import EQUIVARIANT_STRENGTH, FREE_FRACTION, ResidualPathwayPrior
-from intertwine.baselines.step import training_step
 from intertwine.errors import ArgumentError
+from intertwine.training import training_step
 
 G = iw.Cyclic(4)
 

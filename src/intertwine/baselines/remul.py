@@ -7,9 +7,9 @@ import torch.nn.functional as F
 
 from intertwine.baselines.method import Method
 from intertwine.baselines.per_sample import draw_per_sample
-from intertwine.baselines.step import Criterion
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
+from intertwine.training import Criterion
 
 Against = Literal["targets", "outputs"]
 

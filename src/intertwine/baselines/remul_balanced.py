@@ -3,9 +3,9 @@
 import torch
 
 from intertwine.baselines.remul import Against, Remul
-from intertwine.baselines.step import Criterion
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
+from intertwine.training import Criterion
 
 # Weights stay above this share of their sum: a step could take them through zero, which would reward the loss.
 SMALLEST = 0.01
