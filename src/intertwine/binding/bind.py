@@ -58,8 +58,8 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
     Raises:
         UnknownNameError: a name that the model does not have; the message lists those that it has.
         ArgumentError: a tensor typed twice, a pair for a module of unknown type, a lazy parameter without a shape yet,
-            a weight computed by hooks, groups of a convolution, of a norm or heads of an attention that cut fields, a
-            norm layer whose statistics break the symmetry.
+            a weight computed by hooks, a sharded one, groups of a convolution, of a norm or heads of an attention that
+            cut fields, a norm layer whose statistics break the symmetry.
         ShapeError: representations that do not fit the widths.
         DtypeError: integers, or real parameters under a complex representation.
         GroupMismatchError: representations of different groups; bind once for each group.

@@ -17,6 +17,7 @@ from intertwine.binding.output_fields import project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.binding.typed import Ends
+from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
 from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
 from intertwine.groups.element_text import space_text
 from intertwine.projectors.joint import JointMaps
@@ -137,7 +138,7 @@ class Binding:
 
         Raises:
             ArgumentError: a strength that is NaN, negative or infinite, an unknown form, an equivariant strength in the
-                relative form.
+                relative form, a tensor that hooks compute (pruning) or that is sharded.
             UnknownNameError: a name in a mapping that fits no typed parameter.
 
         Source:
@@ -154,6 +155,7 @@ class Binding:
             >>> torch.allclose(layer.weight.grad, 0.1 * P.residual(layer.weight))
             True
         """
+        check_stored(self.model, self.entries, "penalty")
         return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self._maps)
 
     def residuals(self) -> dict[str, Residual]:
@@ -192,8 +194,12 @@ class Binding:
         Returns:
             The binding itself.
 
+        A tensor under a parametrisation (weight norm and the like) is written to as torch does on assignment, through
+        its right inverse; then it is computed anew, and has to be what was asked for.
+
         Raises:
-            ArgumentError: a typed tensor is computed by a parametrisation. Nothing has been changed then.
+            ArgumentError: a parametrisation cannot make the projection (a spectral norm rescales it), or hooks compute
+                a typed tensor anew in every forward pass (pruning). Nothing has been changed then.
 
         Examples:
             >>> import intertwine as iw, torch
@@ -203,13 +209,25 @@ class Binding:
             >>> bool(binding.penalty() < 1e-12)
             True
         """
-        self._check_writable("project_")
-        for entry, tensor in self.tensors():
-            P, output = entry.projector, entry.output
+        return self._project_("project_", preserve_norm=preserve_norm)
+
+    def _project_(self, argument: str, *, preserve_norm: bool) -> "Binding":
+        check_stored(self.model, self.entries, argument)
+
+        def projection(entry: Entry) -> torch.Tensor:
+            W, P, output = entry.tensor(self.model), entry.projector, entry.output
             keep = preserve_norm and output is not None and entry.kind != "buffer"
-            tensor.copy_(project_keeping_norms(P, tensor, output) if keep and output else P.project(tensor))
+            return project_keeping_norms(P, W, output) if keep and output else P.project(W)
+
+        computed = [entry for entry in self.entries if entry.is_parametrized(self.model)]
+        # First those that may be refused.
+        write_parametrized_(self.model, computed, projection, argument)
+        for entry in self.entries:
+            if entry not in computed:
+                entry.tensor(self.model).copy_(projection(entry))
         return self
 
+    @torch.no_grad()
     def initialize_(self, *, generator: torch.Generator | None = None) -> "Binding":
         """The modules' own initialisation, then ``project_(preserve_norm=True)``.
 
@@ -226,14 +244,17 @@ class Binding:
         Raises:
             ArgumentError: as ``project_``, or a typed module has no ``reset_parameters``.
         """
-        self._check_writable("initialize_")
+        check_stored(self.model, self.entries, "initialize_")
+        for entry in self.entries:
+            if entry.is_parametrized(self.model):
+                check_invertible(self.model, entry, "initialize_")
         draws = self._draws()
         with seeded(generator, [tensor.device for _, tensor in self.tensors()]):
-            for draw in draws:
-                draw()
-        return self.project_(preserve_norm=True)
+            for name, module, draw in draws:
+                draw_(module, name, draw)
+        return self._project_("initialize_", preserve_norm=True)
 
-    def _draws(self) -> list[Callable[[], object]]:
+    def _draws(self) -> list[tuple[str, nn.Module, Callable[[], object]]]:
         """The typed modules' own initialisations; modules inside a typed one first, as it has the last word."""
         typed = [entry for entry in self.entries if entry.kind in ("weight", "bias")]
         modules = {id(module): (entry.module, module) for entry in typed for module in [entry.owner(self.model)]}
@@ -248,18 +269,8 @@ class Binding:
                     got=type(module).__name__,
                     advice="Initialise it, then project_(preserve_norm=True).",
                 )
-            draws.append(draw)
+            draws.append((name, module, draw))
         return draws
-
-    def _check_writable(self, argument: str) -> None:
-        computed = [entry.name for entry in self.entries if entry.is_parametrized(self.model)]
-        if computed:
-            raise ArgumentError(
-                argument,
-                expected="typed tensors that can be written to",
-                got=f"{listing(computed)}, computed by a parametrisation",
-                advice="Use penalty(), which sees the effective tensor, or parametrize.remove_parametrizations first.",
-            )
 
     # -- looking ----------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from intertwine.binding.output_fields import OutputFields
-from intertwine.errors import UnknownNameError
+from intertwine.errors import ArgumentError, UnknownNameError
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 
@@ -72,11 +72,28 @@ class Entry:
             value = getattr(owner, self.attribute, None)
         if not isinstance(value, torch.Tensor):
             raise self._gone()
+        if is_sharded(value):
+            raise sharded(self.name, "model")
         return value
 
+    def sources(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
+        """The parameters that an optimiser updates: the tensor itself, under a parametrisation what it is made from."""
+        owner = self.owner(model)
+        if self.attribute in parametrized_names(owner):
+            return tuple(parametrizations(owner)[self.attribute].parameters())
+        return (self.tensor(model),)
+
     def is_parametrized(self, model: nn.Module) -> bool:
-        """Whether the tensor is computed by ``torch.nn.utils.parametrize``, hence cannot be written to."""
+        """Whether ``torch.nn.utils.parametrize`` computes the tensor; it is written to by right inverses then."""
         return self.attribute in parametrized_names(self.owner(model))
+
+    def is_hooked(self, model: nn.Module) -> bool:
+        """Whether hooks compute the tensor anew in every forward pass (pruning, the older ``weight_norm``)."""
+        owner = self.owner(model)
+        stored = self.attribute in owner._parameters or self.attribute in owner._buffers
+        if stored or self.attribute in parametrized_names(owner):
+            return False
+        return isinstance(getattr(owner, self.attribute, None), torch.Tensor)
 
     def _gone(self) -> UnknownNameError:
         return UnknownNameError(
@@ -100,3 +117,25 @@ def parametrizations(module: nn.Module) -> nn.ModuleDict:
     """The parametrisations of the module's attributes, by attribute."""
     found = getattr(module, "parametrizations", None)
     return found if isinstance(found, nn.ModuleDict) else nn.ModuleDict()
+
+
+def is_sharded(tensor: torch.Tensor) -> bool:
+    """Whether this process holds a part of the tensor only: ``DTensor`` (FSDP2, tensor parallel), ``ShardedTensor``.
+
+    Told by their attributes, as ``torch.distributed`` is not imported for that.
+    """
+    # Nearly all are of these types, and a missing attribute takes as long as the arithmetic of a small weight.
+    if type(tensor) in (nn.Parameter, torch.Tensor):
+        return False
+    return hasattr(tensor, "device_mesh") or hasattr(tensor, "local_shards")
+
+
+def sharded(name: str, argument: str) -> ArgumentError:
+    """The error for a tensor of which this process holds a part."""
+    return ArgumentError(
+        argument,
+        expected=f"{name} as a whole in each process",
+        got="a sharded tensor (DTensor, as FSDP2 and tensor parallelism make)",
+        advice="This version does not work on shards: initialise and project before sharding, and measure a model "
+        "that is loaded from a full state dict. Data parallelism (DDP) is no obstacle.",
+    )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from intertwine.binding.entry import Kind
+from intertwine.binding.entry import Kind, is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.binding.modules import is_norm, module_slots
 from intertwine.binding.names import axes_text
@@ -149,12 +149,14 @@ def check_tensor(name: str, tensor: torch.Tensor, want: Wanted) -> None:
     """Whether the tensor has the shape and the dtype that its projector takes.
 
     Raises:
-        ArgumentError: it is lazy.
+        ArgumentError: it is lazy or sharded.
         ShapeError: it has another shape.
         DtypeError: it holds integers, or real numbers under a complex representation.
     """
     if is_lazy(tensor):
         raise lazy(name, want.argument)
+    if is_sharded(tensor):
+        raise sharded(name, want.argument)
     P = want.projector
     if len(P.shape) != tensor.ndim or any(n not in (None, m) for n, m in zip(P.shape, tensor.shape, strict=True)):
         raise ShapeError(
