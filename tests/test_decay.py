@@ -3,8 +3,6 @@ import math
 
 import pytest
 import torch
-from torch import nn
-from torch.nn.utils import parametrizations
 
 import intertwine as iw
 from intertwine.projectors.joint import JointMaps
@@ -294,12 +292,3 @@ def test_half_precision(dtype):
     optimizer.step()
     assert binding["weight"].projector.relative_residual(layer.weight) < 2e-2
     assert layer.weight.dtype == dtype
-
-
-def test_parametrised_weights():
-    layer = parametrizations.weight_norm(nn.Linear(4, 4, bias=False))
-    binding = iw.bind(layer, {"": (R, R)})
-    with pytest.raises(
-        iw.errors.ArgumentError, match=r"got weight, computed by a parametrisation. Use binding.penalty"
-    ):
-        iw.EquivarianceDecay(torch.optim.SGD(layer.parameters(), lr=0.1), binding, 1.0)

@@ -23,7 +23,7 @@ from intertwine.diagnostics import (
     on_grid,
     report,
 )
-from intertwine.errors import IntertwineError, RankZeroWarning
+from intertwine.errors import DecayWarning, IntertwineError, RankZeroWarning
 from intertwine.groups import (
     SO,
     Cyclic,
@@ -65,6 +65,7 @@ __all__ = [
     "Breaker",
     "Cyclic",
     "DataSymmetry",
+    "DecayWarning",
     "Decomposition",
     "Dihedral",
     "DirectProduct",

@@ -80,6 +80,10 @@ class RankZeroWarning(UserWarning):
     """There is no equivariant map between two representations, so the projection is zero."""
 
 
+class DecayWarning(UserWarning):
+    """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation."""
+
+
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Names joined for an error message, cut after ``limit``.
 

@@ -91,7 +91,7 @@ def test_frozen_parameters_are_left_alone():
     assert subject.model[0].weight.equal(before)
 
 
-def test_running_statistics_are_projected_at_the_end():
+def test_running_statistics_are_projected():
     G = iw.Cyclic(4)
     rep = 2 * G.regular()
     model = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 4)).double()
@@ -107,6 +107,8 @@ def test_running_statistics_are_projected_at_the_end():
         with torch.no_grad():
             return float((model.eval()(rep.act(g, x)) - G.regular().act(g, model(x))).abs().max())
 
+    assert error() < 1e-12
+    model.train()(x * torch.arange(1.0, 9.0))  # a pass that no step follows
     assert error() > 1e-3
     assert method.finish() is model
     assert error() < 1e-12
@@ -121,3 +123,11 @@ def test_the_start_keeps_norms():
 
 def test_leave_is_the_action_on_labels():
     assert leave(torch.eye(2), torch.tensor([1])).tolist() == [1]
+
+
+def test_parametrised_weights_are_refused():
+    subject = images()
+    method = Exact(subject)
+    nn.utils.parametrizations.weight_norm(subject.model[0])
+    with pytest.raises(iw.errors.ArgumentError, match="typed tensors whose gradients can be projected; got"):
+        method.attach(torch.optim.SGD(method.parameter_groups(), 0.1))

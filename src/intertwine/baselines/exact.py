@@ -7,6 +7,7 @@ from torch import nn
 
 from intertwine.baselines.method import Method
 from intertwine.decay import EquivarianceDecay
+from intertwine.errors import ArgumentError, listing
 
 
 class Exact(Method):
@@ -18,8 +19,11 @@ class Exact(Method):
     divides each entry by its own second moment; as it sees projected gradients alone, the part that does not count
     does not slow it down, and on permutation representations its steps are equivariant by themselves.
 
-    At the end buffers (the running statistics of norm layers) are projected too: those of a batch that is not symmetric
-    are not constant on orbits. Parameters that are not typed are trained freely.
+    After each step, and at the end, buffers (the running statistics of norm layers) are projected too: those of a batch
+    that is not symmetric are not constant on orbits. Parameters that are not typed are trained freely.
+
+    Raises:
+        ArgumentError: from ``attach``, if a parametrisation computes a typed tensor.
 
     Source:
         Projected gradient descent; the network is the one of Finzi, Welling and Wilson 2021, arXiv 2104.09459.
@@ -31,6 +35,15 @@ class Exact(Method):
     equivariant_start = True
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        binding = self.subject.binding
+        computed = [entry.name for entry in binding if entry.is_parametrized(binding.model)]
+        if computed:
+            raise ArgumentError(
+                "binding",
+                expected="typed tensors whose gradients can be projected",
+                got=f"{listing(computed)}, computed by a parametrisation",
+                advice="Use EquivarianceDecay(strength=inf), which projects the weights alone.",
+            )
         EquivarianceDecay(optimizer, self.subject.binding, strength=math.inf)
 
     def before_step(self) -> None:

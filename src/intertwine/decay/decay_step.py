@@ -1,0 +1,109 @@
+"""One step of the decay: what takes the proximal step together, and what follows it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from intertwine.binding.writing import write_
+from intertwine.decay.averages import Correction, correction, iterates, weight_sum
+from intertwine.decay.targets import Target
+from intertwine.projectors import Projector
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.proximal import Rate, Shrinkage, shrink_
+
+Pairs = Sequence[tuple[Projector, float]]
+
+
+class Averaging:
+    """How an optimiser averages weights.
+
+    Args:
+        optimizer: the optimiser.
+        switches: whether it puts an average into the parameters for evaluation.
+        inside: whether another one does, around it: while it takes its step, the parameters are what is averaged.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, *, switches: bool, inside: bool) -> None:
+        self.optimizer, self.switches, self.inside = optimizer, switches, inside
+        self._sums: dict[int, Any] = {}
+
+    def begin(self) -> None:
+        """Before a step of the optimiser."""
+        self._sums = {id(group): weight_sum(group) for group in self.optimizer.param_groups}
+
+    def sequences(self, W: torch.Tensor) -> list[torch.Tensor]:
+        """Everything that has to be projected for W to be so in training and in evaluation, W first."""
+        return [W, *iterates(self._state(W), W).values()]
+
+    def correction(self, W: torch.Tensor, group: Mapping[str, Any]) -> Correction:
+        """Where a finite strength acts."""
+        if self.inside:
+            return Correction(W)
+        before = self._sums.get(id(group))
+        return correction(W, self._state(W), group, before, switches=self.switches, argument="strength")
+
+    def _state(self, W: torch.Tensor) -> Mapping[Any, Any]:
+        # It makes an entry for whatever it is asked for in brackets.
+        return self.optimizer.state.get(W) or {}
+
+
+class DecayStep:
+    """The proximal steps of all tensors, gathered and then taken together."""
+
+    def __init__(self, averaging: Averaging) -> None:
+        self._averaging = averaging
+        self._steps: list[Shrinkage] = []
+        self._corrections: list[tuple[Correction, torch.Tensor]] = []
+        self._computed: list[tuple[Target, torch.Tensor]] = []
+        self.is_reaching = True
+
+    def add(
+        self, target: Target, pairs: Pairs, trained: torch.Tensor, group: Mapping[str, Any], lr: Rate | None
+    ) -> None:
+        """A tensor that the optimiser updated.
+
+        Args:
+            target: the tensor.
+            pairs: projectors and strengths > 0.
+            trained: the parameter that was updated, the tensor itself or one of which it is made.
+            group: its param group.
+            lr: the step size, which infinite strengths do not need.
+        """
+        in_turn = bool(target.reason)
+        exact = all(strength == math.inf for _, strength in pairs)
+        # Projections are taken together whatever the rate.
+        lr = None if exact else lr
+        if target.is_parametrized:
+            value = target.tensor().clone()
+            self._computed.append((target, value))
+            self._steps.append(Shrinkage(value, pairs, lr, in_turn))
+        elif exact:
+            sequences = self._averaging.sequences(trained)
+            self.is_reaching &= len(sequences) > 1 or not self._averaging.switches
+            self._steps += [Shrinkage(V, pairs, None, in_turn) for V in sequences]
+        else:
+            found = self._averaging.correction(trained, group)
+            self._steps.append(Shrinkage(found.stepped, pairs, lr, in_turn))
+            if found.followers:
+                self._corrections.append((found, found.stepped.clone()))
+
+    def add_buffer(self, target: Target, pairs: Pairs) -> None:
+        """A buffer; ``pairs``: projectors of infinite strength."""
+        if pairs:
+            self._steps.append(Shrinkage(target.tensor(), pairs, None, bool(target.reason)))
+
+    def take(self, maps: JointMaps) -> None:
+        """Takes them.
+
+        Raises:
+            ArgumentError: a parametrisation cannot make what a tensor should become.
+        """
+        shrink_(self._steps, maps)
+        for found, before in self._corrections:
+            change = found.stepped - before
+            for follower, share in found.followers:
+                follower.add_((change * share).to(follower.device))
+        for target, value in self._computed:
+            write_(target.model, target.entry, value, "binding")

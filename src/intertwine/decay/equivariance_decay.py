@@ -1,0 +1,338 @@
+"""EquivarianceDecay: the exact proximal step of the penalty after each step of an optimiser."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from intertwine.binding import Binding
+from intertwine.binding.strengths import Strength, entry_strengths
+from intertwine.binding.writing import check_invertible, check_stored
+from intertwine.decay.decay_step import Averaging, DecayStep
+from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
+from intertwine.decay.step_watch import StepWatch
+from intertwine.decay.targets import Target, targets_of
+from intertwine.errors import ArgumentError, DecayWarning, DtypeError, listing
+from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.proximal import Rate
+
+Schedule = Strength | Callable[[int], Strength]
+HALF = (torch.float16, torch.bfloat16)
+
+
+class EquivarianceDecay:
+    """Decoupled decay of the non-equivariant part, after each step of the optimiser.
+
+    ``W <- P W + (W - P W) / (1 + lr s)``
+
+    is the exact proximal step of ``s/2 |W-PW|^2``: what ``AdamW`` is to an L2 loss term. It is stable for every
+    strength, leaves the loss alone, and reads ``lr`` from the parameter's own param group at every step, so that
+    schedules of the learning rate carry over. ``s = inf`` is projected training: ``W <- P W`` at any learning rate.
+
+    Several bindings, one for each group: where the projectors of a parameter commute (as along a chain of subgroups),
+    the proximal step of ``sum_i s_i/2 |W-P_i W|^2`` is closed: W splits in joint components, and each is divided by
+    1 + lr times the sum of the strengths that penalise it. Projectors that do not commute are applied in turn, and
+    ``exact`` is False with the ``reason``. This is decided at construction, on a random tensor.
+
+    What it acts on:
+
+    * Every typed parameter that the optimiser updated in the step: it has a gradient after the step, had one before it
+      or after the closure, or was written to. So optimisers that clear gradients inside ``step`` are decayed too.
+      Frozen parameters need not be in the optimiser. A step that updated none of them gives a ``DecayWarning``, once.
+    * What a schedule-free optimiser averages, and its average, so that the weights that it trains and those that it
+      evaluates are both right; SPlus's average and lookahead's slow weights likewise.
+    * Typed buffers (running statistics of norm layers) at infinite strength: ``B <- P B`` after each step, so that
+      eval mode is exact until the next forward pass in train mode. At finite strength they are left alone.
+    * Parametrised tensors (weight norm) through the right inverse, if that gives back what it was given.
+
+    It acts once a step, also where a step runs its hooks twice. Of wrappers it takes the optimiser inside where that
+    is the one to follow. Copied or unpickled *together* with its model and optimiser it goes on with the copies.
+
+    What to know:
+
+    * Penalty and decay have the same stationary points under plain SGD only. Momentum mu makes the decay act like a
+      penalty of strength ``s (1 - mu)``; under Adam they differ altogether. Tune the two apart.
+    * A step that a ``GradScaler`` skips is no step: it does not run the optimiser, or tells a fused one to skip. On an
+      accelerator, where that is not waited for, ``steps`` counts such a fused step, and infinite strength projects the
+      weights in it; a finite one leaves them.
+    * In float32 a step of ``lr s`` below about 1e-6 is lost in the rounding of single weights, as any weight decay is.
+    * Warm-up and distance estimates inside an optimiser (schedule-free, Prodigy) are not in the ``lr`` that it reads.
+
+    Args:
+        optimizer: any ``torch.optim.Optimizer``, or a wrapper around one; the hooks are registered at once. The one
+            that has them is ``decay.optimizer``.
+        binding: a ``Binding``, or a sequence of them.
+        strength: a number >= 0 or ``inf``; a mapping from names of parameters or modules to numbers, as in
+            ``Binding.penalty``; or a callable from the number of steps done so far (0 at the first) to either. For
+            several bindings, a sequence with one of these for each.
+
+    Attributes:
+        exact: whether every parameter's step is the proximal step of the summed penalty.
+        reason: why not, if not.
+        steps: how many steps have been done; the argument of the next call of a callable strength.
+
+    Raises:
+        ArgumentError: typed parameters that the optimiser does not hold (unless frozen, or of constant strength 0),
+            here or in a later step; those that hooks compute, that are sharded, or whose parametrisation cannot make
+            their projection; a bad strength; a param group without a learning rate; at finite strength, averages whose
+            rule is not known.
+        DtypeError: float16 or bfloat16 parameters at finite strength, in which a factor near 1 rounds to 1.
+        UnknownNameError: a name in a strength that fits no typed parameter.
+
+    Warns:
+        DecayWarning: every typed parameter is frozen; a step updated none of them; the optimiser evaluates other
+            weights, which are not known.
+
+    Source:
+        The penalty: Berndt and Stuehmer, arXiv 2601.05028. Decoupling: Loshchilov and Hutter 2019, arXiv 1711.05101.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> G = iw.Cyclic(4)
+        >>> layer = torch.nn.Linear(4, 4, bias=False)
+        >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
+        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
+        >>> decay = iw.EquivarianceDecay(optimizer, binding, strength=2.0)
+        >>> before = layer.weight.detach().clone()
+        >>> layer.weight.grad = torch.zeros(4, 4)
+        >>> optimizer.step()
+        >>> P = binding["weight"].projector
+        >>> torch.allclose(P.residual(layer.weight), P.residual(before) / 2, atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        binding: Binding | Sequence[Binding],
+        strength: Schedule | Sequence[Schedule],
+    ) -> None:
+        self.optimizer = hooked_optimizer(optimizer)
+        self._averaging = Averaging(
+            self.optimizer,
+            switches=keeps_averages(self.optimizer),
+            inside=keeps_averages(optimizer) and optimizer is not self.optimizer,
+        )
+        self.bindings = _bindings(binding)
+        self.strengths = _schedules(strength, len(self.bindings), single=isinstance(binding, Binding))
+        self.steps = 0
+        for bound in self.bindings:
+            check_stored(bound.model, bound.entries, "binding")
+        self._targets, self._maps = targets_of(self.bindings), JointMaps()
+        self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths))
+        self._check_held(
+            "Bind only what it trains, or give a mapping: strength={'a name': 0.1} leaves the others at 0."
+            if optimizer is self.optimizer
+            else f"A {type(optimizer).__name__} trains copies of them: call binding.project_() after its step."
+        )
+        self.reason = "; ".join(target.reason for target in self._targets if target.reason)
+        self.exact = not self.reason
+        for target in self._targets:
+            self._check_dtype(target, [s or 0.0 for s in self._constant_strengths(target)])
+            self._check_invertible(target)
+        self._said: set[str] = set()
+        typed = [target for target in self._targets if not target.is_buffer and self._may_act(target)]
+        if typed and not any(target.trained() for target in typed):
+            self._say("every typed parameter is frozen, so that there is nothing to decay", stacklevel=3)
+        self._register()
+
+    def remove(self) -> None:
+        """Takes the hooks off the optimiser; the weights stay as they are."""
+        for handle in self._handles:
+            handle.remove()
+
+    def state_dict(self) -> dict[str, Any]:
+        """``{"steps": n}``: what a callable strength goes by."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up the count of steps.
+
+        Raises:
+            ArgumentError: not a state that ``state_dict`` gave.
+        """
+        steps = state.get("steps") if isinstance(state, Mapping) else None
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+            raise ArgumentError("state", expected="{'steps': an integer >= 0}", got=repr(state)[:80])
+        self.steps = steps
+
+    # -- hooks and copies -------------------------------------------------------------------------
+
+    def _register(self) -> None:
+        self._watch = StepWatch(self.optimizer)
+        self._handles = (
+            self.optimizer.register_step_pre_hook(self._before_step),
+            self.optimizer.register_step_post_hook(self._after_step),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        left = ("_handles", "_watch")
+        active = all(handle.id in (handle.hooks_dict_ref() or {}) for handle in self._handles)
+        return {name: value for name, value in vars(self).items() if name not in left} | {"active": active}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # torch leaves an optimiser's hooks behind when it copies or pickles it.
+        active = state.pop("active")
+        vars(self).update(state)
+        self._register()
+        if not active:
+            self.remove()
+
+    # -- the step ---------------------------------------------------------------------------------
+
+    def _before_step(self, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._check_held("A tensor that took the place of another, as by load_state_dict(assign=True), is not trained.")
+        self._averaging.begin()
+        return self._watch.begin((W for target in self._targets for W in target.trained()), args, kwargs)
+
+    @torch.no_grad()
+    def _after_step(self, *_: object) -> None:
+        if self._watch.is_inner:
+            return
+        step, acted, idle = DecayStep(self._averaging), False, False
+        rates, strengths = self._rates(), [self._strengths(number) for number in range(len(self.bindings))]
+        for target in self._targets:
+            pairs = target.pairs(strengths)
+            if target.is_buffer:
+                step.add_buffer(target, [(P, s) for P, s in pairs if s == math.inf])
+                continue
+            trained = target.trained()
+            updated = [W for W in trained if id(W) in rates and self._watch.updated(W)] if pairs else []
+            idle |= bool(pairs and trained)
+            if updated and not self._watch.is_skipped:
+                self._check_dtype(target, [s for _, s in pairs])
+                group, lr = rates[id(updated[0])]
+                step.add(target, pairs, updated[0], group, lr)
+                acted = True
+        step.take(self._maps)
+        if not self._watch.is_skipped:
+            self.steps += 1
+            if idle and not acted:
+                self._say(
+                    "the optimiser took a step that updated no typed parameter, so that there was nothing to decay"
+                )
+        if not step.is_reaching:
+            self._say(
+                f"{type(self.optimizer).__name__} puts other weights into the model for evaluation, which the decay "
+                "does not know; see whether they are equivariant after its eval()"
+            )
+        self._watch.end()
+
+    def _rates(self) -> dict[int, tuple[dict[str, Any], Rate | None]]:
+        """The param group of each parameter, and its learning rate: 0 in a step that was skipped."""
+        found: dict[int, tuple[dict[str, Any], Rate | None]] = {}
+        for group in self.optimizer.param_groups:
+            rate = self._watch.unless_skipped(group.get("lr"))
+            found |= {id(W): (group, rate) for W in group["params"]}
+        return found
+
+    def _strengths(self, number: int) -> tuple[float, ...]:
+        """This step's strengths of the entries of one binding."""
+        constant, strength = self._constant[number], self.strengths[number]
+        if constant is not None:
+            return constant
+        return self._resolved(number, strength(self.steps) if callable(strength) else strength)
+
+    def _resolved(self, number: int, strength: object) -> tuple[float, ...]:
+        argument = "strength" if len(self.bindings) == 1 else f"strength[{number}]"
+        return entry_strengths(strength, self.bindings[number].entries, argument, infinite=True)
+
+    def _constant_strengths(self, target: Target) -> list[float | None]:
+        """The strength of each term; None where a callable says."""
+        found = []
+        for term in target.terms:
+            constant = self._constant[term.binding]
+            found.append(None if constant is None else constant[term.position])
+        return found
+
+    def _say(self, what: str, stacklevel: int = 2) -> None:
+        """Warns, once."""
+        if what not in self._said:
+            self._said.add(what)
+            warnings.warn(f"EquivarianceDecay: {what}.", DecayWarning, stacklevel=stacklevel)
+
+    # -- checks -----------------------------------------------------------------------------------
+
+    def _may_act(self, target: Target) -> bool:
+        return any(s is None or s > 0 for s in self._constant_strengths(target))
+
+    def _check_held(self, advice: str) -> None:
+        """Whether the optimiser holds the typed parameters, with a learning rate where one is needed."""
+        groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
+        missing = []
+        for target in self._targets:
+            trained = target.trained() if self._may_act(target) else []
+            if any(id(W) not in groups for W in trained):
+                missing.append(target.name)
+            elif any("lr" not in groups[id(W)] for W in trained) and not all(
+                s == math.inf for s in self._constant_strengths(target)
+            ):
+                raise ArgumentError(
+                    "optimizer",
+                    expected="a learning rate 'lr' in each param group",
+                    got=f"none for {target.name}",
+                    advice="Only strength=inf needs none.",
+                )
+        if missing:
+            raise ArgumentError(
+                "optimizer",
+                expected="every typed parameter among its parameters",
+                got=f"none of {listing(missing)}",
+                advice=advice,
+            )
+
+    def _check_dtype(self, target: Target, strengths: Sequence[float]) -> None:
+        if target.is_buffer or not any(0 < s < math.inf for s in strengths):
+            return
+        dtype = target.entry.sources(target.model)[0].dtype
+        if dtype in HALF:
+            raise DtypeError(
+                "binding",
+                expected=f"{target.name} in float32, as factors near 1 round to 1 in half precision",
+                got=str(dtype),
+                advice="Keep float32 master weights and run the model under torch.autocast; only inf works as it is.",
+            )
+
+    def _check_invertible(self, target: Target) -> None:
+        """Whether the decay can write to a parametrised tensor."""
+        if not target.is_parametrized or not self._may_act(target):
+            return
+        if self._averaging.switches or self._averaging.inside:
+            raise ArgumentError(
+                "optimizer",
+                expected=f"one that averages no weights, as {target.name} is computed by a parametrisation",
+                got=f"a {type(self.optimizer).__name__}, which averages what the parametrisation takes",
+                advice="The average of equivariant weights need not be equivariant then: use parametrize."
+                "remove_parametrizations, or an optimiser without averages.",
+            )
+        check_invertible(target.model, target.entry, "binding")
+
+    def __repr__(self) -> str:
+        groups = ", ".join(str(binding.group) for binding in self.bindings)
+        strengths = ", ".join("callable" if callable(s) else str(s) for s in self.strengths)
+        exact = "" if self.exact else f", exact=False ({self.reason})"
+        what = f"{len(self._targets)} parameters, strength {strengths}, {self.steps} steps"
+        return f"EquivarianceDecay({groups}; {what}{exact})"
+
+
+def _bindings(binding: object) -> tuple[Binding, ...]:
+    bindings = (binding,) if isinstance(binding, Binding) else tuple(binding) if isinstance(binding, Sequence) else ()
+    if not bindings or not all(isinstance(b, Binding) for b in bindings):
+        raise ArgumentError(
+            "binding",
+            expected="a Binding or a sequence of them",
+            got=type(binding).__name__,
+            advice="Make one with iw.bind(model, types).",
+        )
+    return bindings
+
+
+def _schedules(strength: Any, count: int, *, single: bool) -> tuple[Schedule, ...]:
+    if single:
+        return (strength,)
+    if not isinstance(strength, Sequence) or isinstance(strength, str) or len(strength) != count:
+        got = f"{len(strength)} of them" if isinstance(strength, Sequence) else repr(strength)[:80]
+        raise ArgumentError("strength", expected=f"a sequence of {count} strengths, one a binding", got=got)
+    return tuple(strength)
