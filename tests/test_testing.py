@@ -132,11 +132,46 @@ def test_inputs_cannot_be_drawn_for_other_axes():
         assert_equivariant(torch.relu, rep, rep, axis_in=1)
 
 
+def test_structures_of_inputs_are_drawn():
+    G = iw.SO(3)
+    v, s = G.standard(), G.trivial()
+    assert_equivariant(lambda a, b: (a * b).sum(-1, keepdim=True), (v, v), s)
+    assert_equivariant(lambda a, b: {"c": torch.linalg.cross(a, b)}, {"a": v, "b": v}, {"c": v}, atol=1e-5)
+    with pytest.raises(AssertionError, match="output 1"):
+        assert_equivariant(lambda a, b: (a, b * torch.arange(3)), (v, v), (v, v))
+
+
+def test_the_message_names_other_causes():
+    rep = iw.Cyclic(4).regular()
+    net = nn.Sequential(nn.Dropout(0.5))
+    with pytest.raises(AssertionError, match=r"f\(x\) twice differs by .*in train mode is net \(Sequential\)"):
+        assert_equivariant(lambda x: net(x), rep, rep)  # noqa: PLW0108 - a module in eval mode is not random
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: assert_equivariant(None, iw.Cyclic(4).regular(), iw.Cyclic(4).regular()), "function: expected"),
+        (lambda: assert_equivariant(torch.relu, iw.Cyclic(4).regular(), iw.Cyclic(4).regular(), rtol="x"), "rtol: "),
+        (lambda: assert_group(3), "group: expected a group; got int"),
+        (lambda: assert_representation(3), "rep: expected a Representation; got int"),
+        (lambda: assert_projector(3), "P: expected a Projector; got int"),
+    ],
+)
+def test_wrong_arguments_are_named(call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call()
+
+
 def test_traceback_is_hidden():
     rep = iw.Cyclic(4).regular()
     with pytest.raises(AssertionError) as caught:
         assert_equivariant(lambda x: x * torch.arange(4), rep, rep)
-    ours = [entry for entry in caught.traceback if "testing.py" in str(entry.path) and "test_" not in str(entry.path)]
+    ours = [
+        entry
+        for entry in caught.traceback
+        if "equivariance_assertion.py" in str(entry.path) and "test_" not in str(entry.path)
+    ]
     assert ours
     assert all(entry.frame.f_locals.get("__tracebackhide__") for entry in ours)
 

@@ -23,7 +23,7 @@ from intertwine.diagnostics import (
     on_grid,
     report,
 )
-from intertwine.errors import DecayWarning, IntertwineError, RankZeroWarning
+from intertwine.errors import DecayWarning, IdentityActionWarning, IntertwineError, RankZeroWarning
 from intertwine.groups import (
     SO,
     Cyclic,
@@ -77,6 +77,7 @@ __all__ = [
     "GridAction",
     "Group",
     "Icosahedral",
+    "IdentityActionWarning",
     "IntertwineError",
     "MatrixGroup",
     "Mirror",

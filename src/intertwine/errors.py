@@ -84,6 +84,10 @@ class DecayWarning(UserWarning):
     """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation."""
 
 
+class IdentityActionWarning(UserWarning):
+    """Every element acted as the identity, so that a measurement tested nothing."""
+
+
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Names joined for an error message, cut after ``limit``.
 

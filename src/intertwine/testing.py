@@ -6,16 +6,14 @@ error under ``intertwine.testing`` even where they pass, so that slow drifts can
 
 import itertools
 import logging
-from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import nn
 
 from intertwine._numerics import TOLERANCES, Array, relative_distance
-from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
+from intertwine.diagnostics.equivariance_assertion import assert_equivariant
+from intertwine.diagnostics.value_trees import described
 from intertwine.errors import ArgumentError
-from intertwine.groups.adapters import as_representation
 from intertwine.groups.base import single
 from intertwine.groups.element_text import element_text
 from intertwine.projectors import Projector
@@ -32,82 +30,6 @@ _SAMPLES = 6
 # Dense checks of a projector (its trace, the group average) stop here.
 _DENSE_NUMEL, _AVERAGE_WORK = 600, 2**22
 _FREE_AXIS = 3
-
-
-def assert_equivariant(  # noqa: PLR0913 - as equivariance_error, and tolerances
-    function: Callable[..., object],
-    rep_in: object,
-    rep_out: object,
-    x: torch.Tensor | None = None,
-    *,
-    atol: float | None = None,
-    rtol: float | None = None,
-    num_samples: int | None = None,
-    generator: torch.Generator | None = None,
-    group: Group | None = None,
-    axis_in: int = -1,
-    axis_out: int = -1,
-) -> EquivarianceError:
-    """Fails unless ``f(g x) = g f(x)`` within tolerance, for every element of a finite group or for sampled ones.
-
-    It passes if the worst relative error is at most ``rtol``, or the worst absolute error (root mean square of an
-    entry) at most ``atol``.
-
-    Args:
-        function: the function or module; a module is put in eval mode and restored.
-        rep_in: as in ``equivariance_error``.
-        rep_out: likewise.
-        num_samples: likewise.
-        group: likewise.
-        axis_in: likewise.
-        axis_out: likewise.
-        x: inputs, shape (batch, ..., rep_in.dim); 8 random ones in the dtype and on the device of the module if None.
-        atol: 0 if None; outputs that are zero up to rounding need one.
-        rtol: the tolerance of the dtype of x if None (float32: 1e-5, float64: 1e-10).
-        generator: for x and the elements; if None a fixed seed, so that a failure comes back.
-
-    Returns:
-        What was measured.
-
-    Raises:
-        AssertionError: not equivariant; the message has the worst element.
-
-    Examples:
-        >>> import intertwine as iw, torch
-        >>> rep = 4 * iw.Cyclic(4).regular()
-        >>> _ = iw.testing.assert_equivariant(torch.relu, rep, rep)
-        >>> iw.testing.assert_equivariant(lambda x: x * torch.arange(16), rep, rep)
-        Traceback (most recent call last):
-        ...
-        AssertionError: <lambda> is not equivariant under C4: relative error ... at worst (turn by ... degrees), ...
-    """
-    __tracebackhide__ = True
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
-    if x is None:
-        x = _random_input(function, rep_in, axis_in, generator)
-    error = equivariance_error(
-        function,
-        rep_in,
-        rep_out,
-        x,
-        num_samples=num_samples,
-        generator=generator,
-        group=group,
-        axis_in=axis_in,
-        axis_out=axis_out,
-    )
-    rtol = TOLERANCES.get(x.dtype, TOLERANCES[torch.float32]) if rtol is None else rtol
-    atol = 0.0 if atol is None else atol
-    name = type(function).__name__ if isinstance(function, nn.Module) else getattr(function, "__name__", repr(function))
-    _log.info("%s: %s", name, error)
-    which = element_text(error.worst_element) + (f", output {error.worst_output}" if error.worst_output else "")
-    message = (
-        f"{name} is not equivariant under {error.group}: relative error {error.relative_worst:.2e} at worst ({which}), "
-        f"tolerance {rtol:g}; absolute {error.absolute_worst:.2e}, tolerance {atol:g}; mean relative "
-        f"{error.relative_mean:.2e} over {error.num_elements} {'(all)' if error.exact else 'random'} elements"
-    )
-    _require(error.relative_worst <= rtol or error.absolute_worst <= atol, message)
-    return error
 
 
 def assert_group(
@@ -128,12 +50,14 @@ def assert_group(
 
     Raises:
         AssertionError: a law is broken; the message says which.
+        ArgumentError: no group.
 
     Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_group(iw.Dihedral(4))
     """
     __tracebackhide__ = True
+    _given("group", group, "generator_matrices", "group")
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     eye = np.eye(group.matrix_dim)[None]
     _belongs(group, eye, "the identity")
@@ -177,12 +101,14 @@ def assert_representation(
 
     Raises:
         AssertionError: a law is broken; the message has the elements and the size of the error.
+        ArgumentError: no representation.
 
     Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_representation(iw.SO(3).irreps("2x0 + 1 + 2"))
     """
     __tracebackhide__ = True
+    _given("rep", rep, "segments", "Representation")
     group = rep.group
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     small = group.is_finite and group.order <= _ALL_PAIRS
@@ -227,6 +153,7 @@ def assert_projector(
 
     Raises:
         AssertionError: a law is broken; the message says which, with the size of the error.
+        ArgumentError: no projector.
 
     Examples:
         >>> import intertwine as iw
@@ -234,6 +161,7 @@ def assert_projector(
         >>> iw.testing.assert_projector(iw.projector(rep, rep))
     """
     __tracebackhide__ = True
+    _given("P", P, "squared_residual", "Projector")
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     shape = tuple(_FREE_AXIS if n is None else n for n in P.shape)
     is_complex = any(rep is not None and rep.is_complex for rep in P.axes)
@@ -364,16 +292,10 @@ def _assert_fields(rep: Representation, atol: float) -> None:
             )
 
 
-def _random_input(function: object, rep_in: object, axis: int, generator: torch.Generator) -> torch.Tensor:
-    if axis != -1:
-        raise ArgumentError("x", expected="inputs, as axis_in is not the last axis", got="None")
-    rep = as_representation(rep_in, "rep_in")
-    parameter = next(function.parameters(), None) if isinstance(function, nn.Module) else None
-    dtype = torch.get_default_dtype() if parameter is None else parameter.dtype
-    if rep.is_complex and not dtype.is_complex:
-        dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    x = torch.randn(8, rep.dim, generator=generator, dtype=torch.complex128 if dtype.is_complex else torch.float64)
-    return x.to(dtype=dtype, device=None if parameter is None else parameter.device)
+def _given(argument: str, value: object, attribute: str, kind: str) -> None:
+    """Whether ``value`` is of a kind, by an attribute: a proxy is tried like what it stands for."""
+    if not hasattr(value, attribute):
+        raise ArgumentError(argument, expected=f"a {kind}", got=described(value))
 
 
 def _belongs(group: Group, elements: Array, what: str) -> None:

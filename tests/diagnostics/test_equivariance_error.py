@@ -222,7 +222,17 @@ BAD = [
     (lambda r, x: (torch.relu, r, r, x[:, :3]), ShapeError, r"x: expected length 16 on axis -1.*got shape \(10, 3\)"),
     (lambda r, x: (lambda x: x[:, :2], r, r, x), ShapeError, "the output of function: expected length 16"),
     (lambda r, x: (torch.relu, r, r, x[:0]), ShapeError, "at least one sample"),
-    (lambda r, x: (torch.relu, r, r, x.long()), DtypeError, "floating-point"),
+    (lambda r, x: (torch.relu, r, r, x.long()), ArgumentError, "outputs; got torch.int64"),
+    (lambda r, x: (torch.relu, r, r, x.to(torch.float8_e4m3fn)), DtypeError, "x: expected dtype .*float8_e4m3fn"),
+    (lambda r, x: (None, r, r, x), ArgumentError, "function: expected a function or a torch.nn.Module; got NoneType"),
+    (lambda r, x: (3, r, r, x), ArgumentError, "function: expected a function"),
+    (lambda r, x: (torch.relu, r, (), x), ArgumentError, r"rep_out: expected at least one representation; got \(\)"),
+    (lambda r, x: (torch.relu, lambda g, y: None, r, x), ArgumentError, "rep_in: expected an action .*got NoneType"),
+    (lambda r, x: (torch.relu, r, lambda g, y: None, x), ArgumentError, "rep_out: expected an action"),
+    (lambda r, x: (torch.relu, r, lambda g, y: y[:1], x), ArgumentError, r"got a tensor of shape \(1, 16\)"),
+    (lambda r, x: (torch.relu, lambda g, y: y[:1], r, x), ArgumentError, r"rep_in: .*got a tensor of shape \(1, 16\)"),
+    (lambda r, x: (torch.relu, lambda g, y: 1j * y, r, x), ArgumentError, "rep_in: expected an action"),
+    (lambda r, x: (torch.relu, r, lambda g, y: y / 0, x), NonFiniteError, "rep_out: expected finite numbers"),
     (lambda r, x: (torch.relu, r, r, [1.0]), ArgumentError, "x: expected a torch tensor"),
     (lambda r, x: (torch.relu, r, r, x * float("nan")), NonFiniteError, "x: expected finite"),
     (lambda r, x: (lambda x: x / 0, r, r, x), NonFiniteError, "function: expected finite outputs"),
@@ -250,6 +260,21 @@ def test_bad_sample_counts(count):
     rep = regular()
     with pytest.raises(ArgumentError, match="num_samples: expected an integer >= 1"):
         iw.equivariance_error(torch.relu, rep, rep, inputs(rep), num_samples=count)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"axis_in": "a"}, "axis_in: expected an integer, the axis .*got 'a'"),
+        ({"axis_in": 1.0}, "axis_in: expected an integer"),
+        ({"axis_out": (1, 2)}, "axis_out: expected an integer"),
+        ({"group": "C4"}, "group: expected a group.*got 'C4'"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    rep = regular()
+    with pytest.raises(ArgumentError, match=message):
+        iw.equivariance_error(torch.relu, rep, rep, inputs(rep), **options)
 
 
 def test_functions_as_actions_need_a_group():

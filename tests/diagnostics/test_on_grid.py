@@ -75,6 +75,35 @@ def test_measuring_a_network() -> None:
     iw.testing.assert_equivariant(torch.relu, act, act, x)
 
 
+def test_rectangles_turn_into_others() -> None:
+    """A quarter turn makes 29 x 33 pixels 33 x 29; invariant outputs and grids that turn along are measured."""
+    G = iw.Cyclic(4)
+    act = iw.on_grid(2 * G.regular())
+    x = randn(2, 3, 29, 33)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8, 5),
+    ).double()
+    invariant = 5 * G.trivial()
+    iw.bind(model, {"0": (3 * G.trivial(), 2 * G.regular()), "4": (2 * G.regular(), invariant)}).project_()
+    own = max(float((model(torch.rot90(x, k, (2, 3))) - model(x)).detach().norm()) for k in range(4))
+    error = iw.equivariance_error(model, iw.on_grid(3 * G.trivial()), invariant, x)
+    assert own < 1e-12
+    assert float(error) < 1e-12
+    assert float(iw.equivariance_error(model[:2], iw.on_grid(3 * G.trivial()), act, x)) < 1e-12
+    with torch.no_grad():
+        model[0].weight[0, 0, 0] += 1
+    assert float(iw.equivariance_error(model, iw.on_grid(3 * G.trivial()), invariant, x)) > 1e-3
+    # 28 pixels: the last column is not reached.
+    model[0].weight.data.copy_(
+        iw.projector(3 * G.trivial(), 2 * G.regular(), kernel=(3, 3)).project(model[0].weight.data)
+    )
+    assert float(iw.equivariance_error(model[:2], iw.on_grid(3 * G.trivial()), act, x[..., :28, :])) > 1e-3
+
+
 def test_values() -> None:
     act = iw.on_grid(D4.regular())
     assert act == iw.on_grid(D4.regular())
@@ -86,13 +115,15 @@ def test_values() -> None:
 def test_refusals() -> None:
     act = iw.on_grid(D4.regular())
     with pytest.raises(
-        iw.errors.ShapeError, match=r"x: expected equal sides along the axes that D4 exchanges; got 5 x 7"
+        iw.errors.ShapeError, match=r"function: expected .*\(1, 8, 3, 2\); got \(1, 8, 2, 3\)\. An output that"
     ):
-        iw.equivariance_error(torch.relu, act, act, randn(1, 8, 5, 7))
+        iw.equivariance_error(torch.nn.AdaptiveAvgPool2d((2, 3)), act, act, randn(1, 8, 5, 5))
     with pytest.raises(iw.errors.ShapeError, match=r"x: expected \(batch, 8, \*pixels\)"):
         iw.equivariance_error(torch.relu, act, act, randn(1, 7, 5, 5))
     with pytest.raises(iw.errors.ShapeError, match=r"the output of function: .*takes the representation itself"):
         iw.equivariance_error(lambda x: x.mean((-1, -2)), act, act, randn(1, 8, 5, 5))
+    with pytest.raises(iw.errors.GroupMismatchError, match="space: expected a representation of D4, as rep is"):
+        iw.on_grid(D4.regular(), iw.Cyclic(4).standard())
     with pytest.raises(iw.errors.GroupMismatchError, match="rep_out: expected a representation of D4"):
         iw.equivariance_error(torch.relu, act, iw.on_grid(iw.Cyclic(4).regular()), randn(1, 8, 5, 5))
     turning = iw.on_grid(iw.SO(2).irreps("4x0"))

@@ -3,11 +3,12 @@
 from intertwine.diagnostics.between_layers import LayerVerdict
 from intertwine.diagnostics.data_symmetry import DataSymmetry, ElementTest, data_symmetry
 from intertwine.diagnostics.environment import environment
-from intertwine.diagnostics.equivariance_error import EquivarianceError, equivariance_error
+from intertwine.diagnostics.equivariance_error import equivariance_error
 from intertwine.diagnostics.first_breaker import Breaker, first_breaker
 from intertwine.diagnostics.geometry import Geometry, LayerGeometry, geometry
 from intertwine.diagnostics.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
 from intertwine.diagnostics.kernel_plots import plot_chain, plot_kernel
+from intertwine.diagnostics.measured_error import EquivarianceError
 from intertwine.diagnostics.on_grid import GridAction, on_grid
 from intertwine.diagnostics.parameter_report import PairShare, ParameterReport
 from intertwine.diagnostics.plots import plot_report

@@ -36,8 +36,9 @@ def grid_space(group: Group, dim: int, space: object, argument: str) -> Represen
             argument,
             expected="a group that maps pixels onto pixels (turns by 90 degrees, mirrors)",
             got=str(group),
-            advice="Take the subgroup that the grid allows, such as Cyclic(4), Dihedral(4) or Octahedral(): between "
-            "the pixels there is nothing exact to measure.",
+            advice="Take the subgroup that the grid allows, such as Cyclic(4), Dihedral(4) or Octahedral(). Between "
+            "the pixels nothing is exact; equivariance_error measures there with "
+            "iw.on_grid(..., interpolation='bilinear').",
         )
     return rep
 

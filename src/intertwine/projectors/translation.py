@@ -1,5 +1,6 @@
 """Translations: dense layers between grids become circulant or Toeplitz."""
 
+from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
@@ -24,6 +25,26 @@ Boundary = Literal["periodic", "bounded"]
 ORBIT_PIXELS = 1024
 
 
+@dataclass(frozen=True)
+class TorusField(PermutationField):
+    """The pixels of a periodic grid under its translations.
+
+    Args:
+        sides: of the grid.
+    """
+
+    sides: tuple[int, ...] = ()
+
+    def steps(self, element: Array) -> tuple[int, ...]:
+        """By how many pixels an element (d, d) shifts each axis, without listing the group."""
+        group, rest, steps = self.group, element[None], list[int]()
+        while isinstance(group, DirectProduct):
+            rest, last = group.factor_elements(rest)
+            steps.insert(0, int(group.second.element_indices(last)[0]))
+            group = group.first
+        return int(group.element_indices(rest)[0]), *steps
+
+
 def torus(*sides: int) -> Representation:
     """The pixels of a periodic grid under its translations, flattened in C order: ``(rho(g) f)(x) = f(x - g)``.
 
@@ -46,7 +67,10 @@ def torus(*sides: int) -> Representation:
     pixels = np.arange(int(np.prod(checked))).reshape(checked)
     # rho(g) e_x = e_(x + g): the pixel at x goes to where a roll back by one finds it.
     images = [np.roll(pixels, -1, axis).reshape(-1) for axis, side in enumerate(checked) if side > 1]
-    return permuting(group, f"torus[{'x'.join(map(str, checked))}]", images, pixels.size)
+    label = f"torus[{'x'.join(map(str, checked))}]"
+    permutations = tuple(tuple(image.tolist()) for image in images)
+    field = TorusField(group, label, permutations, size=pixels.size, sides=tuple(checked))
+    return Representation(group, (Segment(1, field),))
 
 
 def translation_projector(

@@ -1,0 +1,94 @@
+"""Tensors in tuples, lists, dictionaries, named tuples and dataclasses: their parts, and what is made of them."""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from intertwine.errors import listing
+
+Path = tuple[int | str, ...]
+
+
+def children(value: object) -> dict[int | str, Any] | None:
+    """The parts of a container by index or name; None for what is no container.
+
+    Examples:
+        >>> children((1, 2)), children({"a": 3}), children(4)
+        ({0: 1, 1: 2}, {'a': 3}, None)
+    """
+    if isinstance(value, Mapping):
+        return dict(value.items())
+    if isinstance(value, tuple | list):
+        return dict(enumerate(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return None
+
+
+def child(value: object, key: int | str) -> Any:
+    """One part: an entry, or a field of a named tuple or dataclass."""
+    return value[key] if isinstance(value, Mapping) or isinstance(key, int) else getattr(value, key)  # type: ignore[index]
+
+
+def rebuilt(value: Any, parts: Mapping[int | str, Any]) -> Any:
+    """A container of the kind of ``value`` with other parts, all of them."""
+    if isinstance(value, tuple | list) and any(isinstance(key, str) for key in parts):
+        return value._replace(**{str(key): part for key, part in parts.items()})  # type: ignore[union-attr]  # a named tuple's
+    if isinstance(value, tuple | list):
+        return type(value)._make(parts.values()) if hasattr(value, "_make") else type(value)(parts.values())
+    if type(value) is dict:
+        return dict(parts)
+    new = copy.copy(value)
+    for key, part in parts.items():
+        if isinstance(value, Mapping):
+            new[key] = part
+        else:
+            object.__setattr__(new, str(key), part)  # a frozen dataclass too
+    return new
+
+
+def mapped(value: object, function: Callable[[torch.Tensor], object]) -> Any:
+    """``value`` with ``function`` of every tensor in it; containers are made anew, other things kept.
+
+    Examples:
+        >>> mapped({"a": (torch.ones(1), 3)}, lambda x: 2 * x)
+        {'a': (tensor([2.]), 3)}
+    """
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    parts = children(value)
+    if parts is None:
+        return value
+    return rebuilt(value, {key: mapped(part, function) for key, part in parts.items()})
+
+
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """Every tensor in ``value``."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    for part in (children(value) or {}).values():
+        yield from tensors(part)
+
+
+def copied(value: object) -> Any:
+    """``value`` with a copy of every tensor, outside any graph, asking for a gradient where the original does."""
+    return mapped(value, lambda x: x.detach().clone().requires_grad_(x.requires_grad))
+
+
+def path_text(path: Path) -> str:
+    """``"[0]['a']"``."""
+    return "".join(f"[{key!r}]" for key in path)
+
+
+def described(value: object) -> str:
+    """What ``value`` is, in a few words, for an error."""
+    parts = children(value)
+    if parts is None:
+        return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(parts)}"
+    kind = "dictionary" if type(value) is dict else type(value).__name__
+    return f"a {kind} with {listing(map(repr, parts))}"
