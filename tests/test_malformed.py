@@ -214,8 +214,8 @@ CALLS: dict[str, tuple[Callable[[Any], object], st.SearchStrategy[Any]]] = {
         ),
     ),
     "equivariance_error-rep": (
-        lambda rep: iw.equivariance_error(MODEL, C4.regular(), rep, torch.zeros(2, 4)),
-        wrong_rep,
+        lambda rep: iw.equivariance_error(MODEL, C4.regular(), rep, torch.arange(8.0).reshape(2, 4)),
+        wrong_rep.filter(lambda x: x is not None),  # None says that the output is invariant
     ),
     "gate": (iw.nn.Gate, wrong_rep.filter(lambda x: not isinstance(x, iw.Representation))),
     "norm": (iw.nn.FieldNorm, wrong_rep.filter(lambda x: not isinstance(x, iw.Representation))),

@@ -8,10 +8,10 @@ import torch
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.actions import Action
 from intertwine.diagnostics.evaluating import Runner
-from intertwine.diagnostics.measured_values import check_outputs, narrowed, sizes, tolerance_of, wide
+from intertwine.diagnostics.measured_values import check_outputs, is_integer, narrowed, sizes, tolerance_of, wide
 from intertwine.diagnostics.typed_parts import TypedParts
 from intertwine.diagnostics.value_trees import path_text, tensors
-from intertwine.errors import NonFiniteError, ShapeError
+from intertwine.errors import DtypeError, NonFiniteError, ShapeError
 
 
 class Comparison:
@@ -103,10 +103,27 @@ class Comparison:
             else narrowed(value, like, f"{self.ins.name}{path_text(part.path)}", self.ins.what_of(part))
             for part, value, like in zip(self.ins.parts, self._seen(self.ins, parts), self.given, strict=True)
         ]
-        raw = self.outs.pick(self.run(self.ins.placed(self.x, inputs)))
+        try:
+            result = self.run(self.ins.placed(self.x, inputs))
+        except RuntimeError as error:
+            self._refuse_integers(error)
+            raise
+        raw = self.outs.pick(result)
         check_outputs(raw, self.outs)
         # A function may give the same memory at every call.
         return raw, [wide(value, copy=copy) for value in raw]
+
+    def _refuse_integers(self, error: RuntimeError) -> None:
+        """What a layer of weights says of integers is not what is wrong with them."""
+        for part, value in zip(self.ins.parts, self.given, strict=True):
+            integers = [tensor.dtype for tensor in tensors(value) if is_integer(tensor)]
+            if integers and type(part.action) is not Action:
+                raise DtypeError(
+                    self.ins.what_of(part),
+                    expected="a dtype that function takes",
+                    got=integers[0],
+                    advice=f"It says: {error}",
+                ) from error
 
     @staticmethod
     def _seen(types: TypedParts, values: list[Any]) -> list[Any]:

@@ -1,10 +1,7 @@
 """What one layer does to the symmetry of its grid."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from intertwine.diagnostics.axis_moves import AxisMove
 
 Verdict = Literal["keeps", "breaks", "depends", "unknown"]
 Sides = tuple[int, ...]
@@ -34,10 +31,8 @@ def by(sides: Sides) -> str:
     return " x ".join(map(str, sides)) if sides else "one point"
 
 
-def unequal_output(sides: Sides, moves: Sequence[AxisMove]) -> Finding | None:
-    """The finding on an output whose sides differ along axes that the group exchanges; None if they do not."""
-    if all(sides[move.source] == sides[move.target] for move in moves):
-        return None
+def unequal_output(sides: Sides) -> Finding:
+    """The finding on a layer whose output does not turn into another as its input does."""
     return Finding(
         "breaks",
         f"its output is {by(sides)}, of unequal sides along axes that the group exchanges",

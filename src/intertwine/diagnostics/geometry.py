@@ -82,7 +82,8 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
       an even dilation;
     * transposed convolutions need ``output_padding=0``; adaptive pooling keeps every reversal; resizing keeps it by
       whole factors, and in linear and cubic modes to any ``size``;
-    * axes that the group exchanges need equal sides and settings;
+    * axes that the group exchanges need equal settings; rows and columns of a rectangle are judged each by their own
+      number of pixels, and only ``size=`` and ``Flatten`` need equal sides;
     * Flatten and PixelShuffle move pixels into channels: the group moves them there too, which the next layer's type
       must say.
 

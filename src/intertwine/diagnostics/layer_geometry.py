@@ -75,10 +75,4 @@ def layer_finding(module: nn.Module, sides_in: Sides, sides_out: Sides, moves: S
             f"works along {axes} axes, and the group moves {len(sides_in)}",
             "Measure it with iw.first_breaker.",
         )
-    if any(sides_in[move.source] != sides_in[move.target] for move in moves):
-        return Finding(
-            "breaks",
-            f"its input is {by(sides_in)}, which the group turns into another shape",
-            "Crop or pad to equal sides, or take the subgroup that keeps this grid.",
-        )
     return judge(module, sides_in, sides_out, moves)

@@ -13,26 +13,39 @@ from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by, other_outp
 def adaptive_pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """Window j is [floor(j n / m), ceil((j + 1) n / m)): symmetric for every n and m."""
     size = module.output_size if isinstance(module.output_size, tuple | list) else (module.output_size,) * len(sides_in)
-    stated = tuple(n if m is None else int(m) for m, n in zip(size, sides_in, strict=True))
+
+    def outputs(axis: int, n: int) -> int:
+        return n if size[axis] is None else int(size[axis])
+
+    stated = tuple(outputs(axis, n) for axis, n in enumerate(sides_in))
     if sides_out != stated:
         return other_output(sides_out, stated)
-    return unequal_output(sides_out, moves) or KEEPS
+    turned = (outputs(move.target, sides_in[move.source]) == sides_out[move.source] for move in moves)
+    return KEEPS if all(turned) else unequal_output(sides_out)
 
 
 def upsampling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """Interpolation, up or down."""
-    unequal = unequal_output(sides_out, moves)
-    if unequal is not None or module.mode == "area":  # adaptive averaging
-        return unequal or KEEPS
-    positions = [_sample_positions(module, axis, sides_in) for axis in range(len(sides_in))]
+
+    def positions(axis: int, n: int, move: AxisMove) -> torch.Tensor:
+        """Where it samples an axis of n pixels, the image being as the move makes it."""
+        sides = list(sides_in)
+        sides[move.source], sides[move.target] = sides[move.target], sides[move.source]
+        return _sample_positions(module, axis, sides_in if sides_in[axis] == n else tuple(sides))
+
     for move in moves:
-        source = positions[move.source]
+        n = sides_in[move.source]
+        source, target = positions(move.source, n, move), positions(move.target, n, move)
+        if len(source) != len(target):
+            return unequal_output(sides_out)
+        if module.mode == "area":  # adaptive averaging
+            continue
         if move.sign < 0:
-            source = sides_in[move.source] - 1 - source.flip(0)
-        if not torch.allclose(source, positions[move.target], atol=1e-6):
+            source = n - 1 - source.flip(0)
+        if not torch.allclose(source, target, atol=1e-6):
             return Finding(
                 "breaks",
-                f"axis {move.target}: mode {module.mode!r} from {sides_in[move.target]} to {sides_out[move.target]} "
+                f"axis {move.source}: mode {module.mode!r} from {n} to {sides_out[move.source]} "
                 "pixels samples one end more closely than the other",
                 "Use a whole-number scale_factor, or size= with a linear mode.",
             )
@@ -84,6 +97,13 @@ def flatten(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
     """Pixels and channels made into one axis."""
     if all(side == 1 for side in sides_in):
         return Finding("keeps", "one pixel is left")
+    if any(sides_in[move.source] != sides_in[move.target] for move in moves):
+        return Finding(
+            "breaks",
+            f"its input is {by(sides_in)}, which the group turns into another shape, so that no feature behind it has "
+            "one meaning",
+            "Average over the pixels first, crop or pad to equal sides, or take the subgroup that keeps this grid.",
+        )
     grid = ", ".join(map(str, sides_in))
     return Finding(
         "depends",

@@ -1,6 +1,6 @@
 """Convolutions and poolings: do their windows lie symmetrically on the grid?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch.nn.modules.pooling import _MaxPoolNd
@@ -10,6 +10,9 @@ from intertwine.diagnostics.axis_incidence import Incidence, Window
 from intertwine.diagnostics.axis_moves import AxisMove
 from intertwine.diagnostics.finding import KEEPS, Finding, Sides, other_output
 
+# The incidence along an axis of so many pixels.
+_Along = Callable[[int, int], Incidence]
+
 
 def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """A plain convolution, of any stride, dilation and padding."""
@@ -17,11 +20,11 @@ def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[
     stated = tuple(window.outputs(n) for window, n in zip(windows, sides_in, strict=True))
     if sides_out != stated:  # it pads or crops inside forward
         return other_output(sides_out, stated)
-    incidences = [
-        axis_incidence.convolution(window, n, m, module.padding_mode)
-        for window, n, m in zip(windows, sides_in, sides_out, strict=True)
-    ]
-    return _compare(windows, incidences, sides_in, moves)
+
+    def along(axis: int, n: int) -> Incidence:
+        return axis_incidence.convolution(windows[axis], n, windows[axis].outputs(n), module.padding_mode)
+
+    return _compare(windows, along, sides_in, moves)
 
 
 def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
@@ -33,15 +36,16 @@ def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves
         not 0 <= more < max(window.stride, window.dilation) for more, window in zip(extra, windows, strict=True)
     ):
         return other_output(sides_out, full)
-    incidences = [
-        axis_incidence.transposed_convolution(*axis) for axis in zip(windows, sides_in, sides_out, strict=True)
-    ]
-    asymmetric = _asymmetric(incidences, moves)
+
+    def along(axis: int, n: int) -> Incidence:
+        return axis_incidence.transposed_convolution(windows[axis], n, windows[axis].spread(n) + extra[axis])
+
+    asymmetric = _asymmetric(along, sides_in, moves)
     if asymmetric is None:
         return KEEPS
     if asymmetric.source != asymmetric.target and windows[asymmetric.source] != windows[asymmetric.target]:
         return _differ(asymmetric, windows)
-    axis = asymmetric.target
+    axis = asymmetric.source
     return Finding(
         "breaks",
         f"axis {axis}: output_padding {extra[axis]} makes pixels at the end that have no counterpart at the beginning",
@@ -64,19 +68,20 @@ def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
     divisor = "none"
     if not isinstance(module, _MaxPoolNd) and getattr(module, "divisor_override", None) is None:
         divisor = "padded" if getattr(module, "count_include_pad", True) else "inside"
-    axes = zip(windows, sides_in, sides_out, strict=True)
-    return _compare(windows, [axis_incidence.pooling(*axis, divisor) for axis in axes], sides_in, moves)
+
+    def along(axis: int, n: int) -> Incidence:
+        return axis_incidence.pooling(windows[axis], n, windows[axis].outputs(n, ceil=ceil), divisor)
+
+    return _compare(windows, along, sides_in, moves)
 
 
-def _compare(
-    windows: Sequence[Window], incidences: Sequence[Incidence], sides: Sides, moves: Sequence[AxisMove]
-) -> Finding:
-    move = _asymmetric(incidences, moves)
+def _compare(windows: Sequence[Window], along: _Along, sides: Sides, moves: Sequence[AxisMove]) -> Finding:
+    move = _asymmetric(along, sides, moves)
     if move is None:
         return KEEPS
     if move.source != move.target and windows[move.source] != windows[move.target]:
         return _differ(move, windows)
-    axis, window, n = move.target, windows[move.target], sides[move.target]
+    axis, window, n = move.source, windows[move.source], sides[move.source]
     if window.before != window.after:
         return Finding(
             "breaks",
@@ -93,11 +98,15 @@ def _compare(
     )
 
 
-def _asymmetric(incidences: Sequence[Incidence], moves: Sequence[AxisMove]) -> AxisMove | None:
-    """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one."""
+def _asymmetric(along: _Along, sides: Sides, moves: Sequence[AxisMove]) -> AxisMove | None:
+    """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one.
+
+    An axis that is laid on another brings its pixels there: rows and columns of a rectangle are judged each for itself.
+    """
     for move in sorted(moves, key=lambda move: (move.source != move.target, move)):
-        source = incidences[move.source] if move.sign > 0 else incidences[move.source].mirrored()
-        if not source.equals(incidences[move.target]):
+        n = sides[move.source]
+        source = along(move.source, n) if move.sign > 0 else along(move.source, n).mirrored()
+        if not source.equals(along(move.target, n)):
             return move
     return None
 
