@@ -1,7 +1,8 @@
 # make demo   the main job: handwritten digits with a dial for symmetry breaking; ARGS="--full" runs everything
 # make test   every check, as CI runs it; the parts are: lint types imports docs doctest examples unit
 # make results  runs the experiments whose records are stale, and writes docs/evidence; ARGS="--data FOLDER"
-# make bench  the budget table of the benchmarks
+# make bench  the budget table of the benchmarks, on one thread, by CPU time; ARGS="--only decay"
+# make findings  what other packages do: holds or has changed; installs each script's packages anew; FINDINGS="NAME ..."
 # make docs   the documentation, into site/
 # make clean  removes what the other targets made, but for .venv and runs/
 
@@ -22,7 +23,7 @@ KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=68719476
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types imports docs doctest examples unit results bench clean
+.PHONY: help demo test lint types imports docs doctest examples unit results bench findings clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -79,7 +80,17 @@ results: $(VENV)/installed-dev
 	$(BIN)/python -m experiments evidence
 
 bench: $(VENV)/installed-dev
-	$(KEEP_MEMORY) $(BIN)/python -m benchmarks $(ARGS)
+	$(KEEP_MEMORY) $(ONE_THREAD) $(BIN)/python -m benchmarks $(ARGS)
+
+# Goes on past a failure; the output of each is in runs/findings.
+FINDINGS ?= $(patsubst findings/%.sh,%,$(sort $(wildcard findings/*.sh)))
+findings:
+	@mkdir -p runs/findings; changed=0; \
+	for name in $(FINDINGS); do \
+		if findings/$$name.sh >runs/findings/$$name.txt 2>&1; then echo "holds    $$name"; \
+		else changed=$$((changed + 1)); echo "CHANGED  $$name (runs/findings/$$name.txt)"; fi; \
+	done; \
+	echo "$$changed of $(words $(FINDINGS)) changed, or could not be run"; test $$changed -eq 0
 
 clean:
 	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

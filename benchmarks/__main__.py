@@ -1,18 +1,19 @@
 """``python -m benchmarks``: measures, prints the budget table, writes the record."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 
-from benchmarks.environment import machine, restart_keeping_memory
+from benchmarks.environment import machine, restart_for_measuring
 
 RESULTS = Path(__file__).parents[1] / "results" / "bench"
 
 
 def main() -> int:
     """Returns 0 whatever the verdicts: a missed budget is a finding, not a failure of the run."""
-    restart_keeping_memory()
+    restart_for_measuring()
     # What loads torch comes after the restart, so that it is loaded once.
     from dataclasses import replace
 
@@ -30,7 +31,7 @@ def main() -> int:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seed", type=int, default=0, help="of weights and data")
-    parser.add_argument("--seconds", type=float, help=f"for each interleaved run (default {Settings().seconds:g})")
+    parser.add_argument("--seconds", type=float, help=f"for each pass (default {Settings().seconds:g})")
     parser.add_argument("--record", action="store_true", help=f"also write to {RESULTS.parent.name}/{RESULTS.name}")
     options = parser.parse_args()
     if options.device == "cuda":
@@ -51,6 +52,7 @@ def main() -> int:
     }
     rows = measure(options.only or list(SECTIONS), settings)
     header |= {"seconds": round(time.perf_counter() - start, 1), "processor_seconds": round(time.process_time(), 1)}
+    header |= {"load_after": round(os.getloadavg()[0], 2)}
     show(rows, header)
     if options.record and options.only == ["peers"]:
         from benchmarks.peers.record import update_record

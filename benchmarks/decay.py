@@ -1,14 +1,16 @@
 """The decay's own update, without the optimiser's, against scaling the weight in place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 
 import intertwine as iw
-from benchmarks.row import Row, ratio_row
+from benchmarks.estimate import Question, answered, ratio
+from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import interleaved, ratio
+from benchmarks.timing import Work
 from benchmarks.weights import bound_weight, so3_irreps
 
 LARGE = 2**24
@@ -29,21 +31,21 @@ class Still(torch.optim.Optimizer):
 def rows(settings: Settings) -> Iterator[Row]:
     """One a size."""
     for dim in (64, 128) if settings.quick else (1184, 4096):
-        rep = so3_irreps(dim)
-        binding = bound_weight(rep, rep, settings)
-        W = binding.model.weight
-        W.grad = torch.zeros_like(W)  # parameters without a gradient are skipped
-        optimizer = Still([W], lr=SHRINKAGE)
-        decay = iw.EquivarianceDecay(optimizer, binding, strength=1.0)
-        times = interleaved({"in-place scaling": _scaling(W), "decay": optimizer.step}, settings)
-        decay.remove()
-        yield ratio_row(
-            "decay",
-            f"decay step / in-place W.mul_(), SO(3) irreps l = 0..3, {dim}^2",
-            ratio(times["decay"], times["in-place scaling"]),
-            times,
-            budget=3.0 if W.numel() >= LARGE else 6.0,
-        )
+        budget = 3.0 if dim**2 >= LARGE else 6.0
+        questions = {"ratio": Question(ratio("decay", "in-place scaling"), budget)}
+        found = answered(partial(_works, dim, settings), questions, settings)
+        work = f"decay step / in-place W.mul_(), SO(3) irreps l = 0..3, {dim}^2"
+        yield estimate_row("decay", work, found, questions, "ratio")
+
+
+def _works(dim: int, settings: Settings) -> Mapping[str, Work]:
+    rep = so3_irreps(dim)
+    binding = bound_weight(rep, rep, settings)
+    W = binding.model.weight
+    W.grad = torch.zeros_like(W)  # parameters without a gradient are skipped
+    optimizer = Still([W], lr=SHRINKAGE)
+    iw.EquivarianceDecay(optimizer, binding, strength=1.0)
+    return {"in-place scaling": _scaling(W), "decay": optimizer.step}
 
 
 def _scaling(W: torch.Tensor) -> Callable[[], None]:

@@ -1,7 +1,9 @@
-"""The machine that a number was measured on, and the allocator that it needs.
+"""The machine that a number was measured on, and the process that it needs.
 
 glibc gives large allocations back to the system at once: the next step pays for the pages again, and plain L2 itself
-varies by a factor of 30. Three variables keep them; they must be set before the process starts, hence the restart.
+varies by a factor of 30. Three variables keep them. And all works run on one thread: with two beside two busy processes
+a step of 2.5 ms takes 160 ms and burns 40 ms of CPU time, as each thread spins until the other one gets its core back.
+All of this must be set before the process starts, hence the restart.
 """
 
 import os
@@ -15,18 +17,23 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "68719476736",
     "MALLOC_TOP_PAD_": "268435456",
 }
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
 
 
-def memory_is_kept() -> bool:
-    """Whether the three variables are set as they should be; where there is no glibc they mean nothing."""
-    return sys.platform != "linux" or all(os.environ.get(key) == value for key, value in KEEP_MEMORY.items())
+def wanted() -> dict[str, str]:
+    """The variables of a process that measures; where there is no glibc its own mean nothing."""
+    return ONE_THREAD | (KEEP_MEMORY if sys.platform == "linux" else {})
 
 
-def restart_keeping_memory() -> None:
+def restart_for_measuring() -> None:
     """Replace this process by the same command with the variables set, unless they are."""
-    if not memory_is_kept():
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **KEEP_MEMORY})
+    if any(os.environ.get(key) != value for key, value in wanted().items()):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **wanted()})
 
 
 def machine(device: str) -> dict[str, object]:
@@ -43,7 +50,7 @@ def machine(device: str) -> dict[str, object]:
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),
         "threads": torch.get_num_threads(),
-        "thread_variables": {key: os.environ[key] for key in THREAD_VARIABLES if key in os.environ},
+        "thread_variables": {key: os.environ.get(key) for key in ONE_THREAD},
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "malloc": {key: os.environ.get(key) for key in KEEP_MEMORY},
         "platform": platform.platform(),

@@ -1,35 +1,36 @@
 """How long ``import intertwine`` takes once torch is there."""
 
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 
+from benchmarks.estimate import estimate
 from benchmarks.row import Row
 from benchmarks.settings import Settings
 
 PROGRAM = """
 import time
 import torch
-start = time.perf_counter()
+start = time.process_time()
 import intertwine
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """One row, from fresh processes; the first one, which may write byte code, is not counted."""
-    samples = [_once() for _ in range(1 if settings.quick else 6)]
-    counted = samples[1:] or samples
+    """One row, CPU seconds of fresh processes; the first one, which may write byte code, is not counted."""
+    samples = [_once() for _ in range(1 + (0 if settings.quick else settings.passes))]
+    measured = estimate(samples[1:] or samples)
     yield Row(
         "import",
         "import intertwine beyond import torch",
-        statistics.median(counted),
+        measured.value,
         unit="s",
         budget=0.5,
-        low=min(counted),
-        high=max(counted),
-        note=f"median of {len(counted)} fresh processes",
+        low=measured.low,
+        high=measured.high,
+        passes=measured.passes,
+        note=f"median of {measured.passes} fresh processes, CPU time",
     )
 
 

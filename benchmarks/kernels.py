@@ -8,19 +8,21 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import intertwine as iw
-from benchmarks.environment import machine, restart_keeping_memory
+from benchmarks.environment import machine, restart_for_measuring
+from benchmarks.estimate import Question, answered, estimate, ratio
 from benchmarks.resnets import TypedResNet, d4_resnet18, so3_resnet
-from benchmarks.row import Row, ratio_row
+from benchmarks.row import Row, estimate_row
 from benchmarks.settings import QUICK, Settings
-from benchmarks.timing import Timing, interleaved, ratio
+from benchmarks.timing import Samples, Timing, sample
 from benchmarks.weights import so3_irreps
 
 NETWORKS = {"so3": so3_resnet, "d4": d4_resnet18}
 RESULTS = Path(__file__).parents[1] / "results" / "kernels"
-ROUNDS = 3
+ROUNDS = 6
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -38,20 +40,14 @@ def dense(settings: Settings) -> Iterator[Row]:
     Q = dense_basis(P).to(settings.device)
     flat = W.reshape(-1)
     distance = (P.project(W).reshape(-1) - Q.T @ (Q @ flat)).norm() / flat.norm()
+    works = {"dense": lambda: Q.T @ (Q @ flat), "ours": lambda: P.project(W)}
+    questions = {"ratio": Question(ratio("dense", "ours"), budget=50.0, at_least=True)}
     with torch.no_grad():
-        times = interleaved({"dense": lambda: Q.T @ (Q @ flat), "ours": lambda: P.project(W)}, settings, times=2)
+        found = answered(lambda: works, questions, settings)
     what = f"SO(3) l = 0..3, {dims[0] // 16} -> {dims[1] // 16} copies, 3^3"
     note = f"N = {P.numel}, D = {P.rank}; {Q.nbytes / 1e6:.4g} MB in float32, ours {P.constant_bytes / 1e6:.3g} MB in "
     note += f"float64; the two differ by {float(distance):.1e} |W|"
-    yield ratio_row(
-        "kernels",
-        f"dense N x D projection / ours, {what}",
-        ratio(times["dense"], times["ours"]),
-        times,
-        budget=50.0,
-        at_least=True,
-        note=note,
-    )
+    yield estimate_row("kernels", f"dense N x D projection / ours, {what}", found, questions, "ratio", note=note)
     yield Row(
         "kernels",
         f"memory of the dense basis / ours, {what}",
@@ -98,20 +94,22 @@ def network(name: str, settings: Settings, *, with_decay: bool) -> Iterator[Row]
         net.model.get_parameter(entry.name) for entry in binding if entry.name in dict(net.model.named_parameters())
     ]
     works["plain L2"] = lambda: torch.stack([W.pow(2).sum() for W in typed]).sum().backward()
-    times = paired(step, works, settings)
+    samples = paired(step, works, settings)
+    times = {name: Timing.of([taken]) for name, taken in samples.items()}
     size = " x ".join(map(str, net.batch))
     weights = sum(entry.projector.numel for entry in binding)
     what = f"{net.name} ({weights / 1e6:.3g} M weights in {len(binding)} typed parameters), batch {size}"
     for work in works:
-        measured = ratio(times[work], times["step"])
+        measured = estimate((100 * samples[work] / samples["step"]).tolist())
         yield Row(
             "kernels",
             f"{work} on every layer / training step, {what}",
-            100 * measured.value,
+            measured.value,
             "%",
             budget=None if work == "plain L2" else 5.0,
-            low=100 * measured.low,
-            high=100 * measured.high,
+            low=measured.low,
+            high=measured.high,
+            passes=measured.passes,
             timings={key: times[key] for key in ("step", work)},
             note=f"{work} {times[work].median * 1e3:.3g} ms, step {times['step'].median:.3g} s, {ROUNDS} rounds",
         )
@@ -127,35 +125,22 @@ def _decay(net: TypedResNet, binding: iw.Binding) -> Callable[[], object]:
     return optimizer.step
 
 
-def paired(
-    step: Callable[[], object], works: Mapping[str, Callable[[], object]], settings: Settings
-) -> dict[str, Timing]:
+def paired(step: Callable[[], object], works: Mapping[str, Callable[[], object]], settings: Settings) -> Samples:
     """A long step and short works in turn: a step, then each work several times."""
     calls = 1 if settings.quick else 5
     samples: dict[str, list[float]] = {name: [] for name in ("step", *works)}
     for work in works.values():
         work()
     for _ in range(ROUNDS):
-        samples["step"].append(_seconds(step, 1, settings))
+        samples["step"].append(sample(step, 1, settings.device))
         for name, work in works.items():
             work()
-            samples[name].append(_seconds(work, calls, settings))
-    return {name: Timing(tuple(taken), 1 if name == "step" else calls) for name, taken in samples.items()}
-
-
-def _seconds(work: Callable[[], object], calls: int, settings: Settings) -> float:
-    if settings.device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(calls):
-        work()
-    if settings.device == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) / calls
+            samples[name].append(sample(work, calls, settings.device))
+    return {name: np.array(taken) for name, taken in samples.items()}
 
 
 def setup_seconds(name: str) -> float:
-    """Seconds of ``bind`` in a process that has built nothing before."""
+    """CPU seconds of ``bind`` in a process that has built nothing before."""
     command = [sys.executable, "-m", "benchmarks.kernels", "--setup", name]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     return float(done.stdout)
@@ -163,7 +148,7 @@ def setup_seconds(name: str) -> float:
 
 def main() -> None:
     """Measures, prints the table, writes the record."""
-    restart_keeping_memory()
+    restart_for_measuring()
     from benchmarks.record import write_record
     from benchmarks.table import show
 
@@ -177,9 +162,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.setup:
         net = NETWORKS[options.setup](QUICK)
-        start = time.perf_counter()
+        start = time.process_time()
         net.bind()
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
         return
     settings = Settings(quick=options.quick, device=options.device, seed=options.seed)
     start = time.perf_counter()

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.row import Row
 
-COLOURS = {"met": "#2e9e6b", "missed": "#d3524b", "not judged": "#8a94a6"}
+COLOURS = {"met": "#2e9e6b", "missed": "#d3524b", "undecided": "#e0a33e", "not judged": "#8a94a6"}
 MARKERS = "os^D"
 # Bars end here: a share of the budget beyond them says no more.
 SHARES = (0.02, 20.0)

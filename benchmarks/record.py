@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.row import Row
 
-COLUMNS = ("work", "budget", "measured", "range over rounds", "verdict")
+COLUMNS = ("work", "budget", "measured", "interval (passes)", "verdict")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -17,7 +17,8 @@ def cells(row: Row) -> tuple[str, ...]:
 def markdown(rows: Sequence[Row], header: Mapping[str, object]) -> str:
     """The table with the machine above it and the notes below."""
     machine: Mapping[str, object] = header["machine"]  # type: ignore[assignment]
-    threads = f"{machine['cores']} cores, {machine['threads']} threads, load before {machine['load_before']}"
+    threads = f"{machine['cores']} cores, {machine['threads']} threads, load {machine['load_before']} before"
+    threads += f", {header['load_after']} after" if "load_after" in header else ""
     where = f"{machine['processor']}, {threads}, device {machine['device']}, torch {machine['torch']}"
     lines = [
         f"{machine['date']}, {where}. Made with `{header['command']}`.",

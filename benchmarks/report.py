@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from benchmarks.estimate import estimate
 from benchmarks.row import Row
 from benchmarks.settings import Settings
 
@@ -40,18 +41,19 @@ def rows(settings: Settings) -> Iterator[Row]:
     """One row a reading of the weight, process CPU time of one thread, each sample a fresh process."""
     side = 5 if settings.quick else 19
     for kind in ("permutations", "vectors on a board"):
-        samples = [_once(side, kind) for _ in range(1 if settings.quick else 5)]
-        first = [sample[1] for sample in samples]
+        samples = [_once(side, kind) for _ in range(settings.passes)]
+        first = estimate([sample[1] for sample in samples])
         again = statistics.median(sample[2] / sample[0] for sample in samples)
         yield Row(
             "report",
             f"first report of a {2 * side**2} x {side**2 + 1} weight under D4, {kind}",
-            statistics.median(first),
+            first.value,
             unit="s",
             budget=0.3,
-            low=min(first),
-            high=max(first),
-            note=f"CPU time of {len(first)} fresh processes; with worst blocks again: {again:.2g} x the first without",
+            low=first.low,
+            high=first.high,
+            passes=first.passes,
+            note=f"CPU time of {first.passes} fresh processes; with worst blocks again: {again:.2g} x the first without",
         )
 
 

@@ -1,9 +1,10 @@
 """One line of the budget table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.timing import Ratio, Timing
+from benchmarks.estimate import Answers, Question, verdict
+from benchmarks.timing import Timing
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,11 @@ class Row:
         section: the name that ``--only`` takes.
         work: what was done, in words.
         value: the measured number in ``unit``; None if it could not be measured, and ``note`` says why.
-        unit: ``"x"`` for a ratio of medians, otherwise ``"s"``, ``"%"``, ``"MB"``.
+        unit: ``"x"`` for a ratio, otherwise ``"s"``, ``"%"``, ``"MB"``.
         budget: the largest value allowed, the smallest one if ``at_least``; None for numbers that are only reported.
         at_least: which of the two.
-        low, high: range over rounds.
+        low, high: the interval about the value, which the verdict goes by; None for what has no noise.
+        passes: how many it comes from.
         timings: the times behind the value.
         note: what a reader must know beside the number.
         curve: for growth, the value at every size.
@@ -32,6 +34,7 @@ class Row:
     at_least: bool = False
     low: float | None = None
     high: float | None = None
+    passes: int | None = None
     timings: Mapping[str, Timing] = field(default_factory=dict)
     note: str = ""
     curve: Mapping[float, float] = field(default_factory=dict)
@@ -39,15 +42,15 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """``"met"``, ``"missed"``, or why there is neither."""
+        """``"met"``, ``"missed"``, ``"undecided"`` where the interval holds the budget, or why there is none."""
         if self.value is None:
             return "not measured"
         if self.budget is None:
             return "no budget"
         if not self.judged:
             return "not judged"
-        met = self.value >= self.budget if self.at_least else self.value <= self.budget
-        return "met" if met else "missed"
+        low, high = (self.value if end is None else end for end in (self.low, self.high))
+        return verdict(low, high, self.budget, at_least=self.at_least)
 
     @property
     def budget_text(self) -> str:
@@ -60,8 +63,12 @@ class Row:
 
     @property
     def range_text(self) -> str:
-        """Smallest and largest value over the rounds."""
-        return "" if self.low is None or self.high is None else f"{digits(self.low)} .. {digits(self.high)}"
+        """The interval, and of how many passes."""
+        return (
+            ""
+            if self.low is None or self.high is None
+            else (f"{digits(self.low)} .. {digits(self.high)} ({self.passes})")
+        )
 
     def as_dict(self) -> dict[str, object]:
         """For the record."""
@@ -74,6 +81,7 @@ class Row:
             "at_least": self.at_least,
             "low": self.low,
             "high": self.high,
+            "passes": self.passes,
             "verdict": self.verdict,
             "note": self.note,
             "curve": {f"{x:.0f}": y for x, y in self.curve.items()},
@@ -91,6 +99,27 @@ def digits(number: float) -> str:
     return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
 
 
-def ratio_row(section: str, work: str, measured: Ratio, timings: Mapping[str, Timing], **rest: object) -> Row:
-    """A row whose value is a ratio of medians; ``rest`` as in ``Row``."""
-    return Row(section, work, measured.value, low=measured.low, high=measured.high, timings=timings, **rest)  # type: ignore[arg-type]
+def estimate_row(
+    section: str,
+    work: str,
+    found: Answers,
+    questions: Mapping[str, Question],
+    name: str,
+    *,
+    works: Collection[str] | None = None,
+    **rest: object,
+) -> Row:
+    """The row of one question; ``works``, those whose times it shows (default all); ``rest`` as in ``Row``."""
+    measured, question = found.estimates[name], questions[name]
+    return Row(
+        section,
+        work,
+        measured.value,
+        budget=question.budget,
+        at_least=question.at_least,
+        low=measured.low,
+        high=measured.high,
+        passes=measured.passes,
+        timings={key: timing for key, timing in found.timings.items() if works is None or key in works},
+        **rest,  # type: ignore[arg-type]
+    )

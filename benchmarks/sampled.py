@@ -1,16 +1,19 @@
 """Against one sampled group element on the weights: ``|g.W - W|^2``, whose mean over g is twice ours."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 
 import intertwine as iw
-from benchmarks.row import Row, ratio_row
+from benchmarks.estimate import Question, answered, ratio
+from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import interleaved, ratio
+from benchmarks.timing import Work
 from benchmarks.weights import bound_weight, penalty_gradient, regular, so3_irreps
 
 Representation = iw.Representation
+WAYS = ("dense rho(g), drawn and built anew", "dense rho(g), given", "rep.act(g, .), g drawn anew")
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -21,23 +24,21 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def _against(name: str, rep: Representation, settings: Settings) -> Iterator[Row]:
+    questions = {work: Question(ratio(work, "penalty")) for work in WAYS}
+    found = answered(partial(_works, rep, settings), questions, settings)
+    for work in WAYS:
+        text = f"one sampled element on the weight / penalty, both with gradient, {name}, {rep.dim}^2, {work}"
+        yield estimate_row("sampled", text, found, questions, work, works=("penalty", work))
+
+
+def _works(rep: Representation, settings: Settings) -> Mapping[str, Work]:
     binding = bound_weight(rep, rep, settings)
     W = binding.model.weight
     generator = torch.Generator().manual_seed(settings.seed)
     given = rep.matrix(rep.group.sample(1, generator=generator)[0]).to(W)
-    works = {
-        "dense rho(g), drawn and built anew": _gradient(W, lambda: dense(W, rep, generator)),
-        "dense rho(g), given": _gradient(W, lambda: conjugated(W, given)),
-        "rep.act(g, .), g drawn anew": _gradient(W, lambda: acted(W, rep, generator)),
-    }
-    times = interleaved({"penalty": penalty_gradient(binding), **works}, settings)
-    for work in works:
-        yield ratio_row(
-            "sampled",
-            f"one sampled element on the weight / penalty, both with gradient, {name}, {rep.dim}^2, {work}",
-            ratio(times[work], times["penalty"]),
-            {key: times[key] for key in ("penalty", work)},
-        )
+    values = (lambda: dense(W, rep, generator), lambda: conjugated(W, given), lambda: acted(W, rep, generator))
+    sampled = {work: _gradient(W, value) for work, value in zip(WAYS, values, strict=True)}
+    return {"penalty": penalty_gradient(binding), **sampled}
 
 
 def dense(W: torch.Tensor, rep: Representation, generator: torch.Generator) -> torch.Tensor:

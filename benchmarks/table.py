@@ -9,9 +9,7 @@ from rich.text import Text
 from benchmarks.record import COLUMNS, cells
 from benchmarks.row import Row
 
-# Mean number of running processes in the minute before, from which on others take part of the cores.
-BUSY = 0.8
-STYLES = {"met": "green", "missed": "bold red"}
+STYLES = {"met": "green", "missed": "bold red", "undecided": "yellow"}
 
 
 def show(rows: Sequence[Row], header: Mapping[str, object]) -> None:
@@ -22,7 +20,7 @@ def show(rows: Sequence[Row], header: Mapping[str, object]) -> None:
     machine: Mapping[str, object] = header["machine"]  # type: ignore[assignment]
     title = (
         f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, device {machine['device']}, "
-        f"torch {machine['torch']}; ratios of medians of interleaved rounds"
+        f"torch {machine['torch']}; CPU time, ratios within rounds"
     )
     table = Table(title=Text(title), title_justify="left", show_lines=False, header_style="bold")
     for column in COLUMNS:
@@ -35,12 +33,8 @@ def show(rows: Sequence[Row], header: Mapping[str, object]) -> None:
         table.add_row(*texts)
     console.print(table)
     verdicts = [row.verdict for row in rows]
-    summary = f"{verdicts.count('met')} budgets met, {verdicts.count('missed')} missed"
+    summary = f"{verdicts.count('met')} budgets met, {verdicts.count('missed')} missed, "
+    summary += f"{verdicts.count('undecided')} undecided"
     if header["quick"]:
         summary = "a quick run: sizes and repetitions too small to judge a budget"
     console.print(f"{summary}; {header['seconds']} s; load before the run {machine['load_before']}")
-    if isinstance(load := machine["load_before"], float) and load > BUSY and machine["threads"] != 1:
-        # A thread that must wait for its core holds up all others of its parallel region, for a whole time slice.
-        console.print(
-            "The machine was busy: parallel works then take up to 100 times as long, and ratios mean nothing."
-        )

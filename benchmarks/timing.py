@@ -1,29 +1,42 @@
-"""Interleaved timing: a b c a b c ..., so that whatever slows the machine down slows all of them."""
+"""Seconds that works take in turn, on a clock that stands still while other processes have the core.
 
+The clock is the process's own CPU time, on one thread: on a busy machine a thread that waits for its core makes all
+others of a parallel region wait (and spin) with it, for whole time slices. On an accelerator, its own events.
+"""
+
+import gc
 import math
 import statistics
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from benchmarks.settings import Settings
-from experiments.runtime.timing import Work, sample, taken_in_turn
+
+Work = Callable[[], object]
+# Seconds a call by name of the work, an entry a round.
+Samples = Mapping[str, NDArray[np.float64]]
+SHORTEST = 1e-7
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call of one work, a number a round.
-
-    Attributes:
-        samples: one entry a round.
-        calls: calls per sample, over which the entry is the mean.
-    """
+    """Seconds per call of one work, one entry a round."""
 
     samples: tuple[float, ...]
-    calls: int
+
+    @classmethod
+    def of(cls, passes: Sequence[NDArray[np.float64]]) -> "Timing":
+        """Of all passes, one after the other."""
+        return cls(tuple(np.concatenate(list(passes)).tolist()))
 
     @property
     def median(self) -> float:
-        """The number that ratios are made of."""
+        """For texts; ratios are taken within rounds."""
         return statistics.median(self.samples)
 
     def as_dict(self) -> dict[str, object]:
@@ -33,43 +46,70 @@ class Timing:
             "min": min(self.samples),
             "max": max(self.samples),
             "rounds": len(self.samples),
-            "calls": self.calls,
         }
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """The ratio of the medians of two works, and the range of the ratios within single rounds."""
+class Plan:
+    """How often each work is called for one sample, and how many rounds a pass has."""
 
-    value: float
-    low: float
-    high: float
-
-
-def ratio(numerator: Timing, denominator: Timing) -> Ratio:
-    """``numerator / denominator`` of works that were measured in the same rounds."""
-    rounds = [a / b for a, b in zip(numerator.samples, denominator.samples, strict=True)]
-    return Ratio(numerator.median / denominator.median, min(rounds), max(rounds))
+    calls: Mapping[str, int]
+    rounds: int
 
 
-def interleaved(works: Mapping[str, Work], settings: Settings, *, times: float = 1.0) -> dict[str, Timing]:
-    """Times of all works, measured in turn; each round begins with another one, so that none is always first.
+def planned(works: Mapping[str, Work], settings: Settings, times: float = 1.0) -> Plan:
+    """Samples as long as the settings want them, and rounds for ``times`` their seconds."""
+    calls = {}
+    for name, work in works.items():
+        work()
+        taken = min(sample(work, 1, settings.device) for _ in range(2))
+        calls[name] = max(1, min(10_000, math.ceil(settings.sample_seconds / max(taken, SHORTEST))))
+    once = sum(sample(work, calls[name], settings.device) * calls[name] for name, work in works.items())
+    rounds = math.floor(times * settings.seconds / max(once, SHORTEST))
+    return Plan(calls, max(settings.least, min(settings.most, rounds)))
 
-    Args:
-        works: what to call, by name.
-        settings: rounds and device.
-        times: multiple of ``settings.seconds`` to spend, for works that take long or must be compared closely.
+
+def in_turn(works: Mapping[str, Work], plan: Plan, device: str = "cpu") -> dict[str, NDArray[np.float64]]:
+    """Seconds per call of all works in every round, without the garbage collector; each is called once before.
+
+    Each round begins with another work and every second one runs backwards (a b c, c b a, b c a, ...): none is always
+    first, and none always behind the same other one, whose data it finds in the caches.
     """
+    names = list(works)
+    samples: dict[str, list[float]] = {name: [] for name in names}
     for work in works.values():
         work()
-    calls = {name: _calls(work, settings) for name, work in works.items()}
-    once = sum(sample(work, calls[name], settings.device) * calls[name] for name, work in works.items())
-    rounds = max(settings.least, min(settings.most, math.floor(times * settings.seconds / once)))
-    samples = taken_in_turn(works, calls, dict.fromkeys(works, rounds), settings.device)
-    return {name: Timing(tuple(samples[name].values()), calls[name]) for name in works}
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(plan.rounds):
+            start = (number // 2) % len(names)
+            order = names[start:] + names[:start]
+            for name in reversed(order) if number % 2 else order:
+                samples[name].append(sample(works[name], plan.calls[name], device))
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: np.array(taken) for name, taken in samples.items()}
 
 
-def _calls(work: Work, settings: Settings) -> int:
-    """Calls until a sample is as long as the settings want it."""
-    taken = min(sample(work, 1, settings.device) for _ in range(2))
-    return max(1, min(10_000, math.ceil(settings.sample_seconds / taken)))
+def sample(work: Work, calls: int, device: str = "cpu") -> float:
+    """Mean seconds of one call: CPU time of this process, or between two events of an accelerator."""
+    if device.startswith("cuda"):
+        return _on_accelerator(work, calls)
+    start = time.process_time()
+    for _ in range(calls):
+        work()
+    return (time.process_time() - start) / calls
+
+
+def _on_accelerator(work: Work, calls: int) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    for _ in range(calls):
+        work()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000 / calls

@@ -1,11 +1,18 @@
 """Whole training steps of typed MLPs: with the penalty, with plain L2, with one sampled element through the model."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from functools import partial
 
-from benchmarks.row import Row, ratio_row
+import numpy as np
+
+from benchmarks.estimate import Question, answered, ratio
+from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Ratio, Timing, interleaved, ratio
+from benchmarks.timing import Samples, Work
 from benchmarks.typed_mlp import Steps, TypedMLP, typed_mlps
+
+SAMPLED = "step with a sampled element"
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -17,71 +24,77 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def _large_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]:
-    steps = Steps(mlp, batch, settings)
-    works = {
-        "step": steps.plain(),
-        "step with penalty": steps.with_penalty(),
-        "step with decay": steps.with_decay(),
-        "step with a sampled element": steps.with_sampled_element(),
-        "penalty alone": steps.penalty_alone(),
-    }
-    times = interleaved(works, settings, times=8)
     where = f"MLP of {mlp.name}, batch {batch}"
+    questions = {name: Question(ratio(f"step with {name}", "step"), budget=1.05) for name in ("penalty", "decay")}
+    questions["sampled"] = Question(_extra_over_alone, budget=20.0, at_least=True)
+    found = answered(partial(_large_works, mlp, batch, settings), questions, settings, times=4)
     for name in ("penalty", "decay"):
-        pair = {key: times[key] for key in ("step", f"step with {name}")}
-        measured = ratio(times[f"step with {name}"], times["step"])
-        yield ratio_row("step", f"training step with {name} / without, {where}", measured, pair, budget=1.05)
-    with_sample, step, alone = times["step with a sampled element"], times["step"], times["penalty alone"]
-    measured = _ratio_of_extras(with_sample, step, alone)
-    difference = times["step with penalty"].median - step.median
-    yield ratio_row(
+        work = f"training step with {name} / without, {where}"
+        yield estimate_row("step", work, found, questions, name, works=("step", f"step with {name}"))
+    step, alone = (found.timings[name].median * 1e3 for name in ("step", "penalty alone"))
+    difference = found.timings["step with penalty"].median * 1e3 - step
+    yield estimate_row(
         "step",
         f"extra cost of one sampled element through the model / of the penalty, {where}",
-        measured,
-        {key: times[key] for key in ("step", "step with a sampled element", "penalty alone")},
-        budget=20.0,
-        at_least=True,
+        found,
+        questions,
+        "sampled",
+        works=("step", SAMPLED, "penalty alone"),
         note="the sampled element's cost is the difference of two steps, the penalty's is measured alone, value and "
-        f"gradient ({alone.median * 1e3:.3g} ms; as a difference of two steps of {step.median * 1e3:.3g} ms it reads "
-        f"{difference * 1e3:.3g} ms)",
+        f"gradient ({alone:.3g} ms; as a difference of two steps of {step:.3g} ms it reads {difference:.3g} ms)",
     )
 
 
-def _small_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]:
+def _large_works(mlp: TypedMLP, batch: int, settings: Settings) -> Mapping[str, Work]:
     steps = Steps(mlp, batch, settings)
-    works = {
+    return {
+        "step": steps.plain(),
+        "step with penalty": steps.with_penalty(),
+        "step with decay": steps.with_decay(),
+        SAMPLED: steps.with_sampled_element(),
+        "penalty alone": steps.penalty_alone(),
+    }
+
+
+def _small_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]:
+    questions = {
+        "extra": Question(_ratio_of_extras, budget=1.5),
+        "penalty": Question(ratio("step with penalty", "step")),
+        "plain L2": Question(ratio("step with plain L2", "step")),
+        "alone": Question(ratio("penalty alone", "plain L2 alone")),
+    }
+    found = answered(partial(_small_works, mlp, batch, settings), questions, settings)
+    added = {name: found.estimates[name].value - 1 for name in ("penalty", "plain L2")}
+    yield estimate_row(
+        "step",
+        f"extra cost of the penalty / of plain L2 on every parameter, MLP of {mlp.name}, batch {batch}",
+        found,
+        questions,
+        "extra",
+        note=f"the step takes {added['penalty']:+.1%} with the penalty, {added['plain L2']:+.1%} with plain L2; "
+        f"value and gradient alone, outside a step: {found.estimates['alone'].value:.2f} x",
+    )
+
+
+def _small_works(mlp: TypedMLP, batch: int, settings: Settings) -> Mapping[str, Work]:
+    steps = Steps(mlp, batch, settings)
+    return {
         "step": steps.plain(),
         "step with penalty": steps.with_penalty(),
         "step with plain L2": steps.with_plain_l2(),
         "penalty alone": steps.penalty_alone(),
         "plain L2 alone": steps.plain_l2_alone(),
     }
-    times = interleaved(works, settings, times=3)
-    added = {name: times[f"step with {name}"].median / times["step"].median - 1 for name in ("penalty", "plain L2")}
-    alone = ratio(times["penalty alone"], times["plain L2 alone"])
-    yield ratio_row(
-        "step",
-        f"extra cost of the penalty / of plain L2 on every parameter, MLP of {mlp.name}, batch {batch}",
-        _ratio_of_differences(times["step with penalty"], times["step with plain L2"], times["step"]),
-        times,
-        budget=1.5,
-        note=f"the step takes {added['penalty']:+.1%} with the penalty, {added['plain L2']:+.1%} with plain L2; "
-        f"value and gradient alone, outside a step: {alone.value:.2f} x",
+
+
+def _extra_over_alone(samples: Samples) -> float:
+    """``(step with a sampled element - step) / penalty alone``, within rounds."""
+    return float(np.median((samples[SAMPLED] - samples["step"]) / samples["penalty alone"]))
+
+
+def _ratio_of_extras(samples: Samples) -> float:
+    """``(step with penalty - step) / (step with plain L2 - step)``: each difference is a median over the rounds."""
+    ours, theirs = (
+        float(np.median(samples[f"step with {name}"] - samples["step"])) for name in ("penalty", "plain L2")
     )
-
-
-def _ratio_of_extras(whole: Timing, part: Timing, alone: Timing) -> Ratio:
-    """``(whole - part) / alone``."""
-    rounds = [(a - b) / c for a, b, c in zip(whole.samples, part.samples, alone.samples, strict=True)]
-    return Ratio((whole.median - part.median) / alone.median, min(rounds), max(rounds))
-
-
-def _ratio_of_differences(first: Timing, second: Timing, base: Timing) -> Ratio:
-    """``(first - base) / (second - base)`` of medians, its range over two halves: single rounds are noisy."""
-
-    def of(part: slice) -> float:
-        a, b, c = (Timing(timing.samples[part], timing.calls).median for timing in (first, second, base))
-        return (a - c) / (b - c)
-
-    halves = [of(slice(0, None, 2)), of(slice(1, None, 2))]
-    return Ratio(of(slice(None)), min(halves), max(halves))
+    return ours / theirs if theirs > 0 else math.inf

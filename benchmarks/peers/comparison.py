@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 import intertwine as iw
+from benchmarks.estimate import Question, answered, ratio
 from benchmarks.peers.emlp import EMLP
 from benchmarks.peers.peer import Case, Peer, Weights
 from benchmarks.peers.record import recorded_summary
 from benchmarks.peers.symm_learning import SymmLearning
-from benchmarks.row import Row, ratio_row
+from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Timing, interleaved, ratio
+from benchmarks.timing import Timing
 
 PEERS: tuple[Peer, ...] = (SymmLearning(), EMLP())
 BATCH = 8
@@ -42,7 +43,7 @@ def _compare(peer: Peer, case: Case, settings: Settings) -> Iterator[Row]:
     theirs_built, project = _timed(case.build)
     ours_built, P = _timed(lambda: iw.projector(case.rep, case.rep))
     # Built once each: libraries keep what they have built, a second time would measure a look-up.
-    times = {peer.name: Timing((theirs_built,), 1), "ours": Timing((ours_built,), 1)}
+    times = {peer.name: Timing((theirs_built,)), "ours": Timing((ours_built,))}
     work = f"building the projector, {peer.name} / ours, {case.name}"
     yield Row("peers", work, theirs_built / ours_built, timings=times, note=versions)
     generator = np.random.default_rng(settings.seed)
@@ -53,17 +54,18 @@ def _compare(peer: Peer, case: Case, settings: Settings) -> Iterator[Row]:
 
     works = {peer.name: lambda: project(weights), "ours": ours}
     difference = float(np.linalg.norm(project(weights) - ours()) / np.linalg.norm(weights))
-    times = interleaved(works, settings)
-    yield ratio_row(
+    questions = {"ratio": Question(ratio(peer.name, "ours"))}
+    yield estimate_row(
         "peers",
         f"projecting {BATCH} weights, {peer.name} / ours, {case.name}",
-        ratio(times[peer.name], times["ours"]),
-        times,
+        answered(lambda: works, questions, settings),
+        questions,
+        "ratio",
         note=f"the two projections differ by {difference:.1e} of the weights' norm",
     )
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
