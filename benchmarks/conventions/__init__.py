@@ -1,0 +1,1 @@
+"""How other packages order real spherical harmonics: measured where installed, else recorded."""
