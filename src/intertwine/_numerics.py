@@ -1,6 +1,8 @@
-"""Precision is a policy, written once: tolerances, accumulation dtypes, rank decisions."""
+"""Precision is a policy, written once: tolerances, dtypes, norms at any scale, autocast, rank decisions."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 from intertwine.errors import SeparationError
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Relative to the norm of the operand. Constants are built in float64, half precision accumulates in float32.
 TOLERANCES = {
@@ -30,10 +34,77 @@ def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+def in_own_precision(function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, out of reach of ``torch.autocast``: the same bits inside of it and outside.
+
+    Autocast would lower the matrix products of a projection to bfloat16, and with them a residual of 1e-7 to 1e-3. It
+    goes on what users call and on backward passes, which autograd may run in a context of their own; what those call
+    needs none.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not torch._C._is_any_autocast_enabled():
+            return function(*args, **kwargs)
+        if torch.compiler.is_compiling():  # which does not know the guard below
+            with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+                return function(*args, **kwargs)
+        with torch._C._DisableAutocast():
+            return function(*args, **kwargs)
+
+    return guarded
+
+
+def power_of_two(largest: torch.Tensor) -> torch.Tensor:
+    """The power of two at or below each number, elementwise without gradient; 1 for 0, infinity and NaN.
+
+    What is divided by it keeps its digits, and what has no entry above 2 neither overflows nor vanishes when squared.
+    """
+    largest = largest.detach()
+    mantissa = torch.frexp(largest)[0]
+    return torch.where((largest > 0) & (largest < torch.inf), largest / (2 * mantissa), 1.0)
+
+
+def scale_of(tensor: torch.Tensor) -> torch.Tensor:
+    """``power_of_two`` of the largest entry, a real scalar without gradient; 1 where there are no entries."""
+    parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    if not parts.numel():
+        return torch.ones((), dtype=parts.dtype, device=parts.device)
+    return power_of_two(torch.linalg.vector_norm(parts.detach(), torch.inf))
+
+
+def divided(tensor: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """``tensor / scale`` for a real scale: complex division by a number whose square overflows is not exact."""
+    if tensor.is_complex():
+        return torch.view_as_complex(torch.view_as_real(tensor) / scale)
+    return tensor / scale
+
+
+def scaled_square(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """``(a, b)`` with ``|tensor|^2 = a b^2``: a between 1/4 and 4 times the number of entries (or 0), b a power of two.
+
+    The norm is then ``sqrt(a) b``, and no square leaves the range of the dtype on the way to it: one way of taking
+    norms for entries from 1e-38 to 1e38 in float32 (1e-307 to 1e307 in float64). ``a`` is differentiable twice.
+    """
+    scale = scale_of(tensor)
+    parts = divided(tensor, scale)
+    parts = torch.view_as_real(parts) if parts.is_complex() else parts
+    return (parts * parts).sum(), scale
+
+
+def norm(tensor: torch.Tensor) -> torch.Tensor:
+    """``|tensor|`` at any scale, a real scalar, differentiable twice; its derivatives are 0 at 0, where it has none."""
+    square, scale = scaled_square(tensor)
+    alive = square > 0
+    return torch.where(alive, square, 1.0).sqrt() * alive * scale
+
+
 def squared_norm(tensor: torch.Tensor) -> torch.Tensor:
     """``|tensor|^2`` over all entries, a real scalar, without a temporary of the tensor's size.
 
-    A dot product is twice as fast as a norm where it pays to start the threads of BLAS, which counts in 32 bits.
+    For penalties, which pay for every pass: infinite where the square is above the dtype's range, 0 where it is below.
+    Everything else takes ``norm``. A dot product is twice as fast as a norm where it pays to start the threads of BLAS,
+    which counts in 32 bits.
     """
     if not 2**17 <= tensor.numel() < 2**31:
         return torch.linalg.vector_norm(tensor).square()

@@ -43,8 +43,8 @@ def assert_laws(P: iw.Projector, dtype: torch.dtype, metric: Metric = plain, *, 
     assert torch.autograd.gradgradcheck(P.squared_residual, (small,), fast_mode=True)
     assert torch.autograd.gradcheck(P.project, (small,), fast_mode=True)
     shrunk = A.clone()
-    P.shrink_(shrunk, 0.25)
-    close(shrunk, PA + 0.25 * (A - PA), rtol=0, atol=1e-10)
+    P.shrink_(shrunk, 0.25)  # the proximal step of 3 times the penalty
+    close(shrunk + 3 * metric(P.residual(shrunk)), A, rtol=0, atol=1e-10)
     single = P.project(A.to(torch.complex64 if A.is_complex() else torch.float32))
     close(single.to(dtype), PA, rtol=0, atol=1e-5)
     assert float(P.relative_residual(torch.zeros_like(A))) == 0

@@ -93,8 +93,28 @@ def test_weights_of_several_strengths_and_rates_at_once(dtype):
         torch.testing.assert_close(W.double(), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_without_a_step_size_finite_strengths_do_nothing():
+@pytest.mark.parametrize("lr", [None, math.nan, -0.1, math.inf, torch.tensor(math.nan)])
+def test_a_finite_strength_needs_a_learning_rate(lr):
     W, P = torch.randn(4, 4, generator=seeded()), iw.projector(R, R)
     before = W.clone()
-    shrink_([Shrinkage(W, [(P, 1.0)], None)], JointMaps())
+    with pytest.raises(iw.errors.ArgumentError, match=r"optimizer: expected a finite learning rate 'lr' >= 0"):
+        shrink_([Shrinkage(W, [(P, 1.0)], lr)], JointMaps())
     assert torch.equal(W, before)
+    shrink_([Shrinkage(W, [(P, math.inf)], None)], JointMaps())
+    torch.testing.assert_close(W, P.project(before))
+
+
+@pytest.mark.parametrize(
+    "factor", [math.nan, 2.0, -1.0, "0.5", None, True, torch.ones(2), torch.tensor(1), torch.tensor(2.0)]
+)
+def test_factors_that_are_refused(factor):
+    W = torch.ones(4, 4)
+    with pytest.raises(iw.errors.ArgumentError, match=r"factor: expected a number in \[0, 1\]"):
+        iw.projector(R, R).shrink_(W, factor)
+    assert torch.equal(W, torch.ones(4, 4))
+
+
+@pytest.mark.parametrize("P", [iw.projector(R, R), iw.translation_projector(1, 1, (4,), method="fft")])
+def test_expanded_weights_are_refused(P):
+    with pytest.raises(iw.errors.ShapeError, match="W: expected entries with memory of their own"):
+        P.shrink_(torch.ones(4).expand(4, 4), 0.5)

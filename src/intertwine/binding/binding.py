@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from intertwine._numerics import accumulation_dtype
+from intertwine._numerics import accumulation_dtype, in_own_precision
 from intertwine.binding.entry import Entry, parametrizations
 from intertwine.binding.forms import Form, penalty_of
 from intertwine.binding.names import axes_text, nearest
@@ -111,6 +111,7 @@ class Binding:
 
     # -- measuring --------------------------------------------------------------------------------
 
+    @in_own_precision
     def penalty(
         self, strength: Strength = 1.0, equivariant_strength: Strength = 0.0, form: Form = "squared"
     ) -> torch.Tensor:
@@ -158,6 +159,7 @@ class Binding:
         check_stored(self.model, self.entries, "penalty")
         return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self._maps)
 
+    @in_own_precision
     def residuals(self) -> dict[str, Residual]:
         """A ``Residual`` by name for every typed tensor, without gradients: what reports are made of.
 
@@ -181,6 +183,7 @@ class Binding:
 
     # -- changing ---------------------------------------------------------------------------------
 
+    @in_own_precision
     @torch.no_grad()
     def project_(self, *, preserve_norm: bool = False) -> "Binding":
         """``W <- P W`` in place, for every typed parameter and buffer.
@@ -227,6 +230,7 @@ class Binding:
                 entry.tensor(self.model).copy_(projection(entry))
         return self
 
+    @in_own_precision
     @torch.no_grad()
     def initialize_(self, *, generator: torch.Generator | None = None) -> "Binding":
         """The modules' own initialisation, then ``project_(preserve_norm=True)``.

@@ -30,11 +30,14 @@ class EquivarianceDecay:
     is the exact proximal step of ``s/2 |W-PW|^2``: what ``AdamW`` is to an L2 loss term. It is stable for every
     strength, leaves the loss alone, and reads ``lr`` from the parameter's own param group at every step, so that
     schedules of the learning rate carry over. ``s = inf`` is projected training: ``W <- P W`` at any learning rate.
+    Where P has a norm of its own (spectral and spherical layers, filters) the step is the proximal step of the penalty
+    in that norm, ``argmin |X - W|^2 / 2 + lr s / 2 |X - P X|_D^2``, and ``inf`` the nearest equivariant weights.
 
     Several bindings, one for each group: where the projectors of a parameter commute (as along a chain of subgroups),
     the proximal step of ``sum_i s_i/2 |W-P_i W|^2`` is closed: W splits in joint components, and each is divided by
-    1 + lr times the sum of the strengths that penalise it. Projectors that do not commute are applied in turn, and
-    ``exact`` is False with the ``reason``. This is decided at construction, on a random tensor.
+    1 + lr times the sum of the strengths that penalise it. Projectors that do not commute, or of which one has a norm
+    of its own, are applied in turn, and ``exact`` is False with the ``reason``. This is decided at construction, on a
+    random tensor.
 
     What it acts on:
 

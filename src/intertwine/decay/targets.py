@@ -29,7 +29,7 @@ class Target:
     Attributes:
         model: the model that stores it.
         terms: the projectors.
-        reason: why they are applied in turn; empty if they commute.
+        reason: why they are applied in turn; empty if they commute and measure in the plain norm, or are one.
     """
 
     model: nn.Module
@@ -89,6 +89,9 @@ def non_commuting(target: Target) -> str:
     """Why the projectors of a tensor are applied in turn; empty if they commute, by a random tensor."""
     if len(target.terms) == 1:
         return ""
+    own = [str(term.entry.projector.group) for term in target.terms if term.entry.projector.has_own_norm]
+    if own:
+        return f"the projector of {own[0]} on {target.name}, one of several, has a norm of its own"
     W = target.tensor()
     kind = torch.complex128 if W.is_complex() else torch.float64
     X = torch.randn(W.shape, dtype=kind, generator=torch.Generator().manual_seed(0))

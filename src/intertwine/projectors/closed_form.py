@@ -14,7 +14,8 @@ class ClosedFormProjector(Projector):
 
     Most have D = 1. Where a parameter stores one entry for several numbers of the map that it makes (half a spectrum),
     D may count them, so that the norm is the map's and not the parameter's: ``_weighted(W) = D^(1/2) W``. Then
-    ``squared_residual``, ``squared_projection`` and ``relative_residual`` are measured in that norm.
+    ``squared_residual``, ``squared_projection`` and ``relative_residual`` are measured in that norm, the gradient of
+    the first is ``2 D (W - P W)``, and ``shrink_`` is the proximal step of that.
 
     Args:
         group: the group.
@@ -89,18 +90,33 @@ class ClosedFormProjector(Projector):
         self._check(W)
         return super().squared_projection(self._weighted(W))
 
-    def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
-        """``|W - P W|_D / |W|_D`` in [0, 1], a scalar without gradient, 0 for W = 0."""
-        self._check(W)
-        return super().relative_residual(self._weighted(W))
+    def coordinates(self, W: torch.Tensor) -> torch.Tensor:
+        return self._weighted(W)
 
-    @torch.no_grad()
-    def shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
-        """``W <- P W + factor (W - P W)`` in place, without gradient."""
-        self._check(W)
+    def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
         wide = W.to(accumulation_dtype(W.dtype))
-        projected = self.project(wide)
-        W.copy_((wide - projected).mul_(factor).add_(projected))
+        if not self.has_own_norm:
+            W.copy_(torch.lerp(wide, self.project(wide), 1 - factor))
+            return
+        # argmin over X, and E with P E = E, of |X - W|^2 / 2 + c |X - E|_D^2 / 2, c = (1 - factor) / factor: X lies
+        # between W and E, entry by entry, and E is nearest to W in what the minimum over X leaves of the two norms.
+        real = wide.real if wide.is_complex() else wide
+        metric = self._metric_of(real)
+        metric = metric / (1 + (1 - factor) * (metric - 1))
+        nearest, weight = self._nearest(wide, metric), (1 - factor) * metric
+        if W.is_complex():
+            ends = torch.view_as_real(wide), torch.view_as_real(nearest)
+            W.copy_(torch.view_as_complex(torch.lerp(ends[0], ends[1], weight.unsqueeze(-1))))
+        else:
+            W.copy_(torch.lerp(wide, nearest, weight))
+
+    def _metric_of(self, like: torch.Tensor) -> torch.Tensor:
+        """D in the dtype of ``like``, real, of a shape that broadcasts against W; asked only where D is not 1."""
+        raise NotImplementedError
+
+    def _nearest(self, W: torch.Tensor, metric: torch.Tensor) -> torch.Tensor:
+        """The equivariant tensor nearest to W in the norm of another ``metric``, as ``_metric_of`` gives it."""
+        raise NotImplementedError
 
     def _project(self, W: torch.Tensor) -> torch.Tensor:
         wide = W.to(accumulation_dtype(W.dtype))

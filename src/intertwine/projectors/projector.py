@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from numbers import Real
 
 import numpy as np
 import torch
 
-from intertwine._numerics import accumulation_dtype
+from intertwine._numerics import accumulation_dtype, divided, in_own_precision, norm, scale_of
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
-from intertwine.projectors.autograd import Map, SelfAdjoint, squared_norm_of_image
+from intertwine.projectors.autograd import Map, self_adjoint, squared_norm_of_image
 from intertwine.projectors.axis_plan import AxisBlock, AxisPlan
 from intertwine.projectors.components import Components
 from intertwine.projectors.tuple_projector import Constants, TupleProjector
@@ -148,6 +149,7 @@ class Projector:
 
     # -- what P does ------------------------------------------------------------------------------
 
+    @in_own_precision
     def project(self, W: torch.Tensor) -> torch.Tensor:
         """``P W``, the equivariant tensor nearest to W; same shape and dtype, differentiable.
 
@@ -156,13 +158,15 @@ class Projector:
             DtypeError: integers, or real weights under a complex representation.
         """
         self._check(W)
-        return SelfAdjoint.apply(W, self._project)
+        return self_adjoint(W, self._project)
 
+    @in_own_precision
     def residual(self, W: torch.Tensor) -> torch.Tensor:
         """``W - P W``; same shape and dtype, differentiable. Raises as ``project``."""
         self._check(W)
-        return SelfAdjoint.apply(W, self._residual)
+        return self_adjoint(W, self._residual)
 
+    @in_own_precision
     def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
         """``|W - P W|^2`` (Frobenius, not halved), a scalar, twice differentiable; float32 for half precision.
 
@@ -171,6 +175,7 @@ class Projector:
         self._check(W)
         return squared_norm_of_image(W.to(accumulation_dtype(W.dtype)), self._residual)
 
+    @in_own_precision
     def squared_projection(self, W: torch.Tensor) -> torch.Tensor:
         """``|P W|^2``, a scalar, twice differentiable; float32 for half precision."""
         self._check(W)
@@ -184,30 +189,59 @@ class Projector:
         self._check(W)
         return self._project if projected else self._residual
 
+    @in_own_precision
     def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
-        """``|W - P W| / |W|`` in [0, 1], a scalar without gradient, 0 for W = 0; read it beside ``chance``."""
-        self._check(W)
-        W = W.detach().to(accumulation_dtype(W.dtype))
-        norm = torch.linalg.vector_norm(W)
-        ratio = torch.linalg.vector_norm(self._residual(W)) / norm
-        # Rounding can leave the ratio of a weight without any equivariant part an ulp above one.
-        return torch.where(norm == 0, torch.zeros_like(norm), ratio.clamp(max=1.0))
+        """``|W - P W| / |W|`` in [0, 1], a scalar without gradient, 0 for W = 0; read it beside ``chance``.
 
-    @torch.no_grad()
-    def shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
-        """``W <- P W + factor (W - P W)`` in place, without gradient: the proximal step of ``|W - P W|^2``.
-
-        With Schur's lemma it costs little more than ``W.mul_(factor)``.
-
-        Args:
-            W: as ``project`` takes it.
-            factor: in [0, 1], a number or a scalar tensor on the device of W; 0 projects, 1 does nothing.
-
-        Raises:
-            ShapeError: as ``project``.
-            DtypeError: as ``project``.
+        In the norm of P, and the same for ``c W`` at every scale c that leaves W finite and not subnormal.
         """
         self._check(W)
+        W = W.detach().to(accumulation_dtype(W.dtype))
+        W = divided(W, scale_of(W))
+        whole, rest = norm(self.coordinates(W)), norm(self.coordinates(self.residual(W)))
+        # Rounding can leave the ratio of a weight without any equivariant part an ulp above one.
+        return torch.where(whole == 0, torch.zeros_like(whole), (rest / whole).clamp(max=1.0))
+
+    def coordinates(self, W: torch.Tensor) -> torch.Tensor:
+        """W in coordinates in which the norm of P is the plain one: W itself but where P has a norm of its own."""
+        return W
+
+    @property
+    def has_own_norm(self) -> bool:
+        """Whether P is orthogonal, and residuals are measured, in another norm than that of the stored numbers."""
+        return False
+
+    @in_own_precision
+    @torch.no_grad()
+    def shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
+        """The proximal step of the penalty in place, without gradient: ``W <- P W + factor (W - P W)``.
+
+        That is ``argmin over X of |X - W|^2 / 2 + c/2 |X - P X|^2`` with ``factor = 1 / (1 + c)``. Where P has a norm
+        of its own, the second norm is that one, and the step the argmin: at factor 0 the equivariant tensor nearest to
+        W as stored, which is then not ``P W``. With Schur's lemma it costs little more than ``W.mul_(factor)``.
+
+        Args:
+            W: as ``project`` takes it, in memory of its own: no ``expand``.
+            factor: in [0, 1], a number or a scalar tensor on the device of W (whose value is then not looked at); 0
+                makes W equivariant, 1 does nothing.
+
+        Raises:
+            ShapeError: as ``project``, or entries of W share memory.
+            DtypeError: as ``project``.
+            ArgumentError: a factor that is no number in [0, 1].
+        """
+        self._check(W)
+        _check_factor(factor)
+        if any(step == 0 and n > 1 for step, n in zip(W.stride(), W.shape, strict=True)):
+            raise ShapeError(
+                "W",
+                expected="entries with memory of their own, to write to",
+                got="an expanded tensor",
+                advice="Use W.clone().",
+            )
+        self._shrink_(W, factor)
+
+    def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
         copied = not self._one_axis_each and not W.is_contiguous()
         if copied or self._sorted_axes or accumulation_dtype(W.dtype) != W.dtype:
             wide = W.to(accumulation_dtype(W.dtype))
@@ -326,3 +360,13 @@ class Projector:
         rank = f"rank {self.rank} of {self.numel}"
         axes = f"axes ({self._axes_text()}), shape {self._shape_text()}"
         return f"Projector({self.group}, {axes}, {rank}, method={self.method!r}{exact})"
+
+
+def _check_factor(factor: object) -> None:
+    if isinstance(factor, torch.Tensor):
+        fits = factor.ndim == 0 and factor.is_floating_point()
+        if fits and factor.device.type != "cpu":
+            return  # its value would be waited for
+        factor = factor.item() if fits else f"a tensor of shape {tuple(factor.shape)}, {factor.dtype}"
+    if not isinstance(factor, Real) or isinstance(factor, bool) or not 0 <= float(factor) <= 1:
+        raise ArgumentError("factor", expected="a number in [0, 1]", got=repr(factor)[:80])

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import torch
 
+from intertwine._numerics import in_own_precision
+from intertwine.errors import ArgumentError
 from intertwine.projectors.joint import JointMaps, is_joinable
 from intertwine.projectors.projector import Projector
 
@@ -19,7 +21,8 @@ class Shrinkage(NamedTuple):
 
     Attributes:
         tensor: W, any shape that the projectors take.
-        pairs: projectors and strengths > 0, at least one; they commute, unless ``in_turn``.
+        pairs: projectors and strengths > 0, at least one; several commute and measure in the plain norm, unless
+            ``in_turn``.
         lr: the step size, which an infinite strength does not need.
         in_turn: one proximal step after the other.
     """
@@ -31,12 +34,24 @@ class Shrinkage(NamedTuple):
 
     @property
     def rate(self) -> Rate:
-        """The step size, as a number unless that would be waited for."""
-        if self.lr is None:
+        """The step size, as a number unless that would be waited for.
+
+        Raises:
+            ArgumentError: it is negative, infinite or NaN, or there is none at a finite strength.
+        """
+        if isinstance(self.lr, torch.Tensor) and self.lr.device.type != "cpu":
+            return self.lr
+        if self.lr is None and all(s == math.inf for _, s in self.pairs):
             return 0.0
-        return self.lr if isinstance(self.lr, torch.Tensor) and self.lr.device.type != "cpu" else float(self.lr)
+        rate = math.nan if self.lr is None else float(self.lr)
+        if not 0 <= rate < math.inf:
+            raise ArgumentError(
+                "optimizer", expected="a finite learning rate 'lr' >= 0 in each param group", got=repr(self.lr)
+            )
+        return rate
 
 
+@in_own_precision
 def shrink_(steps: Sequence[Shrinkage], maps: JointMaps) -> None:
     """Takes all steps, those of small weights with equal shrinkage together.
 
@@ -77,7 +92,7 @@ def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: Rate) -> 
     shrinkage = rate * strength / (1 + rate * strength)
     if isinstance(shrinkage, torch.Tensor):
         P.shrink_(W, 1 - shrinkage)  # a learning rate on the device is not waited for
-    elif shrinkage > ULPS_BELOW_ONE * torch.finfo(W.dtype).eps:
+    elif shrinkage > ULPS_BELOW_ONE * torch.finfo(W.dtype).eps or (shrinkage and P.has_own_norm):
         P.shrink_(W, 1 - shrinkage)
     elif shrinkage:
         W.sub_(P.residual(W), alpha=shrinkage)

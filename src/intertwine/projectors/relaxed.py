@@ -1,17 +1,23 @@
 """Relaxed convolutions: one weight a position, group element or scale; equivariant when these are equal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from intertwine._numerics import Array, accumulation_dtype
+from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 from intertwine.groups.arguments import real_array
+from intertwine.projectors.autograd import Map, linear
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.positions import position_axes, position_projector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.translation import Boundary
 from intertwine.projectors.tuple_projector import Constants
 from intertwine.representations import Group
+
+# Of a Gram matrix's eigenvalues, relative to the largest: coefficients below make no filter but rounding.
+NO_FILTER = 1e-14
 
 
 def relaxed_projector(
@@ -130,7 +136,14 @@ class FilterNormProjector(ClosedFormProjector):
         self._chance = float(
             np.sqrt(max(0.0, 1 - np.einsum("bc,xcd,xdb->", inverse, grams, grams) / max(np.trace(total), 1e-300)))
         )
-        self._constants = Constants(means=np.einsum("bc,xcd->xbd", inverse, grams), roots=roots)
+        squares, turns = np.linalg.eigh(grams)
+        self._constants = Constants(
+            means=np.einsum("bc,xcd->xbd", inverse, grams),
+            roots=roots,
+            squares=np.where(squares > NO_FILTER * squares.max(initial=0.0), squares, 0.0),
+            turns=turns,
+            span=vectors[:, kept],
+        )
 
     @property
     def rank(self) -> int:
@@ -147,33 +160,38 @@ class FilterNormProjector(ClosedFormProjector):
         """Memory of the constants, in bytes as built."""
         return self._constants.nbytes
 
+    @property
+    def has_own_norm(self) -> bool:
+        return True
+
+    @in_own_precision
     def project(self, W: torch.Tensor) -> torch.Tensor:
         """``P W``: the constant weights whose filters are nearest; same shape and dtype, differentiable."""
         self._check(W)
-        return self._project(W)
+        return linear(W, self._project, self._project_adjoint)
 
+    @in_own_precision
     def residual(self, W: torch.Tensor) -> torch.Tensor:
         """``W - P W``, coefficients; same shape and dtype, differentiable."""
         self._check(W)
-        return self._residual(W)
+        return linear(W, self._residual, lambda V: V - self._project_adjoint(V))
 
+    @in_own_precision
     def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
         """``sum_x |K(x) - (P K)(x)|^2``, of filters, a scalar, twice differentiable."""
-        self._check(W)
-        return self._composed(self._residual(W.to(accumulation_dtype(W.dtype)))).abs().square().sum()
+        return _square(self.coordinates(self.residual(W.to(accumulation_dtype(W.dtype)))))
 
+    @in_own_precision
     def squared_projection(self, W: torch.Tensor) -> torch.Tensor:
         """``sum_x |(P K)(x)|^2``, of filters, a scalar, twice differentiable."""
-        self._check(W)
-        return self._composed(self._project(W.to(accumulation_dtype(W.dtype)))).abs().square().sum()
+        return _square(self.coordinates(self.project(W.to(accumulation_dtype(W.dtype)))))
 
-    def relative_residual(self, W: torch.Tensor) -> torch.Tensor:
-        """``|K - P K| / |K|`` of filters in [0, 1], a scalar without gradient, 0 for K = 0."""
-        self._check(W)
-        wide = W.detach().to(accumulation_dtype(W.dtype))
-        norm = torch.linalg.vector_norm(self._composed(wide))
-        ratio = torch.linalg.vector_norm(self._composed(self._residual(wide))) / norm
-        return torch.where(norm == 0, torch.zeros_like(norm), ratio.clamp(max=1.0))
+    def coordinates(self, W: torch.Tensor) -> torch.Tensor:
+        """Weights in orthonormal coordinates of the filters at each position, shape (rest, positions, banks)."""
+        roots, shape = self._constants.get("roots", W), W.shape
+        composed: Map = lambda V: torch.einsum("xbc,...cx->...xb", roots, self._matrix(V))  # noqa: E731
+        adjoint: Map = lambda Y: self._restored(torch.einsum("xbc,...xb->...cx", roots, Y), shape)  # noqa: E731
+        return linear(W, composed, adjoint)
 
     def basis(self) -> torch.Tensor:
         """Basis of the constant weights, float64, shape (rank, *shape), orthonormal in the filters' norm.
@@ -189,17 +207,36 @@ class FilterNormProjector(ClosedFormProjector):
         rows = rows.expand(*rows.shape[:-1], self._count).flatten(0, 1)
         out = rows.new_zeros(len(rows), *(int(n or 0) for n in self.shape))
         for vector, row in zip(out, rows, strict=True):
-            vector.copy_(self._restored(row))
+            vector.copy_(self._restored(row, self.shape))
         return out
 
     def _formula(self, W: torch.Tensor) -> torch.Tensor:
         weights = self._matrix(W)
         constant = torch.einsum("xbc,...cx->...b", self._constants.get("means", W), weights)
-        return self._restored(constant.unsqueeze(-1).expand(weights.shape), W)
+        return self._restored(constant.unsqueeze(-1).expand(weights.shape).contiguous(), W.shape)
 
-    def _composed(self, W: torch.Tensor) -> torch.Tensor:
-        """Weights in orthonormal coordinates of the filters at each position, shape (rest, positions, banks)."""
-        return torch.einsum("xbc,...cx->...xb", self._constants.get("roots", W), self._matrix(W))
+    def _project_adjoint(self, V: torch.Tensor) -> torch.Tensor:
+        wide = V.to(accumulation_dtype(V.dtype))
+        total = self._matrix(wide).sum(-1)
+        spread = torch.einsum("xbc,...b->...cx", self._constants.get("means", wide), total)
+        return self._restored(spread, V.shape).to(V.dtype)
+
+    def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
+        # As in other norms (see there), the metric being a matrix G at each position, here by its eigenvectors.
+        wide = W.to(accumulation_dtype(W.dtype))
+        on_device = isinstance(factor, torch.Tensor) and factor.device.type != "cpu"
+        kind = torch.float32 if W.device.type == "mps" and on_device else torch.float64
+        like = torch.empty(0, dtype=kind, device=W.device if on_device else "cpu")
+        squares, turns, span = (self._constants.get(name, like) for name in ("squares", "turns", "span"))
+        shrinkage = 1 - factor
+        metric = (squares / (1 + shrinkage * (squares - 1))).nan_to_num(0.0)  # 0 / 0 where there is no filter
+        weighing = (turns * metric.unsqueeze(1)) @ turns.mT
+        nearest = span @ torch.linalg.solve(span.T @ weighing.sum(0) @ span, span.T @ weighing)
+        matrices = (matrix.to(W.device, wide.dtype) for matrix in (nearest, weighing * shrinkage))
+        weights, (means, steps) = self._matrix(wide), matrices
+        constant = torch.einsum("xbc,...cx->...b", means, weights).unsqueeze(-1)
+        taken = torch.einsum("xbc,...cx->...bx", steps, weights - constant)
+        W.copy_(wide - self._restored(taken, W.shape))
 
     def _matrix(self, W: torch.Tensor) -> torch.Tensor:
         """The weights as (rest, banks, positions)."""
@@ -207,7 +244,11 @@ class FilterNormProjector(ClosedFormProjector):
         keep = len(self._order) - len(self._sides)
         return turned.reshape(-1, *turned.shape[keep - 1 : keep], self._count)
 
-    def _restored(self, matrix: torch.Tensor, like: torch.Tensor | None = None) -> torch.Tensor:
-        lengths = self.shape if like is None else tuple(like.shape)
-        sizes = [int(lengths[axis] or 0) for axis in self._order]
+    def _restored(self, matrix: torch.Tensor, shape: Sequence[int | None]) -> torch.Tensor:
+        sizes = [int(shape[axis] or 0) for axis in self._order]
         return matrix.reshape(sizes).permute(*np.argsort(self._order).tolist())
+
+
+def _square(coordinates: torch.Tensor) -> torch.Tensor:
+    parts = torch.view_as_real(coordinates) if coordinates.is_complex() else coordinates
+    return (parts * parts).sum()

@@ -68,12 +68,19 @@ class SpectralProjector(ClosedFormProjector):
             entries=entries,
             after=after,
             root=np.sqrt(metric).reshape((*sides, 1) if pairs else sides),
+            metric=metric,
+            orbit=orbits.labels[own],
+            squares=share[own] ** -2,
         )
 
     @property
     def rank(self) -> int:
         """Dimension of the equivariant subspace: real (out of ``2 numel``) for real fields, else complex."""
         return 0 if self._inner is None else self._inner.rank
+
+    @property
+    def has_own_norm(self) -> bool:
+        return self._is_weighted
 
     @property
     def chance(self) -> float:
@@ -134,6 +141,20 @@ class SpectralProjector(ClosedFormProjector):
             return W
         root = self._constants.get("root", W)
         return W / root if inverse else W * root
+
+    def _metric_of(self, like: torch.Tensor) -> torch.Tensor:
+        return self._constants.get("metric", like).reshape(self._constants.get("root", like).shape)
+
+    def _nearest(self, W: torch.Tensor, metric: torch.Tensor) -> torch.Tensor:
+        # On an orbit all entries of an equivariant tensor have one norm, up to their share, so that another metric
+        # weighs entries before their mean is taken and leaves all else of P as it is.
+        entries, orbit = (self._constants.get(name, metric) for name in ("entries", "orbit"))
+        old, new = (m.reshape(-1).index_select(0, entries) for m in (self._metric_of(metric), metric))
+        both = torch.stack([old, new]) * self._constants.get("squares", metric)
+        sums = new.new_zeros(2, len(entries)).index_add_(1, orbit, both)
+        weights = (new / old) * (sums[0] / sums[1]).index_select(0, orbit)
+        shaped = torch.ones_like(metric).reshape(-1).index_copy(0, entries, weights).reshape(metric.shape)
+        return self.project(W * shaped)
 
     def _orbit_ranks(self) -> Array:
         """The rank that each orbit of waves contributes, by characters, shape (orbits,)."""

@@ -97,8 +97,9 @@ class SphericalProjector(ClosedFormProjector):
         total = np.maximum((live * metric).sum(1, keepdims=True), 0.5)
         self._live, self._metric = live, metric
         self._is_weighted = bool((metric != 1).any())
+        stored = metric[..., None] if pairs else metric
         self._constants = Constants(
-            vectors=live * np.sqrt(metric / total), root=np.sqrt(metric[..., None] if pairs else metric)
+            vectors=live * np.sqrt(metric / total), root=np.sqrt(stored), metric=stored, live=live
         )
         shape = (*channels, degrees) if orders is None else (*channels, *live.shape)
         super().__init__(SO(3), tuple(None for _ in shape), shape, "schur", pairs=pairs, real_linear=real)
@@ -108,6 +109,10 @@ class SphericalProjector(ClosedFormProjector):
         """Dimension of the equivariant subspace, real for real fields; a None axis counts as one."""
         copies = int(np.prod([1 if n is None else n for n in self._channels], dtype=np.int64))
         return int(self._live.any(1).sum()) * copies
+
+    @property
+    def has_own_norm(self) -> bool:
+        return self._is_weighted
 
     @property
     def chance(self) -> float:
@@ -156,3 +161,15 @@ class SphericalProjector(ClosedFormProjector):
             return W
         root = self._constants.get("root", W)
         return W / root if inverse else W * root
+
+    def _metric_of(self, like: torch.Tensor) -> torch.Tensor:
+        return self._constants.get("metric", like)
+
+    def _nearest(self, W: torch.Tensor, metric: torch.Tensor) -> torch.Tensor:
+        entries = torch.view_as_complex(W.contiguous()) if self._pairs else W
+        part = entries.real  # weighted norms are of half-stored orders, hence of real fields
+        live = self._constants.get("live", part)
+        weights = (metric.squeeze(-1) if self._pairs else metric) * live
+        means = (part * weights).sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp(min=0.25)
+        found = (means * live).to(entries.dtype)
+        return torch.view_as_real(found) if self._pairs else found

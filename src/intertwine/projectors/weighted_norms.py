@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch.autograd import forward_ad
 
-from intertwine._numerics import accumulation_dtype, squared_norm
-from intertwine.projectors.autograd import Map, SelfAdjoint
+from intertwine._numerics import accumulation_dtype, in_own_precision, squared_norm
+from intertwine.projectors.autograd import Map, derivative_of_square, is_transformed, self_adjoint
 from intertwine.projectors.joint import JointMaps, is_joinable
 from intertwine.projectors.projector import Projector
 
@@ -56,6 +57,7 @@ class _Image:
     split: Callable[[torch.Tensor], Sequence[torch.Tensor]]
 
 
+@in_own_precision
 def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = None) -> torch.Tensor:
     """The sum of the terms, a scalar on the device of the first, twice differentiable.
 
@@ -69,7 +71,7 @@ def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = N
     device = terms[0].tensor.device
     together: list[NormTerm] = []
     apart: list[NormTerm] = []
-    one_by_one = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    one_by_one = is_transformed()
     # Those of one full precision; half precision accumulates in another dtype.
     dtype = next((t.tensor.dtype for t in terms if t.tensor.dtype == accumulation_dtype(t.tensor.dtype)), None)
     for term in terms:
@@ -128,6 +130,7 @@ class WeightedSquaredNorms(torch.autograd.Function):
         return total
 
     @staticmethod
+    @in_own_precision
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         count = len(ctx.terms)
         tensors, computed = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
@@ -137,7 +140,7 @@ class WeightedSquaredNorms(torch.autograd.Function):
             # With a graph of the backward pass what was computed must be a descendant of W.
             for i, (term, W) in enumerate(zip(ctx.terms, tensors, strict=True)):
                 if needed[i]:
-                    out[i] = SelfAdjoint.apply(W, term.linear_map) * (2 * term.weight * gradient)
+                    out[i] = self_adjoint(W, term.linear_map) * (2 * term.weight * gradient)
             return (None, None, *out)
         # On the CPU reading a number is free, and spares a tensor for each parameter; elsewhere it would be waited for.
         scale = gradient if gradient.device.type != "cpu" else gradient.item()
@@ -146,3 +149,14 @@ class WeightedSquaredNorms(torch.autograd.Function):
                 for i, part in zip(image.terms, image.split(value * (2 * image.weight * scale)), strict=True):
                     out[i] = part if needed[i] else None
         return (None, None, *out)
+
+    @staticmethod
+    @in_own_precision
+    def jvp(ctx: Any, _: None, __: None, *tangents: torch.Tensor | None) -> torch.Tensor:
+        total = ctx.terms[0].tensor.new_zeros((), dtype=ctx.terms[0].tensor.dtype.to_real())
+        for term, tangent in zip(ctx.terms, tangents, strict=True):
+            if tangent is not None:
+                # The weight as it was given, with its graph, so that the derivative has one too.
+                W = forward_ad.unpack_dual(term.tensor).primal
+                total = total + term.weight * derivative_of_square(self_adjoint(W, term.linear_map), tangent)
+        return total

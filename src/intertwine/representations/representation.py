@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from intertwine._numerics import Array
+from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, SeparationError, ShapeError, SizeLimitError
 from intertwine.representations.derived import RestrictedField, SumField, TensorField, dual_field
 from intertwine.representations.embedding import Embedding, embed
@@ -139,8 +139,9 @@ class Representation:
         result = torch.from_numpy(out)
         return result if batched else result[0]
 
+    @in_own_precision
     def act(self, g: object, x: torch.Tensor) -> torch.Tensor:
-        """``rho(g) x`` on the last axis of ``x``, without building the whole matrix.
+        """``rho(g) x`` on the last axis of ``x``, without building the whole matrix; half precision in float32.
 
         Args:
             g: one element, shape (d, d).
@@ -166,15 +167,17 @@ class Representation:
                 advice="Loop over the batch, or use matrix(g).",
             )
         parts = []
+        # Half precision would round the matrix itself; in float32 the action is as exact as the features.
+        wide = x.to(accumulation_dtype(x.dtype))
         for segment, where in zip(self.segments, self.slices, strict=True):
-            part = x[..., where]
-            # Half precision would round the matrix itself; float32 keeps the action as exact as the features.
-            matrix = torch.from_numpy(np.ascontiguousarray(segment.field.matrices(elements)[0])).to(x.device, x.dtype)
+            part = wide[..., where]
+            image = torch.from_numpy(np.ascontiguousarray(segment.field.matrices(elements)[0]))
+            matrix = image.to(wide.device, wide.dtype)
             if segment.layout == "mul_ir":
                 parts.append((part.unflatten(-1, (segment.mul, segment.field.dim)) @ matrix.T).flatten(-2))
             else:
                 parts.append((matrix @ part.unflatten(-1, (segment.field.dim, segment.mul))).flatten(-2))
-        return torch.cat(parts, dim=-1) if parts else x.clone()
+        return torch.cat(parts, dim=-1).to(x.dtype) if parts else x.clone()
 
     def character(self, g: object) -> torch.Tensor:
         """``trace rho(g)``: a scalar for one element, shape (n,) for a batch."""
