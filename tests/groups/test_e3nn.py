@@ -37,7 +37,7 @@ def test_degenerate_euler_angles(l):
     np.testing.assert_allclose(iw.SO(3).irrep_matrices(str(l), rotations), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("l", range(9))
+@pytest.mark.parametrize("l", range(12))
 def test_so3_matches_wigner_matrices(l, rotations):
     expected = o3.Irrep(l, 1).D_from_matrix(rotations)
     torch.testing.assert_close(iw.SO(3).irrep(l).matrix(rotations), expected, atol=1e-12, rtol=0)

@@ -3,7 +3,10 @@
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.errors import SeparationError, UnknownNameError
+from intertwine.errors import SeparationError, SizeLimitError, UnknownNameError
+
+# A frequency multiplies the rounding of an angle: matrices of this one multiply as the group does to 1e-10.
+MAX_FREQUENCY = 100_000
 
 
 def frequency(name: object) -> int | None:
@@ -12,6 +15,17 @@ def frequency(name: object) -> int | None:
         return None
     text = str(name)
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
+
+
+def check_frequency(f: int) -> int:
+    """``f`` if it is at most ``MAX_FREQUENCY``.
+
+    Raises:
+        SizeLimitError: it is larger.
+    """
+    if f > MAX_FREQUENCY:
+        raise SizeLimitError("label", expected=f"a frequency of at most {MAX_FREQUENCY}", got=str(f))
+    return f
 
 
 def unknown_irrep(group: object, name: object, names: str) -> UnknownNameError:

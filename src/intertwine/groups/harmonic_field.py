@@ -7,6 +7,7 @@ import numpy as np
 from intertwine._numerics import Array
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
+from intertwine.groups.wigner import pole_columns
 from intertwine.representations import Field, Group, Representation
 
 
@@ -70,9 +71,10 @@ class HarmonicField(Field):
             return out + 1.0
         inside = radius > 1e-12
         directions = points[inside] / radius[inside, None]
-        turns = _turns_in_plane(directions) if self.space.dim == 2 else _turns_of_pole(directions)
-        pole = 0 if self.space.dim == 2 else self.degree  # the x axis; the y axis, e3nn's polar one
-        out[inside] = self.rotations.irrep_matrices(self.label, turns)[:, :, pole]
+        if self.space.dim == 2:  # the pole is the x axis
+            out[inside] = self.rotations.irrep_matrices(self.label, _turns_in_plane(directions))[:, :, 0]
+        else:  # the y axis, e3nn's polar one
+            out[inside] = pole_columns(self.degree, _turns_of_pole(directions))
         return out
 
 

@@ -7,7 +7,7 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
-from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
+from intertwine.groups.frequencies import check_frequency, frequency, spectrum, unknown_irrep
 from intertwine.groups.plane import MIRROR, angles, turns
 from intertwine.groups.so2 import TURN, random_turns
 from intertwine.representations.group import orthogonal_membership
@@ -71,7 +71,7 @@ class O2(CompactLieGroup):
         f = frequency(name)
         if not f:
             raise unknown_irrep(self, name, "'0+', '0-' and the frequencies '1', '2', ...")
-        return str(f)
+        return str(check_frequency(f))
 
     def irrep_dim(self, label: str) -> int:
         return 1 if label[0] == "0" else 2

@@ -11,7 +11,7 @@ from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import unknown_irrep
 from intertwine.groups.harmonic_bases import harmonic_field
 from intertwine.groups.so3 import degrees, random_rotations, rotation_vectors
-from intertwine.groups.wigner import rotation_algebra, wigner_matrices
+from intertwine.groups.wigner import check_degree, rotation_algebra, wigner_matrices
 from intertwine.representations.field import Field
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.irrep_field import IrrepField
@@ -39,7 +39,7 @@ class O3(CompactLieGroup):
         return -np.eye(3)[None]
 
     def algebra_matrices(self) -> Array:
-        return rotation_algebra(1).copy()
+        return rotation_algebra(1)
 
     def membership(self, elements: Array) -> tuple[bool, str]:
         return orthogonal_membership(elements, None, self.name)
@@ -70,7 +70,7 @@ class O3(CompactLieGroup):
         match = re.fullmatch(r"([0-9]{1,9})([eo])", str(name))
         if match is None:
             raise unknown_irrep(self, name, "a degree and a parity, '0e', '0o', '1e', '1o', ...")
-        return f"{int(match[1])}{match[2]}"
+        return f"{check_degree(int(match[1]))}{match[2]}"
 
     def irrep_dim(self, label: str) -> int:
         return 2 * int(label[:-1]) + 1
@@ -87,7 +87,7 @@ class O3(CompactLieGroup):
         return harmonic_field(IrrepField(self, label), int(label[:-1]), "e3nn" if basis is None else basis)
 
     def irrep_algebra(self, label: str) -> Array:
-        return rotation_algebra(int(label[:-1])).copy()
+        return rotation_algebra(int(label[:-1]))
 
 
 def determinants(elements: Array) -> Array:

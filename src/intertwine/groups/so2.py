@@ -7,7 +7,7 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
-from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
+from intertwine.groups.frequencies import check_frequency, frequency, spectrum, unknown_irrep
 from intertwine.groups.plane import angles, turns
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.representation import Representation
@@ -65,7 +65,7 @@ class SO2(CompactLieGroup):
         f = frequency(name)
         if f is None:
             raise unknown_irrep(self, name, "the frequencies '0', '1', '2', ...")
-        return str(f)
+        return str(check_frequency(f))
 
     def irrep_dim(self, label: str) -> int:
         return 1 if label == "0" else 2

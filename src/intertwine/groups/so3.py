@@ -9,7 +9,7 @@ from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.frequencies import frequency, spectrum, unknown_irrep
 from intertwine.groups.harmonic_bases import harmonic_field
-from intertwine.groups.wigner import rotation_algebra, wigner_matrices
+from intertwine.groups.wigner import check_degree, rotation_algebra, wigner_matrices
 from intertwine.representations.field import Field
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.irrep_field import IrrepField
@@ -39,7 +39,7 @@ class SO3(CompactLieGroup):
         return np.zeros((0, 3, 3))
 
     def algebra_matrices(self) -> Array:
-        return rotation_algebra(1).copy()
+        return rotation_algebra(1)
 
     def membership(self, elements: Array) -> tuple[bool, str]:
         return orthogonal_membership(elements, 1.0, self.name)
@@ -68,7 +68,7 @@ class SO3(CompactLieGroup):
         l = frequency(name)
         if l is None:
             raise unknown_irrep(self, name, "the degrees '0', '1', '2', ...")
-        return str(l)
+        return str(check_degree(l))
 
     def irrep_dim(self, label: str) -> int:
         return 2 * int(label) + 1
@@ -83,7 +83,7 @@ class SO3(CompactLieGroup):
         return harmonic_field(IrrepField(self, label), int(label), "e3nn" if basis is None else basis)
 
     def irrep_algebra(self, label: str) -> Array:
-        return rotation_algebra(int(label)).copy()
+        return rotation_algebra(int(label))
 
 
 def random_rotations(n: int, generator: torch.Generator | None) -> Array:

@@ -1,8 +1,9 @@
 """Wigner matrices of SO(3) in e3nn's real basis.
 
-Degree l has the 2l+1 real components m = -l, ..., l with polar axis y; degree 1 is (x, y, z). Sources: e3nn 0.5,
-``e3nn/o3/_wigner.py`` (basis and generators); Pinchon and Hoggan, J. Phys. A 40 (2007) 1597 (turns about one axis
-only).
+Degree l has the 2l+1 real components m = -l, ..., l with polar axis y; degree 1 is (x, y, z). Turns about y mix m and
+-m alone; the turn about x has no entries but between neighbours |m|, |m|+1 of equal sign, so that a tridiagonal
+eigenproblem, whose eigenvalues are known to be whole, gives its exponential. Sources: e3nn 0.5, ``e3nn/o3/_wigner.py``
+(basis and generators); Feng, Wang, Yang and Jin, Phys. Rev. E 92 (2015) 043307 (d-matrices from eigenvectors of J_y).
 """
 
 from functools import lru_cache
@@ -10,34 +11,40 @@ from functools import lru_cache
 import numpy as np
 
 from intertwine._numerics import Array
+from intertwine.errors import SizeLimitError
+
+# A matrix of this degree has 4 million entries and takes about a second; it is orthogonal to 1e-12.
+MAX_DEGREE = 1000
 
 
-@lru_cache(maxsize=64)
-def rotation_algebra(l: int) -> Array:
-    """Images of the right-handed infinitesimal turns about x, y, z, shape (3, 2l+1, 2l+1), skew.
+def check_degree(l: int) -> int:
+    """``l`` if it is at most ``MAX_DEGREE``.
 
-    They are the ladder operators of su(2) in the complex basis, brought to the real one by ``_real_basis``.
+    Raises:
+        SizeLimitError: it is larger.
     """
-    m = np.arange(-l, l)
-    raising = np.diag(-np.sqrt(l * (l + 1) - m * (m + 1)), -1)
-    m = m + 1
-    lowering = np.diag(np.sqrt(l * (l + 1) - m * (m - 1)), 1)
-    operators = np.stack([0.5 * (raising + lowering), np.diag(1j * np.arange(-l, l + 1)), -0.5j * (raising - lowering)])
-    change = _real_basis(l)
-    real = (change.conj().T @ operators @ change).real
-    real = (real - np.swapaxes(real, -1, -2)) / 2 + 0.0
-    real.setflags(write=False)
-    return np.asarray(real)
+    if l > MAX_DEGREE:
+        raise SizeLimitError("label", expected=f"a degree of at most {MAX_DEGREE}", got=str(l))
+    return l
 
 
-def _real_basis(l: int) -> Array:
-    """Columns: real spherical harmonics in terms of complex ones, times (-i)^l, as in e3nn."""
-    change = np.zeros((2 * l + 1, 2 * l + 1), dtype=complex)
-    for m in range(1, l + 1):
-        change[l - m, l + m], change[l - m, l - m] = 1 / np.sqrt(2), -1j / np.sqrt(2)
-        change[l + m, l + m], change[l + m, l - m] = (-1) ** m / np.sqrt(2), 1j * (-1) ** m / np.sqrt(2)
-    change[l, l] = 1
-    return (-1j) ** l * change
+def rotation_algebra(l: int) -> Array:
+    """Images of the right-handed infinitesimal turns about x, y, z, shape (3, 2l+1, 2l+1), skew."""
+    m, out = np.arange(l), np.zeros((3, 2 * l + 1, 2 * l + 1))
+    couplings = _couplings(l)
+    upper, lower = l + m, l - m
+    out[0, upper + 1, upper] = couplings
+    out[0, lower[1:], lower[1:] - 1] = -couplings[1:]
+    out[2, upper, lower - 1] = couplings
+    out[2, upper[1:] + 1, lower[1:]] = couplings[1:]
+    out[1, upper + 1, lower - 1] = -(m + 1)
+    return out - np.swapaxes(out, -1, -2)
+
+
+def _couplings(l: int) -> Array:
+    """The entries of the turns about x and z between the orders m and m + 1, m = 0, ..., l - 1."""
+    m = np.arange(l)
+    return np.sqrt(l * (l + 1) - m * (m + 1)) * np.where(m == 0, np.sqrt(0.5), 0.5)
 
 
 def euler_angles(rotations: Array) -> tuple[Array, Array, Array]:
@@ -56,29 +63,61 @@ def euler_angles(rotations: Array) -> tuple[Array, Array, Array]:
 
 
 def wigner_matrices(l: int, rotations: Array) -> Array:
-    """``D_l(R)`` for rotation matrices (n, 3, 3), shape (n, 2l+1, 2l+1), float64."""
+    """``D_l(R)`` for rotation matrices (n, 3, 3), shape (n, 2l+1, 2l+1), float64.
+
+    Orthogonal, and a homomorphism, to about ``1e-15 l``.
+    """
     if l == 0:
         return np.ones((len(rotations), 1, 1))
     if l == 1:
         return rotations.copy()
     alpha, beta, gamma = euler_angles(rotations)
-    tilt = _tilt(l)
-    return np.asarray(_turns_about_y(l, alpha) @ (tilt @ _turns_about_y(l, beta) @ tilt.T) @ _turns_about_y(l, gamma))
+    out = np.zeros((len(rotations), 2 * l + 1, 2 * l + 1))
+    # Orders m >= 0 and m < 0, each by growing |m|, are turned about x by themselves.
+    for orders, vectors, values in zip((np.arange(l, 2 * l + 1), np.arange(l)[::-1]), *_chains(l), strict=True):
+        angles = beta[:, None] * values
+        turned = (vectors * (np.cos(angles) + np.sin(angles))[:, None, :]) @ vectors.T
+        out[:, orders[:, None], orders] = _signs(len(orders), len(orders)) * turned
+    return _turned_about_y(l, alpha, np.swapaxes(_turned_about_y(l, -gamma, np.swapaxes(out, -1, -2)), -1, -2))
 
 
-def _turns_about_y(l: int, angles: Array) -> Array:
-    """``D_l`` of turns about y: cos(m a) on the diagonal, sin(m a) on the anti-diagonal."""
-    m = np.arange(-l, l + 1)
-    index = np.arange(2 * l + 1)
-    out = np.zeros((len(angles), 2 * l + 1, 2 * l + 1))
-    out[:, index, index[::-1]] = np.sin(-m * angles[:, None])
-    out[:, index, index] = np.cos(m * angles[:, None])
-    return out
+def pole_columns(l: int, rotations: Array) -> Array:
+    """The column m = 0 of ``D_l(R)``, shape (n, 2l+1): the harmonics at the point where R takes the y axis."""
+    alpha, beta, _ = euler_angles(rotations)
+    vectors, values = (chain[0] for chain in _chains(l))
+    angles = beta[:, None] * values
+    out = np.zeros((len(rotations), 2 * l + 1))
+    out[:, l:] = _signs(l + 1, 1)[:, 0] * (((np.cos(angles) + np.sin(angles)) * vectors[0]) @ vectors.T)
+    return _turned_about_y(l, alpha, out[:, :, None])[:, :, 0]
 
 
-@lru_cache(maxsize=64)
-def _tilt(l: int) -> Array:
-    """``D_l`` of the turn about z that takes the y axis to the x axis."""
-    from scipy.linalg import expm  # scipy loads slowly; `import intertwine` does without
+def _turned_about_y(l: int, angles: Array, matrices: Array) -> Array:
+    """``D_l`` of turns about y, (n,), times matrices (n, 2l+1, k): cos(m a) on the diagonal, -sin(m a) across it."""
+    turns = np.arange(-l, l + 1) * angles[:, None]
+    return np.cos(turns)[:, :, None] * matrices - np.sin(turns)[:, :, None] * matrices[:, ::-1]
 
-    return np.asarray(expm(-np.pi / 2 * rotation_algebra(l)[2]))
+
+@lru_cache(maxsize=32)
+def _chains(l: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Eigenvectors (as columns) and eigenvalues of the turn about x, on the orders m >= 0 and on m < 0.
+
+    With ``D = diag(i^j)`` it is ``-i D S D^*``, S real with ``couplings`` beside its diagonal, hence
+    ``exp(b X) = D Q exp(-i b L) Q^T D^*``. Q cos(b L) Q^T has entries at even distance only and Q sin(b L) Q^T at odd
+    distance, so that their sum, with the signs of ``_signs``, is all of it.
+    """
+    from scipy.linalg import eigh_tridiagonal  # scipy loads slowly; `import intertwine` does without
+
+    vectors, values = [], []
+    for size, couplings in ((l + 1, _couplings(l)), (l, _couplings(l)[1:])):
+        Q = eigh_tridiagonal(np.zeros(size), couplings)[1] if size > 1 else np.ones((size, size))
+        Q = Q @ (1.5 * np.eye(size) - 0.5 * (Q.T @ Q))  # once more orthogonal, to rounding
+        Q.setflags(write=False)
+        vectors.append(Q)
+        values.append(np.arange(1.0 - size, size, 2))
+    return (vectors[0], vectors[1]), (values[0], values[1])
+
+
+def _signs(rows: int, columns: int) -> Array:
+    """``+ + - -`` by the distance ``row - column`` modulo 4."""
+    distance = np.arange(rows)[:, None] - np.arange(columns)
+    return np.where(distance % 4 < 2, 1.0, -1.0)

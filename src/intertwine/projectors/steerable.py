@@ -75,6 +75,10 @@ def sampled_profiles(
     points = pixel_positions(kernel)
     distance = np.linalg.norm(points, axis=1)
     found = []
+    bands = [min(band, len(points)) for band in rings.band]
+    functions = sum(HarmonicField(space, degree).dim for band in bands for degree in range(band + 1))
+    if functions > len(points):
+        raise _dependent(kernel, f"{functions} functions for {len(points)} pixels")
     for radius, width, band in zip(rings.radii, rings.widths, rings.band, strict=True):
         profile = np.exp(-((distance - radius) ** 2) / (2 * width**2))
         for degree in range(band + 1):
@@ -82,14 +86,18 @@ def sampled_profiles(
             found.append((harmonics, profile[:, None] * harmonics.values(points)))
     stacked = np.concatenate([values / np.linalg.norm(values) for _, values in found], axis=1)
     smallest = np.linalg.svd(stacked, compute_uv=False)
-    if stacked.shape[1] > stacked.shape[0] or smallest[-1] < 1e-3 * smallest[0]:
-        raise SeparationError(
-            "rings",
-            expected=f"profiles that are linearly independent on {' x '.join(map(str, kernel))} pixels",
-            got=f"{stacked.shape[1]} functions, smallest singular value {smallest[-1] / smallest[0]:.1e} (relative)",
-            advice="Lower the band limit of the outer rings, or use fewer rings.",
-        )
+    if smallest[-1] < 1e-3 * smallest[0]:
+        raise _dependent(kernel, f"{functions} functions, smallest singular value {smallest[-1] / smallest[0]:.1e}")
     return tuple(found)
+
+
+def _dependent(kernel: tuple[int, ...], got: str) -> SeparationError:
+    return SeparationError(
+        "rings",
+        expected=f"profiles that are linearly independent on {' x '.join(map(str, kernel))} pixels",
+        got=got,
+        advice="Lower the band limit of the outer rings, or use fewer rings.",
+    )
 
 
 @lru_cache(maxsize=256)
