@@ -10,6 +10,7 @@ from torch import nn
 from intertwine.diagnostics.axis_moves import AxisMove, axis_moves, grid_space
 from intertwine.diagnostics.evaluating import evaluating
 from intertwine.diagnostics.finding import Sides, Verdict, by
+from intertwine.diagnostics.function_geometry import FunctionFinding, FunctionGeometry, is_torchs_own
 from intertwine.diagnostics.layer_geometry import is_judged, layer_finding
 from intertwine.diagnostics.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, ShapeError
@@ -22,7 +23,7 @@ class LayerGeometry:
 
     Attributes:
         name: of the module in the model.
-        kind: its class.
+        kind: its class, or the function that it calls, as ``interpolate()``.
         sides_in: its input's pixels along each axis.
         sides_out: its output's; none where it does away with them.
         verdict: ``"keeps"``: it commutes with the group where its weights are equivariant; ``"breaks"``: it does not,
@@ -88,9 +89,13 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
       must say.
 
     What is padded with (zeros, reflections, copies, the other end) does not matter to turns and mirrors; to
-    translations it does. Functions called inside ``forward`` (``F.interpolate``, ``F.pad``, ``x[..., ::2]``,
-    ``x.flatten(1)``) are not modules and cannot be seen here; ``equivariance_error`` sees the whole model. Norm layers
-    and activations are in ``report``.
+    translations it does.
+
+    Functions called inside a ``forward`` that is not torch's own are listed under the module that calls them:
+    ``F.interpolate``, ``F.pad``, convolutions, poolings, pixel shuffles, and ``torch.roll`` (shifted windows lie
+    symmetrically where twice the shift is a multiple of their side: an odd window has no half). A convolution of what
+    was padded with zeros is judged with its padding. Indexing and reshaping (``x[..., ::2]``, ``x.flatten(1)``) cannot
+    be seen here; ``equivariance_error`` sees the whole model. Norm layers and activations are in ``report``.
 
     Args:
         model: any module; called as ``model(x)``.
@@ -124,18 +129,30 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     dim = x.ndim - 2
     moves = axis_moves(grid_space(group, dim, space, "group"))
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
-    handles = [
-        module.register_forward_hook(_watch(name, dim, moves, found), with_kwargs=True)
-        for name, module, leaf in model_layers(model)
-        if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
-    ]
-    try:
-        with evaluating(model):
+    with evaluating(model), FunctionGeometry(model, dim, moves, _listed(found)):
+        # After the functions': what a module has called is told before the module itself is judged.
+        handles = [
+            module.register_forward_hook(_watch(name, dim, moves, found), with_kwargs=True)
+            for name, module, leaf in model_layers(model)
+            if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
+        ]
+        try:
             model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+        finally:
+            for handle in handles:
+                handle.remove()
     return Geometry(str(group), tuple(found))
+
+
+def _listed(found: dict[LayerGeometry, None]) -> Callable[[FunctionFinding], None]:
+    """Lists calls of functions, by the name of the module that makes them."""
+
+    def tell(call: FunctionFinding) -> None:
+        said = (call.finding.verdict, call.finding.reason, call.finding.advice)
+        kind = f"{call.function}()"
+        found[LayerGeometry(call.name or "(the model)", kind, call.sides_in, call.sides_out, *said)] = None
+
+    return tell
 
 
 def _watch(
@@ -149,9 +166,12 @@ def _watch(
             return
         sides_in = tuple(image.shape[2:])
         sides_out = tuple(result.shape[2:]) if result.ndim == dim + 2 else ()
+        kind = kind_name(module)
+        seen = (name or "(the model)", sides_in, sides_out)
+        if not is_torchs_own(module) and any((one.name, one.sides_in, one.sides_out) == seen for one in found):
+            return  # a function that it has called made the whole of its output, and is listed
         finding = layer_finding(module, sides_in, sides_out, moves)
         if finding is not None:
-            kind = kind_name(module)
             layer = LayerGeometry(
                 name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice
             )

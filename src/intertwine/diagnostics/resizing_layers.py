@@ -27,38 +27,42 @@ def adaptive_pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequ
 def upsampling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """Interpolation, up or down."""
 
-    def positions(axis: int, n: int, move: AxisMove) -> torch.Tensor:
-        """Where it samples an axis of n pixels, the image being as the move makes it."""
+    def response(axis: int, move: AxisMove, line: torch.Tensor) -> torch.Tensor:
+        """What it makes of a line along an axis, the image being as the move makes it."""
         sides = list(sides_in)
         sides[move.source], sides[move.target] = sides[move.target], sides[move.source]
-        return _sample_positions(module, axis, sides_in if sides_in[axis] == n else tuple(sides))
+        return _resized(module, axis, sides_in if sides_in[axis] == len(line) else tuple(sides), line)
 
     for move in moves:
         n = sides_in[move.source]
-        source, target = positions(move.source, n, move), positions(move.target, n, move)
+        line = _uneven(n)
+        source = response(move.source, move, line if move.sign > 0 else line.flip(0))
+        target = response(move.target, move, line)
         if len(source) != len(target):
             return unequal_output(sides_out)
         if module.mode == "area":  # adaptive averaging
             continue
-        if move.sign < 0:
-            source = n - 1 - source.flip(0)
-        if not torch.allclose(source, target, atol=1e-6):
+        if not torch.allclose(source if move.sign > 0 else source.flip(0), target, atol=1e-6):
             return Finding(
                 "breaks",
                 f"axis {move.source}: mode {module.mode!r} from {n} to {sides_out[move.source]} "
                 "pixels samples one end more closely than the other",
-                "Use a whole-number scale_factor, or size= with a linear mode.",
+                "Use a whole-number scale_factor, or size= with a linear mode and without align_corners and antialias.",
             )
     return KEEPS
 
 
-def _sample_positions(module: Any, axis: int, sides_in: Sides) -> torch.Tensor:
-    """Where the layer reads its samples along an axis: what it makes of a ramp.
+def _uneven(side: int) -> torch.Tensor:
+    """A line without any symmetry."""
+    return torch.arange(1, side + 1, dtype=torch.float64).square().sin()
+
+
+def _resized(module: Any, axis: int, sides_in: Sides, line: torch.Tensor) -> torch.Tensor:
+    """What the layer makes of a line along an axis.
 
     In all dimensions, as torch copies an image whose sides all stay, where it would resample a line of it.
     """
-    ramp = torch.arange(sides_in[axis], dtype=torch.float64)
-    image = ramp.reshape(1, 1, *(-1 if i == axis else 1 for i in range(len(sides_in)))).expand(1, 1, *sides_in)
+    image = line.reshape(1, 1, *(-1 if i == axis else 1 for i in range(len(sides_in)))).expand(1, 1, *sides_in)
     resized: torch.Tensor = module.forward(image.contiguous())[0, 0]  # forward: the hooks are ours
     return resized.movedim(axis, -1).flatten(0, -2)[0] if resized.ndim > 1 else resized
 

@@ -71,6 +71,7 @@ class WatchedCalls(TorchFunctionMode):
         options = kwargs or {}
         output = func(*args, **options)
         name = getattr(func, "__name__", "")
-        # An in-place function is the function: relu_ is relu.
-        self.called(name if name.endswith("__") else name.rstrip("_"), func, args, options, output)
+        # An in-place function is the function, relu_ is relu, and a pooling that gives indices is the pooling.
+        name = name if name.endswith("__") else name.rstrip("_").removesuffix("_with_indices")
+        self.called(name, func, args, options, output)
         return output

@@ -24,7 +24,7 @@ def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[
     def along(axis: int, n: int) -> Incidence:
         return axis_incidence.convolution(windows[axis], n, windows[axis].outputs(n), module.padding_mode)
 
-    return _compare(windows, along, sides_in, moves)
+    return _compare(windows, along, sides_in, moves, same=isinstance(module.padding, str))
 
 
 def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
@@ -75,7 +75,9 @@ def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
     return _compare(windows, along, sides_in, moves)
 
 
-def _compare(windows: Sequence[Window], along: _Along, sides: Sides, moves: Sequence[AxisMove]) -> Finding:
+def _compare(
+    windows: Sequence[Window], along: _Along, sides: Sides, moves: Sequence[AxisMove], *, same: bool = False
+) -> Finding:
     move = _asymmetric(along, sides, moves)
     if move is None:
         return KEEPS
@@ -83,11 +85,11 @@ def _compare(windows: Sequence[Window], along: _Along, sides: Sides, moves: Sequ
         return _differ(move, windows)
     axis, window, n = move.source, windows[move.source], sides[move.source]
     if window.before != window.after:
-        return Finding(
-            "breaks",
-            f"axis {axis}: padding='same' pads {window.before} before and {window.after} after, as the kernel is even",
-            "Use an odd kernel side, or equal padding given as a number.",
-        )
+        pads = f"pads {window.before} before and {window.after} after"
+        if same:
+            advice = "Use an odd kernel side, or equal padding given as a number."
+            return Finding("breaks", f"axis {axis}: padding='same' {pads}, as the kernel is even", advice)
+        return Finding("breaks", f"axis {axis}: {pads}", "Pad both ends alike, or take a size at which that happens.")
     rest = window.remainder(n)
     taken = f"{n} + {2 * window.before} - {window.dilation * (window.kernel - 1)} - 1"
     return Finding(
@@ -132,7 +134,7 @@ def _convolution_windows(module: Any, dim: int) -> list[Window]:
         totals = [d * (k - 1) if module.padding == "same" else 0 for k, _, d in axes]
         ends = [(total // 2, total - total // 2) for total in totals]
     else:
-        ends = [(p, p) for p in module.padding]
+        ends = [p if isinstance(p, tuple) else (p, p) for p in module.padding]
     settings = zip(module.kernel_size, module.stride, module.dilation, ends, strict=True)
     return [Window(k, s, d, before, after) for k, s, d, (before, after) in settings]
 
