@@ -53,7 +53,7 @@ def rows(settings: Settings) -> Iterator[Row]:
             low=first.low,
             high=first.high,
             passes=first.passes,
-            note=f"CPU time of {first.passes} fresh processes; with worst blocks again: {again:.2g} x the first without",
+            note=f"CPU time of {first.passes} fresh processes; with worst blocks again: {again:.2g} x that without",
         )
 
 
