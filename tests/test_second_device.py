@@ -73,6 +73,12 @@ def test_projectors_of_kernels_and_free_axes(device: str) -> None:
     check_projectors(kernels(), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_projectors_on_equal_inputs(device: str) -> None:
+    G = iw.Cyclic(4)
+    check_projectors([iw.projector(axes=(None, *(G.regular() + G.irrep(1),) * 3), symmetric=(1, 2, 3))], device)
+
+
 def check_projectors(projectors: list[iw.Projector], device: str) -> None:
     for P in projectors:
         W = drawn(P, 0, torch.float64)

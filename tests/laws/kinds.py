@@ -51,6 +51,8 @@ KINDS: dict[str, Callable[[], iw.Projector]] = {
     "relaxed, dependent filters": lambda: iw.relaxed_projector(
         (4, 5), (1,), filters=torch.cat([_vanishing(), _vanishing()[:1]]), bank=0
     ),
+    "symmetric": lambda: iw.projector(axes=(iw.SO(3).irrep(1), *(iw.SO(3).irreps("0 + 1"),) * 2), symmetric=(1, 2)),
+    "symmetric, free axis": lambda: iw.projector(axes=(*(C4.regular(),) * 3, None), symmetric=(0, 1, 2)),
     "spectral": lambda: iw.spectral_projector(C4.trivial(), C4.trivial(), (3, 2)),
     "spectral, even": lambda: iw.spectral_projector(C4.trivial(), C4.trivial(), (4, 3)),
     "spectral, mirrors": lambda: iw.spectral_projector(D4.trivial(), D4.irrep("0-"), (5, 3)),

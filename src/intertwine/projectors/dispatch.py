@@ -23,6 +23,7 @@ from intertwine.projectors.orbit import OrbitProjector
 from intertwine.projectors.projector import Part, Projector
 from intertwine.projectors.schur import schur_projector
 from intertwine.projectors.steerable import Rings
+from intertwine.projectors.symmetric import SymmetricProjector, exchanged_axes
 from intertwine.projectors.tuple_projector import TupleProjector
 from intertwine.representations import Field, Group, Representation
 from intertwine.representations.irrep_field import IrrepField
@@ -39,6 +40,7 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
     *,
     axes: Sequence[object] | None = None,
     shape: Sequence[int | None] | None = None,
+    symmetric: Sequence[int] | Sequence[Sequence[int]] | None = None,
     kernel: Sequence[int] | None = None,
     space: object = None,
     kernel_basis: object = None,
@@ -61,6 +63,8 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
         axes: instead of both.
         shape: the tensor's shape, where a representation spans several consecutive axes of it: a table (H, W, D) is
             ``axes=(G.grid(H, W), rep), shape=(H, W, D)``. None on an axis of any length.
+        symmetric: positions in ``axes`` whose inputs are equal, such as ``(1, 2, 3)``, or several sets of such: P then
+            projects on the tensors that are symmetric in them too, as nothing else of the tensor acts.
         kernel: sides of a convolution kernel in one, two or three dimensions. Where the group maps pixels onto pixels
             P is exact; elsewhere (SO(2), C8, SO(3), ...) it projects on the span of sampled steerable kernels, and
             ``exact`` is False with the reason.
@@ -97,6 +101,10 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
             if value is not None:
                 raise ArgumentError(name, expected="None without kernel", got=type(value).__name__)
         result = _tensor_projector(reps, method, None if shape is None else fold_axes(reps, shape))
+        if symmetric is not None:
+            result = SymmetricProjector(result, exchanged_axes(symmetric, reps))
+    elif symmetric is not None:
+        raise ArgumentError("symmetric", expected="None with kernel", got=repr(symmetric)[:80])
     elif shape is not None:
         raise ArgumentError("shape", expected="None with kernel, which says it", got=repr(shape)[:80])
     else:

@@ -264,20 +264,27 @@ class Projector:
             SizeLimitError: it would hold more than 2^26 numbers.
             ArgumentError: an axis has no representation, so its length is not known.
         """
+        self._check_basis(self.rank)
+        return self._rows(self.rank)
+
+    def _check_basis(self, rank: int) -> None:
         if None in self.shape:
             raise ArgumentError(
                 "axes", expected="a representation on every axis", got="None on one", advice="Use n * G.trivial()."
             )
-        if self.rank * self.numel > BASIS_LIMIT:
+        if rank * self.numel > BASIS_LIMIT:
             raise SizeLimitError(
                 "basis",
                 expected=f"rank x numel <= {BASIS_LIMIT}",
-                got=f"{self.rank} x {self.numel}",
+                got=f"{rank} x {self.numel}",
                 advice="Use project() instead.",
             )
+
+    def _rows(self, rank: int) -> torch.Tensor:
+        """The bases of all parts, copy by copy, shape (rank, *shape)."""
         kind = torch.complex128 if any(rep is not None and rep.is_complex for rep in self.axes) else torch.float64
         flat = [prod(n for n in fold if n is not None) for fold in self._folds]
-        out = torch.zeros(self.rank, *flat, dtype=kind)
+        out = torch.zeros(rank, *flat, dtype=kind)
         row = 0
         for part in self._parts:
             tuples = torch.from_numpy(part.projector.basis()).to(kind)
@@ -287,7 +294,7 @@ class Projector:
                     part.view(out[row])[index] = vector
                     row += 1
         shape = [n for n in self.shape if n is not None]
-        return self._reordered(out, inverse=True, offset=1).reshape(self.rank, *shape)
+        return self._reordered(out, inverse=True, offset=1).reshape(rank, *shape)
 
     # -- how --------------------------------------------------------------------------------------
 
