@@ -323,10 +323,10 @@ def test_wrong_arguments() -> None:
         iw.geometry(model, torch.zeros(1, 1, 4, 4), group="D4")  # type: ignore[arg-type]
 
 
-def test_a_group_that_leaves_time_alone_keeps_everything() -> None:
+def test_a_group_that_leaves_time_alone_breaks_nothing() -> None:
     G = iw.SO(3)
-    found = iw.geometry(nn.Conv1d(3, 3, 2, stride=2), torch.zeros(1, 3, 8), group=G, space=G.trivial())
-    assert found.breaking == ()
+    with pytest.raises(iw.errors.ArgumentError, match="space: expected an action that moves pixels; got 0"):
+        iw.geometry(nn.Conv1d(3, 3, 2, stride=2), torch.zeros(1, 3, 8), group=G, space=G.trivial())
 
 
 def test_rectangles_under_quarter_turns() -> None:

@@ -1,7 +1,8 @@
 """Which input pixel reaches which output pixel along one axis of a convolution or a pooling, and through which tap.
 
 A layer of this kind is a product over the axes of space. It commutes with the reversal of an axis iff its incidence
-along that axis is symmetric, and with an exchange of two axes iff their incidences are equal.
+along that axis is symmetric, with an exchange of two axes iff their incidences are equal, and with shifts of a periodic
+axis iff its incidence does not change when the pixels of input and output move on together.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Incidence:
         entries[:, 2] = self.inputs - 1 - entries[:, 2]
         if self.taps is not None:
             entries[:, 1] = self.taps - 1 - entries[:, 1]
+        return Incidence(self.inputs, self.outputs, entries, self.taps)
+
+    def shifted(self, inputs: int, outputs: int) -> "Incidence":
+        """The same on periodic axes whose pixels are moved on by so many."""
+        entries = self.entries.copy()
+        entries[:, 0] = (entries[:, 0] + outputs) % max(self.outputs, 1)
+        entries[:, 2] = (entries[:, 2] + inputs) % self.inputs
         return Incidence(self.inputs, self.outputs, entries, self.taps)
 
     def equals(self, other: "Incidence") -> bool:

@@ -28,7 +28,19 @@ def grid_space(group: Group, dim: int, space: object, argument: str) -> Represen
     Raises:
         ArgumentError: it does not; or ``space`` is missing where it is needed, or does not fit.
     """
-    rep = space_representation(group, (1,) * dim, space)
+    try:
+        rep = space_representation(group, (1,) * dim, space)
+    except ArgumentError as error:
+        if space is not None:
+            raise
+        shifts = f"iw.torus({', '.join('n' * dim)})"
+        raise ArgumentError(
+            "space",
+            expected=f"a representation of {group} of dimension {dim}: how it turns the image's {dim} axes",
+            got=error.got,
+            advice=f"For shifts of n pixels an axis say space={shifts} and take its group; for turns about an axis "
+            "restrict a larger group's: Octahedral().standard().restrict(Cyclic(4), axis='z').",
+        ) from None
     field = rep.as_field()
     continuous = len(group.algebra_matrices()) > 0 and bool(np.any(field.algebra()))
     if continuous or not _signed_permutations(field.generator_images()):

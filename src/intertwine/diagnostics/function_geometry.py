@@ -1,6 +1,6 @@
 """Functions that move, pad or sample pixels, called in the ``forward`` of a module that is not torch's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from types import SimpleNamespace
@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides
-from intertwine.diagnostics.layer_geometry import layer_finding
+from intertwine.diagnostics.finding import Finding, Sides
+from intertwine.diagnostics.layer_geometry import Symmetry
 from intertwine.diagnostics.resizing_layers import padding, upsampling
 from intertwine.diagnostics.watched_calls import WatchedCalls
 from intertwine.diagnostics.window_layers import convolution
@@ -57,15 +56,13 @@ class FunctionGeometry(WatchedCalls):
     Args:
         model: the model.
         dim: number of axes of pixels.
-        moves: what the group does to them.
+        symmetry: what the group does to them.
         tell: what is told of each call.
     """
 
-    def __init__(
-        self, model: nn.Module, dim: int, moves: Sequence[AxisMove], tell: Callable[[FunctionFinding], None]
-    ) -> None:
+    def __init__(self, model: nn.Module, dim: int, symmetry: Symmetry, tell: Callable[[FunctionFinding], None]) -> None:
         super().__init__(model)
-        self._dim, self._moves, self._tell = dim, moves, tell
+        self._dim, self._symmetry, self._tell = dim, symmetry, tell
         self._padded: list[_Padded] = []
         self._rolled: list[_Rolled] = []
 
@@ -90,7 +87,7 @@ class FunctionGeometry(WatchedCalls):
             self._convolve(name, x, result, args, rest)
         elif name in _LAYERS:
             layer = _LAYERS[name](rest)
-            found = layer_finding(layer, tuple(x.shape[2:]), tuple(result.shape[2:]), self._moves)
+            found = self._symmetry.layer(layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
             self._note(name, x, result, found)
 
     def left(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
@@ -119,7 +116,7 @@ class FunctionGeometry(WatchedCalls):
         layer = SimpleNamespace(
             mode=rest.get("mode", "nearest"), forward=lambda image: function(image.to(torch.float64), **rest)
         )
-        return upsampling(layer, tuple(x.shape[2:]), tuple(result.shape[2:]), self._moves)
+        return self._symmetry.judged(upsampling, layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
 
     def _pad(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
         pads = list(rest.get("pad", ()))
@@ -130,8 +127,8 @@ class FunctionGeometry(WatchedCalls):
         axes = range(first, first + self._dim)
         ends = [every[axis] for axis in axes]
         sides = tuple(x.shape[axis] for axis in axes), tuple(result.shape[axis] for axis in axes)
-        layer = SimpleNamespace(padding=[n for pair in ends[::-1] for n in pair])
-        finding = padding(layer, *sides, self._moves)
+        layer = SimpleNamespace(padding=[n for pair in ends[::-1] for n in pair], mode=rest.get("mode"))
+        finding = self._symmetry.judged(padding, layer, *sides)
         report = FunctionFinding(*self.innermost, "pad", *sides, finding)
         zeros = rest.get("mode") in (None, "constant") and rest.get("value") in (None, 0) and first == 2
         if zeros:
@@ -155,7 +152,7 @@ class FunctionGeometry(WatchedCalls):
             kernel_size=tuple(weight.shape[2:]), padding=inside, padding_mode="zeros", transposed=False, **numbers
         )
         out = tuple(result.shape[2:])
-        finding = convolution(layer, sides, out, self._moves)
+        finding = self._symmetry.judged(convolution, layer, sides, out)
         self._tell(FunctionFinding(*self.innermost, name, sides, out, finding))
 
     def _roll(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
@@ -183,32 +180,7 @@ class FunctionGeometry(WatchedCalls):
 
     def _note_roll(self, rolled: _Rolled) -> None:
         sides = tuple(rolled.output.shape[axis] for axis in rolled.axes)
-        periods = rolled.windows or sides
-        uneven = next(
-            (
-                move
-                for move in self._moves
-                if (move.sign * rolled.shifts[move.source] - rolled.shifts[move.target]) % periods[move.target]
-            ),
-            None,
-        )
-        finding = KEEPS
-        if uneven is not None:
-            axis = uneven.target
-            shift, side = abs(rolled.shifts[axis]), periods[axis]
-            if rolled.windows is None:
-                finding = Finding(
-                    "depends",
-                    f"axis {axis}: rolls the pixels by {shift} of {side}, which the group turns into another shift",
-                    "What follows must undo it, or treat all pixels alike.",
-                )
-            else:
-                finding = Finding(
-                    "breaks",
-                    f"axis {axis}: windows of {side} pixels, shifted by {shift}, do not lie symmetrically: "
-                    f"2 * {shift} % {side} = {2 * shift % side}, not 0",
-                    "Use windows of an even side, shifted by half of it.",
-                )
+        finding = self._symmetry.rolled(rolled.shifts, sides, rolled.windows)
         self._tell(FunctionFinding(*rolled.place, "roll", sides, sides, finding))
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.axis_moves import AxisMove, axis_moves, grid_space
-from intertwine.diagnostics.evaluating import evaluating
+from intertwine.diagnostics.axis_moves import axis_moves, grid_space
+from intertwine.diagnostics.evaluating import Runner, evaluating
 from intertwine.diagnostics.finding import Sides, Verdict, by
 from intertwine.diagnostics.function_geometry import FunctionFinding, FunctionGeometry, is_torchs_own
-from intertwine.diagnostics.layer_geometry import is_judged, layer_finding
+from intertwine.diagnostics.layer_geometry import Symmetry, TurnsAndMirrors, is_judged
 from intertwine.diagnostics.model_layers import kind_name, model_layers
-from intertwine.errors import ArgumentError, ShapeError
+from intertwine.diagnostics.pixel_shifts import strides, torus_field
+from intertwine.diagnostics.shift_geometry import Shifts
+from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.representations import Group
 
 
@@ -88,8 +90,9 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     * Flatten and PixelShuffle move pixels into channels: the group moves them there too, which the next layer's type
       must say.
 
-    What is padded with (zeros, reflections, copies, the other end) does not matter to turns and mirrors; to
-    translations it does.
+    What is padded with (zeros, reflections, copies, the other end) does not matter to turns and mirrors. **Shifts** of
+    periodic images (``space=iw.torus(n, n)``) are kept by circular padding, and by strides and poolings where they are
+    by whole pixels of the output too: n pixels, of which a layer makes m, shifted by k, move its output by k m / n.
 
     Functions called inside a ``forward`` that is not torch's own are listed under the module that calls them:
     ``F.interpolate``, ``F.pad``, convolutions, poolings, pixel shuffles, and ``torch.roll`` (shifted windows lie
@@ -101,11 +104,12 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
         model: any module; called as ``model(x)``.
         x: a real input, (batch, channels, *pixels) with one to three axes of pixels; its numbers do not matter.
         group: the group; it must map pixels onto pixels.
-        space: how it turns the axes; its standard representation if None.
+        space: how it turns the axes, or ``iw.torus(...)``, whose group it then is; its standard representation if None.
 
     Raises:
-        ShapeError: x has no pixels.
-        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed.
+        ShapeError: x has no pixels, or not those of the torus.
+        GroupMismatchError: ``space`` is of another group.
+        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed, or nothing moves.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -115,6 +119,12 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
         - 6 - 1) % 2 = 1, not 0. Use 63 or 65 pixels in place of 64, or another stride or kernel.
         >>> iw.geometry(stem, torch.zeros(1, 3, 65, 65), group=iw.Cyclic(4)).breaking
         ()
+        >>> shifts = iw.torus(64, 64)
+        >>> circular = torch.nn.Conv2d(3, 8, 7, stride=2, padding=3, padding_mode="circular")
+        >>> print(iw.geometry(circular, torch.zeros(1, 3, 64, 64), group=shifts.group, space=shifts).layers[0])
+        (the model) Conv2d, 64 x 64 -> 32 x 32: breaks. a shift by 1 pixel along axis 0 would move its output by 1/2 of
+        a pixel: only multiples of 2 pixels move it by whole ones. Measure the shifts that move both grids by whole
+        pixels, 2 x 2 steps at a time, with space=iw.torus(32, 32).
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
@@ -127,17 +137,17 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
             got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
         )
     dim = x.ndim - 2
-    moves = axis_moves(grid_space(group, dim, space, "group"))
+    symmetry = _symmetry(group, space, tuple(x.shape[2:]))
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
-    with evaluating(model), FunctionGeometry(model, dim, moves, _listed(found)):
+    with evaluating(model), FunctionGeometry(model, dim, symmetry, _listed(found)):
         # After the functions': what a module has called is told before the module itself is judged.
         handles = [
-            module.register_forward_hook(_watch(name, dim, moves, found), with_kwargs=True)
+            module.register_forward_hook(_watch(name, dim, symmetry, found), with_kwargs=True)
             for name, module, leaf in model_layers(model)
             if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
         ]
         try:
-            model(x)
+            Runner(model)((x,))
         finally:
             for handle in handles:
                 handle.remove()
@@ -155,8 +165,31 @@ def _listed(found: dict[LayerGeometry, None]) -> Callable[[FunctionFinding], Non
     return tell
 
 
+def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
+    """The turns and mirrors, or the shifts, of the group, checked to move pixels."""
+    torus = torus_field(space)
+    if torus is not None and torus.group != group:
+        raise GroupMismatchError("space", expected=f"a representation of {group}", got=f"one of {torus.group}")
+    if torus is not None and (len(torus.sides) != len(sides) or strides(torus, sides) is None):
+        raise ShapeError(
+            "x",
+            expected=f"{len(torus.sides)} axes of pixels, multiples of those of space = {torus.name}",
+            got=by(sides),
+        )
+    moves = () if torus is not None else axis_moves(grid_space(group, len(sides), space, "group"))
+    if not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True))):
+        raise ArgumentError(
+            "space" if space is not None else "group",
+            expected="an action that moves pixels",
+            got=f"{space if space is not None else group}, under which every element leaves them where they are",
+            advice="There is nothing that a layer could break. For shifts say space="
+            f"iw.torus({', '.join(map(str, sides))}) and group=space.group.",
+        )
+    return Shifts(torus) if torus is not None else TurnsAndMirrors(moves)
+
+
 def _watch(
-    name: str, dim: int, moves: tuple[AxisMove, ...], found: dict[LayerGeometry, None]
+    name: str, dim: int, symmetry: Symmetry, found: dict[LayerGeometry, None]
 ) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         image = args[0] if args else kwargs.get("input")
@@ -170,7 +203,7 @@ def _watch(
         seen = (name or "(the model)", sides_in, sides_out)
         if not is_torchs_own(module) and any((one.name, one.sides_in, one.sides_out) == seen for one in found):
             return  # a function that it has called made the whole of its output, and is listed
-        finding = layer_finding(module, sides_in, sides_out, moves)
+        finding = symmetry.layer(module, sides_in, sides_out)
         if finding is not None:
             layer = LayerGeometry(
                 name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice

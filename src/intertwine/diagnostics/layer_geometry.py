@@ -1,7 +1,9 @@
 """Whether one layer commutes with turns and mirrors of its own grid, whatever its weights are, and if not, why."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -9,7 +11,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _LPPoolNd, _MaxPoolNd
 
 from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import Finding, Sides, by
+from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by
 from intertwine.diagnostics.resizing_layers import adaptive_pooling, flatten, padding, pixel_shuffle, upsampling
 from intertwine.diagnostics.window_layers import convolution, pooling, transposed_convolution
 
@@ -18,8 +20,8 @@ _PADDING = tuple(
     for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")
     for dim in (1, 2, 3)
 )
-_Judge = Callable[[Any, Sides, Sides, Sequence[AxisMove]], Finding]
-_JUDGES: tuple[tuple[Any, _Judge], ...] = (
+Judge = Callable[[Any, Sides, Sides, Sequence[AxisMove]], Finding]
+_JUDGES: tuple[tuple[Any, Judge], ...] = (
     (_ConvTransposeNd, transposed_convolution),
     (_ConvNd, convolution),
     ((_MaxPoolNd, _AvgPoolNd, _LPPoolNd), pooling),
@@ -37,10 +39,11 @@ _CONVOLUTION = ("kernel_size", "stride", "dilation", "padding", "padding_mode", 
 
 def is_judged(module: nn.Module) -> bool:
     """Whether the geometry of such a layer is known by its type, whatever children it has."""
-    return _judge(module) is not None
+    return judge_of(module) is not None
 
 
-def _judge(module: nn.Module) -> _Judge | None:
+def judge_of(module: nn.Module) -> Judge | None:
+    """What judges layers of this type under turns and mirrors; None for a type that is not known."""
     judge = next((judge for kinds, judge in _JUDGES if isinstance(module, kinds)), None)
     if judge is None and all(hasattr(module, name) for name in _CONVOLUTION) and isinstance(module.kernel_size, tuple):
         return transposed_convolution if module.transposed else convolution
@@ -53,26 +56,81 @@ def _axes(module: nn.Module) -> int | None:
     return next((int(name[-2]) for name in names if re.fullmatch(r"\w+[123]d", name)), None)
 
 
-def layer_finding(module: nn.Module, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding | None:
-    """The finding on one layer with spatial geometry; None for a layer that leaves the sides as they are.
+class Symmetry(ABC):
+    """What a group does to the pixels of an image, as a judge of layers."""
+
+    def layer(self, module: nn.Module, sides_in: Sides, sides_out: Sides) -> Finding | None:
+        """The finding on one layer with spatial geometry; None for a layer that leaves the sides as they are.
+
+        Args:
+            module: a layer.
+            sides_in: its input's sides.
+            sides_out: its output's; none where the layer does away with the axes.
+        """
+        judge = judge_of(module)
+        if judge is None:
+            return None if sides_out == sides_in else unknown_change(sides_in, sides_out)
+        return other_axes(module, len(sides_in)) or self.judged(judge, module, sides_in, sides_out)
+
+    @abstractmethod
+    def judged(self, judge: Judge, module: Any, sides_in: Sides, sides_out: Sides) -> Finding:
+        """The finding on a layer, or on the settings of a function, that turns and mirrors judge by ``judge``."""
+
+    @abstractmethod
+    def rolled(self, shifts: Sides, sides: Sides, windows: Sides | None) -> Finding:
+        """The finding on pixels that are rolled by ``shifts``, and perhaps cut into windows then."""
+
+
+@dataclass(frozen=True)
+class TurnsAndMirrors(Symmetry):
+    """Turns by 90 degrees and mirrors.
 
     Args:
-        module: a layer.
-        sides_in: its input's sides.
-        sides_out: its output's; none where the layer does away with the axes.
-        moves: what the group does to the axes.
+        moves: what they do to the axes.
     """
-    judge = _judge(module)
-    if judge is None:
-        if sides_out == sides_in:
-            return None
-        change = f"makes {by(sides_out)} of {by(sides_in)} pixels in a way that is not known"
-        return Finding("unknown", change, "Measure it with iw.first_breaker.")
-    axes = _axes(module)
-    if axes not in (None, len(sides_in)):
-        return Finding(
-            "unknown",
-            f"works along {axes} axes, and the group moves {len(sides_in)}",
-            "Measure it with iw.first_breaker.",
+
+    moves: tuple[AxisMove, ...]
+
+    def judged(self, judge: Judge, module: Any, sides_in: Sides, sides_out: Sides) -> Finding:
+        return judge(module, sides_in, sides_out, self.moves)
+
+    def rolled(self, shifts: Sides, sides: Sides, windows: Sides | None) -> Finding:
+        periods = windows or sides
+        uneven = (
+            move
+            for move in self.moves
+            if (move.sign * shifts[move.source] - shifts[move.target]) % periods[move.target]
         )
-    return judge(module, sides_in, sides_out, moves)
+        move = next(uneven, None)
+        if move is None:
+            return KEEPS
+        axis = move.target
+        shift, side = abs(shifts[axis]), periods[axis]
+        if windows is None:
+            return Finding(
+                "depends",
+                f"axis {axis}: rolls the pixels by {shift} of {side}, which the group turns into another shift",
+                "What follows must undo it, or treat all pixels alike.",
+            )
+        return Finding(
+            "breaks",
+            f"axis {axis}: windows of {side} pixels, shifted by {shift}, do not lie symmetrically: "
+            f"2 * {shift} % {side} = {2 * shift % side}, not 0",
+            "Use windows of an even side, shifted by half of it.",
+        )
+
+
+def unknown_change(sides_in: Sides, sides_out: Sides) -> Finding:
+    """The finding on a layer of unknown type that changes the sides."""
+    change = f"makes {by(sides_out)} of {by(sides_in)} pixels in a way that is not known"
+    return Finding("unknown", change, "Measure it with iw.first_breaker.")
+
+
+def other_axes(module: nn.Module, dim: int) -> Finding | None:
+    """The finding on a layer that works along another number of axes than the group moves; None if it does not."""
+    axes = _axes(module)
+    if axes in (None, dim):
+        return None
+    return Finding(
+        "unknown", f"works along {axes} axes, and the group moves {dim}", "Measure it with iw.first_breaker."
+    )

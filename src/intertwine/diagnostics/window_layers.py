@@ -1,6 +1,7 @@
 """Convolutions and poolings: do their windows lie symmetrically on the grid?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch.nn.modules.pooling import _MaxPoolNd
@@ -11,44 +12,47 @@ from intertwine.diagnostics.axis_moves import AxisMove
 from intertwine.diagnostics.finding import KEEPS, Finding, Sides, other_output
 
 # The incidence along an axis of so many pixels.
-_Along = Callable[[int, int], Incidence]
+Along = Callable[[int, int], Incidence]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A layer that looks at its input through a window, as its settings say and its output shows.
+
+    Attributes:
+        axes: the settings of each axis.
+        along: which pixels the windows along an axis of so many pixels reach.
+        padding: what is padded with: ``"zeros"``, ``"circular"`` and the like, or ``"nothing"`` (a pooling).
+        extra: output pixels of a transposed convolution beyond what its window makes.
+    """
+
+    axes: tuple[Window, ...]
+    along: Along
+    padding: str
+    extra: Sides = ()
 
 
 def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """A plain convolution, of any stride, dilation and padding."""
-    windows = _convolution_windows(module, len(sides_in))
-    stated = tuple(window.outputs(n) for window, n in zip(windows, sides_in, strict=True))
-    if sides_out != stated:  # it pads or crops inside forward
-        return other_output(sides_out, stated)
-
-    def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.convolution(windows[axis], n, windows[axis].outputs(n), module.padding_mode)
-
-    return _compare(windows, along, sides_in, moves, same=isinstance(module.padding, str))
+    windows = convolution_windows(module, sides_in, sides_out)
+    return _compare(windows, sides_in, moves, same=isinstance(module.padding, str))
 
 
 def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """A transposed convolution."""
-    windows = _convolution_windows(module, len(sides_in))
-    full = tuple(window.spread(n) for window, n in zip(windows, sides_in, strict=True))
-    extra = tuple(m - n for m, n in zip(sides_out, full, strict=False))
-    if len(extra) != len(full) or any(
-        not 0 <= more < max(window.stride, window.dilation) for more, window in zip(extra, windows, strict=True)
-    ):
-        return other_output(sides_out, full)
-
-    def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.transposed_convolution(windows[axis], n, windows[axis].spread(n) + extra[axis])
-
-    asymmetric = _asymmetric(along, sides_in, moves)
+    windows = transposed_windows(module, sides_in, sides_out)
+    if isinstance(windows, Finding):
+        return windows
+    asymmetric = _asymmetric(windows.along, sides_in, moves)
     if asymmetric is None:
         return KEEPS
-    if asymmetric.source != asymmetric.target and windows[asymmetric.source] != windows[asymmetric.target]:
-        return _differ(asymmetric, windows)
+    if asymmetric.source != asymmetric.target and windows.axes[asymmetric.source] != windows.axes[asymmetric.target]:
+        return _differ(asymmetric, windows.axes)
     axis = asymmetric.source
     return Finding(
         "breaks",
-        f"axis {axis}: output_padding {extra[axis]} makes pixels at the end that have no counterpart at the beginning",
+        f"axis {axis}: output_padding {windows.extra[axis]} makes pixels at the end that have no counterpart at the "
+        "beginning",
         "Use output_padding=0 (and no output_size), with a kernel side that gives the size you need: an even kernel "
         "doubles the sides.",
     )
@@ -56,13 +60,47 @@ def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves
 
 def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
     """Maximum, average and power-average pooling."""
+    return _compare(pooling_windows(module, sides_in, sides_out), sides_in, moves)
+
+
+def convolution_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
+    """The windows of a plain convolution, or the finding that it does more than its settings say."""
+    axes = _convolution_axes(module)
+    stated = tuple(window.outputs(n) for window, n in zip(axes, sides_in, strict=True))
+    if sides_out != stated:  # it pads or crops inside forward
+        return other_output(sides_out, stated)
+
+    def along(axis: int, n: int) -> Incidence:
+        return axis_incidence.convolution(axes[axis], n, axes[axis].outputs(n), module.padding_mode)
+
+    return Windows(axes, along, module.padding_mode)
+
+
+def transposed_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
+    """The windows of a transposed convolution, likewise."""
+    axes = _convolution_axes(module)
+    full = tuple(window.spread(n) for window, n in zip(axes, sides_in, strict=True))
+    extra = tuple(m - n for m, n in zip(sides_out, full, strict=False))
+    if len(extra) != len(full) or any(
+        not 0 <= more < max(window.stride, window.dilation) for more, window in zip(extra, axes, strict=True)
+    ):
+        return other_output(sides_out, full)
+
+    def along(axis: int, n: int) -> Incidence:
+        return axis_incidence.transposed_convolution(axes[axis], n, axes[axis].spread(n) + extra[axis])
+
+    return Windows(axes, along, "zeros", extra)
+
+
+def pooling_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
+    """The windows of a pooling, likewise."""
     dim = len(sides_in)
     kernel = _per_axis(module.kernel_size, dim)
     stride = kernel if module.stride is None else _per_axis(module.stride, dim)
     dilation, padding = _per_axis(getattr(module, "dilation", 1), dim), _per_axis(getattr(module, "padding", 0), dim)
-    windows = [Window(k, s, d, p, p) for k, s, d, p in zip(kernel, stride, dilation, padding, strict=True)]
+    axes = tuple(Window(k, s, d, p, p) for k, s, d, p in zip(kernel, stride, dilation, padding, strict=True))
     ceil = bool(getattr(module, "ceil_mode", False))
-    stated = tuple(window.outputs(n, ceil=ceil) for window, n in zip(windows, sides_in, strict=True))
+    stated = tuple(window.outputs(n, ceil=ceil) for window, n in zip(axes, sides_in, strict=True))
     if sides_out != stated:
         return other_output(sides_out, stated)
     divisor = "none"
@@ -70,20 +108,20 @@ def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[Axis
         divisor = "padded" if getattr(module, "count_include_pad", True) else "inside"
 
     def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.pooling(windows[axis], n, windows[axis].outputs(n, ceil=ceil), divisor)
+        return axis_incidence.pooling(axes[axis], n, axes[axis].outputs(n, ceil=ceil), divisor)
 
-    return _compare(windows, along, sides_in, moves)
+    return Windows(axes, along, "nothing")
 
 
-def _compare(
-    windows: Sequence[Window], along: _Along, sides: Sides, moves: Sequence[AxisMove], *, same: bool = False
-) -> Finding:
-    move = _asymmetric(along, sides, moves)
+def _compare(windows: Windows | Finding, sides: Sides, moves: Sequence[AxisMove], *, same: bool = False) -> Finding:
+    if isinstance(windows, Finding):
+        return windows
+    move = _asymmetric(windows.along, sides, moves)
     if move is None:
         return KEEPS
-    if move.source != move.target and windows[move.source] != windows[move.target]:
-        return _differ(move, windows)
-    axis, window, n = move.source, windows[move.source], sides[move.source]
+    if move.source != move.target and windows.axes[move.source] != windows.axes[move.target]:
+        return _differ(move, windows.axes)
+    axis, window, n = move.source, windows.axes[move.source], sides[move.source]
     if window.before != window.after:
         pads = f"pads {window.before} before and {window.after} after"
         if same:
@@ -100,7 +138,7 @@ def _compare(
     )
 
 
-def _asymmetric(along: _Along, sides: Sides, moves: Sequence[AxisMove]) -> AxisMove | None:
+def _asymmetric(along: Along, sides: Sides, moves: Sequence[AxisMove]) -> AxisMove | None:
     """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one.
 
     An axis that is laid on another brings its pixels there: rows and columns of a rectangle are judged each for itself.
@@ -127,7 +165,7 @@ def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
     )
 
 
-def _convolution_windows(module: Any, dim: int) -> list[Window]:
+def _convolution_axes(module: Any) -> tuple[Window, ...]:
     """Settings per axis; ``padding="same"`` pads the odd pixel after."""
     axes = zip(module.kernel_size, module.stride, module.dilation, strict=True)
     if isinstance(module.padding, str):
@@ -136,7 +174,7 @@ def _convolution_windows(module: Any, dim: int) -> list[Window]:
     else:
         ends = [p if isinstance(p, tuple) else (p, p) for p in module.padding]
     settings = zip(module.kernel_size, module.stride, module.dilation, ends, strict=True)
-    return [Window(k, s, d, before, after) for k, s, d, (before, after) in settings]
+    return tuple(Window(k, s, d, before, after) for k, s, d, (before, after) in settings)
 
 
 def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
