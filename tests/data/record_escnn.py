@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from escnn import group, gspaces, nn
+from scipy.linalg import block_diag
 
 from intertwine.groups.adapters import as_representation
 
@@ -39,6 +40,10 @@ def cases():
     """Name -> escnn FieldType or Representation."""
     r4, d4, o2 = gspaces.rot2dOnR2(4), gspaces.flipRot2dOnR2(4), gspaces.flipRot2dOnR2(-1, 2, axis=0.3)
     mirror, so3 = gspaces.flip2dOnR2(), gspaces.rot3dOnR3(2)
+    klein = gspaces.no_base_space(group.klein4_group())
+    c2, c3 = group.cyclic_group(2), group.cyclic_group(3)
+    c3c3, c3d3 = (group.direct_product(c3, G) for G in (c3, group.dihedral_group(3)))
+    c2c3c2 = group.direct_product(group.direct_product(c2, c3), c2)
     return {
         "C4 regular": C4.regular_representation,
         "C4 field type": field_type(r4, [r4.regular_repr] * 2 + [r4.trivial_repr, r4.irrep(1)]),
@@ -59,6 +64,10 @@ def cases():
         "O(3) irreps": group.directsum([O3.irrep(j, i) for j in (0, 1) for i in range(3)]),
         "Octahedral irreps": group.directsum(list(OCTA.irreps())),
         "Octahedral standard": OCTA.standard_representation,
+        "Klein4 field type": field_type(klein, [klein.regular_repr, klein.trivial_repr, *klein.fibergroup.irreps()]),
+        "C3 X C3 irreps": group.directsum(list(c3c3.irreps())),
+        "C3 X D3 regular": c3d3.regular_representation,
+        "(C2 X C3) X C2 irreps": group.directsum(list(c2c3c2.irreps())),
     }
 
 
@@ -74,6 +83,11 @@ def own_elements(fibre):
 
 def standard(fibre, element):
     """How the element moves the plane or space: in escnn the standard representation, or the first frequency."""
+    if fibre.name not in ("SO(2)", "O(2)", "SO(3)", "O(3)", "Octahedral") and hasattr(fibre, "split_element"):
+        blocks = [standard(G, e) for G, e in zip((fibre.G1, fibre.G2), fibre.split_element(element), strict=True)]
+        return block_diag(*blocks)
+    if fibre.name[0] == "C" and fibre.order() == 2:
+        return np.asarray(fibre.irrep(1)(element)) * np.eye(2)
     if fibre.name[0] in "CD":
         return np.asarray(fibre.irrep(*((1,) if fibre.name[0] == "C" else (1, 1)))(element))
     known = fibre.standard_representation
@@ -143,6 +157,7 @@ class Recorder:
             "continuous": self.fibre.continuous,
             "asked": [None if a is None else [listed(a[0]), a[1]] for a in self.asked],
             "int": [listed(e.to("int")) for e in self.elements] if "int" in self.fibre.PARAMETRIZATIONS else None,
+            "product": product(self.fibre, self.elements),
             "MAT": [listed(e.to("MAT")) for e in self.elements] if self.fibre.name == "Octahedral" else None,
             "generators": None if self.fibre.continuous else [self.elements.index(g) for g in self.fibre.generators],
             "irreps": [list(i) for i in ids],
@@ -151,6 +166,20 @@ class Recorder:
             ],
             "representations": [order[id(piece)] for piece in self.pieces],
         }
+
+
+def product(fibre, elements):
+    """The factors of a direct product, and the positions of each element's parts in them."""
+    if fibre.continuous or not hasattr(fibre, "split_element"):
+        return None
+    parts, factors = list(zip(*map(fibre.split_element, elements), strict=True)), []
+    for factor, mine in zip((fibre.G1, fibre.G2), parts, strict=True):
+        own = list(factor.elements)
+        known = [listed(e.to("int")) for e in own] if "int" in factor.PARAMETRIZATIONS else None
+        inner = {"group": factor.name, "continuous": False, "asked": [None] * len(own), "int": known, "MAT": None}
+        inner |= {"generators": [own.index(g) for g in factor.generators], "product": product(factor, own)}
+        factors.append({"case": inner, "parts": [own.index(e) for e in mine]})
+    return factors
 
 
 def listed(value):

@@ -41,7 +41,7 @@ class StandInRepresentation:
 
 
 class StandInGroup:
-    """escnn's Group: name, continuous, elements, generators, element(value, param), irrep(*id)."""
+    """escnn's Group: name, continuous, elements, generators, element(value, param), irrep(*id); factors."""
 
     def __init__(self, case: dict[str, Any]) -> None:
         self.name, self.continuous, self._asked = case["group"], case["continuous"], case["asked"]
@@ -52,6 +52,11 @@ class StandInGroup:
         self.elements = None if self.continuous else listed
         self.generators = None if self.continuous else [listed[i] for i in case["generators"]]
         self.known_irreps: dict[tuple[int, ...], StandInRepresentation] = {}
+        if case.get("product"):
+            self.G1, self.G2 = (StandInGroup(factor["case"]) for factor in case["product"])
+            pairs = zip(*(factor["parts"] for factor in case["product"]), strict=True)
+            pieces = [(self.G1.elements[i], self.G2.elements[j]) for i, j in pairs]
+            self.split_element = lambda element: pieces[element.index]
 
     def element(self, value: Any, param: str) -> StandInElement:
         wanted = _flat(value)
@@ -118,14 +123,14 @@ def replay(name: str) -> Replayed:
     for i, identity in enumerate(case["irreps"]):
         matrices = arrays[f"irrep{i}"]
         size = matrices.shape[-1]
-        irrep = StandInRepresentation(f"irrep_{identity}", group, size, [tuple(identity)], np.eye(size), matrices)
-        group.known_irreps[tuple(identity)] = irrep
+        irrep = StandInRepresentation(f"irrep_{identity}", group, size, [_deep(identity)], np.eye(size), matrices)
+        group.known_irreps[_deep(identity)] = irrep
     pieces = [
         StandInRepresentation(
             piece["name"],
             group,
             piece["size"],
-            [tuple(i) for i in piece["irreps"]],
+            [_deep(i) for i in piece["irreps"]],
             arrays[f"basis{i}"],
             arrays[f"piece{i}"],
         )
@@ -133,10 +138,16 @@ def replay(name: str) -> Replayed:
     ]
     value: StandInFieldType | StandInRepresentation = pieces[0]
     if case["field_type"]:
-        base = arrays["base"]
-        action = StandInRepresentation("base", group, base.shape[-1], [], np.eye(base.shape[-1]), base)
+        base = arrays.get("base")
+        size = 0 if base is None else base.shape[-1]
+        action = None if base is None else StandInRepresentation("base", group, size, [], np.eye(size), base)
         value = StandInFieldType(StandInSpace(group, action), [pieces[i] for i in case["representations"]])
     return Replayed(value, arrays["ours"], arrays["theirs"], arrays["weight"], case["parameters"])
+
+
+def _deep(identity: Any) -> Any:
+    """Names of irreps, which those of products nest."""
+    return tuple(map(_deep, identity)) if isinstance(identity, list) else identity
 
 
 def _tuple(value: Any) -> Any:

@@ -14,6 +14,8 @@ import intertwine as iw
 from intertwine.groups.adapters import as_representation
 from tests.groups.escnn_stand_in import StandInGroup, StandInRepresentation, names, replay
 
+KLEIN = iw.Cyclic(2) * iw.Cyclic(2)
+
 
 @pytest.mark.parametrize("name", names())
 def test_matrices_are_escnns(name):
@@ -34,6 +36,8 @@ def test_matrices_are_escnns(name):
         ("SO(3) standard", iw.SO(3).standard()),
         ("O(3) standard", iw.O(3).standard()),
         ("Octahedral standard", iw.Octahedral().standard()),
+        ("Klein4 field type", KLEIN.regular() + KLEIN.irreps("0*0 + 0*0 + 0*1 + 1*0 + 1*1")),
+        ("C3 X D3 regular", (iw.Cyclic(3) * iw.Dihedral(3)).regular()),
     ],
 )
 def test_equal_matrices_are_equal_values(name, expected):
@@ -82,6 +86,27 @@ def test_weights_between_field_types():
     W = P.project(torch.randn(*P.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
     for matrix in torch.from_numpy(case.theirs):
         torch.testing.assert_close(matrix @ W, W @ matrix, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "rank"),
+    [
+        ("Klein4 field type", KLEIN, 3**2 + 3 * 2**2),
+        ("C3 X C3 irreps", iw.Cyclic(3) * iw.Cyclic(3), 1 + 4 * 2),
+        ("C3 X D3 regular", iw.Cyclic(3) * iw.Dihedral(3), 18),
+        ("(C2 X C3) X C2 irreps", (iw.Cyclic(2) * iw.Cyclic(3)) * iw.Cyclic(2), 4 + 4 * 2),
+    ],
+)
+def test_direct_products_without_a_base_space(name, group, rank):
+    case = replay(name)
+    rep = as_representation(case.value)
+    assert rep.group == group
+    P = iw.projector(rep, rep)
+    assert P.rank == case.parameters == rank
+    W = P.project(torch.randn(*P.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    for matrix in torch.from_numpy(case.theirs):
+        torch.testing.assert_close(matrix @ W, W @ matrix, rtol=0, atol=1e-10)
+    iw.testing.assert_representation(rep, generator=torch.Generator().manual_seed(1))
 
 
 def test_an_unknown_group_is_refused():

@@ -31,8 +31,9 @@ def escnn_representation(value: Any, argument: str) -> Representation:
 
     Elements are matched by how they move the base space of the FieldType, so that a mirror of ours moves the pixels as
     escnn's does whatever axis its GSpace has; without a base space, or where it has another dimension than our group's
-    matrices (plane groups in space), by escnn's standard matrices. Finite groups are carried over by the images of our
-    generators; on Lie groups a field is escnn's change of basis times ours times named irreps, checked to 1e-9.
+    matrices (plane groups in space), by escnn's standard matrices, those of both factors for a direct product. Finite
+    groups are carried over by the images of our generators; on Lie groups a field is escnn's change of basis times
+    ours times named irreps, checked to 1e-9.
 
     Raises:
         ArgumentError: a fibre group that has no counterpart here.

@@ -17,11 +17,15 @@ from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3, determinants
 from intertwine.groups.plane import MIRROR, angles, turns
 from intertwine.groups.polyhedral import Icosahedral, Octahedral
+from intertwine.groups.product import DirectProduct, FactorGroup, block_diagonal
 from intertwine.groups.so2 import SO2
 from intertwine.groups.so3 import SO3
 from intertwine.representations.changed_basis import matching_basis, snapped
 
-KNOWN = "C_n, D_n, SO(2), O(2), SO(3), O(3), and the octahedral and icosahedral groups with and without reflections"
+KNOWN = (
+    "C_n, D_n, SO(2), O(2), SO(3), O(3), the octahedral and icosahedral groups with and without reflections, direct "
+    "products of finite ones"
+)
 # Bases of Lie group irreps are found from these elements, and checked on them: turns by angles, by rotation vectors.
 PROBE_ANGLES = (0.7, 2.1, -1.3)
 PROBE_VECTORS = ((0.7, 0.0, 0.0), (0.0, -1.1, 0.0), (0.4, 0.9, -1.7))
@@ -51,10 +55,11 @@ def _finite(fibre: Any, base: Any, argument: str) -> Counterpart:
     moved = _moved(base, elements)
     if moved is not None and (group is None or moved.shape[-1] == group.matrix_dim):
         matrices = moved
-    elif group is not None:
-        matrices = _standard_finite(fibre, elements)
     else:
-        raise _unknown_group(fibre, argument)
+        group = group or _product(fibre)
+        if group is None:
+            raise _unknown_group(fibre, argument)
+        matrices = _standard_finite(fibre, elements)
     if group is None or not group.membership(matrices)[0]:
         group = FiniteGroup(matrices[[elements.index(e) for e in fibre.generators]], name=f"escnn {fibre.name}")
     found = group.element_indices(matrices)
@@ -74,8 +79,8 @@ def _moved(base: Any, elements: Sequence[Any]) -> Array | None:
     return matrices if faithful else None
 
 
-def _named_finite(name: str) -> BaseGroup | None:
-    polyhedra = {
+def _named_finite(name: str) -> FactorGroup | None:
+    polyhedra: dict[str, FactorGroup] = {
         "Octahedral": Octahedral(),
         "FullOctahedral": Octahedral(reflections=True),
         "Icosahedral": Icosahedral(),
@@ -89,9 +94,20 @@ def _named_finite(name: str) -> BaseGroup | None:
     return Cyclic(int(match[2])) if match[1] == "C" else Dihedral(int(match[2]))
 
 
+def _product(fibre: Any) -> DirectProduct | None:
+    """Our direct product for one of escnn's (the Klein group is C2 X C2), if we have both factors."""
+    if not (hasattr(fibre, "G1") and hasattr(fibre, "G2") and hasattr(fibre, "split_element")):
+        return None
+    first, second = (_named_finite(str(factor.name)) or _product(factor) for factor in (fibre.G1, fibre.G2))
+    return None if first is None or second is None else DirectProduct(first, second)
+
+
 def _standard_finite(fibre: Any, elements: Sequence[Any]) -> Array:
-    """Standard matrices of escnn's elements, shape (order, d, d)."""
+    """Standard matrices of escnn's elements, shape (n, d, d); of a direct product those of both factors."""
     name = str(fibre.name)
+    if _named_finite(name) is None:
+        firsts, seconds = zip(*(fibre.split_element(e) for e in elements), strict=True)
+        return block_diagonal(_standard_finite(fibre.G1, firsts), _standard_finite(fibre.G2, seconds))
     if name[0] in "CD":
         steps = [e.to("int") for e in elements]
         mirrored = np.array([name[0] == "D" and s[0] for s in steps], dtype=bool)
