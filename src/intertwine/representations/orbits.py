@@ -26,10 +26,10 @@ def field_pieces(field: Field) -> tuple[Piece, ...]:
 
     Examples:
         >>> import intertwine as iw
-        >>> G = iw.Cyclic(4)
-        >>> vectors = G.irrep(1).tensor(G.grid(3, 3)).as_field()
-        >>> [(indices.tolist(), piece.name) for indices, piece in field_pieces(vectors)][0]
-        ([0, 2, 8, 6, 9, 11, 17, 15], '(1 x orbit4)')
+        >>> G = iw.Cyclic(3)
+        >>> vectors = G.irrep(1).tensor(G.trivial() + G.regular()).as_field()
+        >>> [(indices.tolist(), piece.name) for indices, piece in field_pieces(vectors)]
+        [([0, 4], '(1 x 0)'), ([1, 2, 3, 5, 6, 7], '(1 x regular)')]
     """
     if isinstance(field, SumField):
         out: list[Piece] = []
