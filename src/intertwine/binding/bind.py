@@ -49,8 +49,10 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
               or (H, W, D) is ``(G.grid(H, W), rep)``;
             * name of a parameter or buffer -> a ``Projector`` of its shape, for all else.
 
-            ``""`` is the model itself. Representations of e3nn, cuEquivariance and escnn are taken as they are. A
-            parameter tied under two names may be typed under either, or alike under both.
+            Features whose vector index is on another axis than the channels, (atoms, 3, channels) or (channels, 3, 3),
+            are typed by ``iw.Typed(rep_in, rep_out, over=G.irrep(1))``. ``""`` is the model itself. Representations of
+            e3nn, cuEquivariance and escnn are taken as they are. A parameter tied under two names may be typed under
+            either, or alike under both.
 
     Returns:
         A ``Binding``: penalty, projection, initialisation and measurements of the typed parameters.
