@@ -59,10 +59,19 @@ def power_of_two(largest: torch.Tensor) -> torch.Tensor:
     """The power of two at or below each number, elementwise without gradient; 1 for 0, infinity and NaN.
 
     What is divided by it keeps its digits, and what has no entry above 2 neither overflows nor vanishes when squared.
+    Of subnormal numbers it is the least normal one, whose reciprocal is a number.
     """
     largest = largest.detach()
     mantissa = torch.frexp(largest)[0]
-    return torch.where((largest > 0) & (largest < torch.inf), largest / (2 * mantissa), 1.0)
+    power = (largest / (2 * mantissa)).clamp(min=torch.finfo(largest.dtype).tiny)
+    return torch.where((largest > 0) & (largest < torch.inf), power, 1.0)
+
+
+def widest(tensor: torch.Tensor) -> torch.Tensor:
+    """``tensor`` in double precision; in its accumulation dtype on a device that has none."""
+    if tensor.device.type == "mps":
+        return tensor.to(accumulation_dtype(tensor.dtype))
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float64))
 
 
 def scale_of(tensor: torch.Tensor) -> torch.Tensor:
@@ -81,7 +90,7 @@ def divided(tensor: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
 
 
 def scaled_square(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """``(a, b)`` with ``|tensor|^2 = a b^2``: a between 1/4 and 4 times the number of entries (or 0), b a power of two.
+    """``(a, b)`` with ``|tensor|^2 = a b^2``: b a power of two, the largest square in a between 1 and 4.
 
     The norm is then ``sqrt(a) b``, and no square leaves the range of the dtype on the way to it: one way of taking
     norms for entries from 1e-38 to 1e38 in float32 (1e-307 to 1e307 in float64). ``a`` is differentiable twice.
@@ -95,8 +104,8 @@ def scaled_square(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def norm(tensor: torch.Tensor) -> torch.Tensor:
     """``|tensor|`` at any scale, a real scalar, differentiable twice; its derivatives are 0 at 0, where it has none."""
     square, scale = scaled_square(tensor)
-    alive = square > 0
-    return torch.where(alive, square, 1.0).sqrt() * alive * scale
+    dead = square == 0
+    return torch.where(dead, 1.0, square).sqrt() * ~dead * scale
 
 
 def squared_norm(tensor: torch.Tensor) -> torch.Tensor:

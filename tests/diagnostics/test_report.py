@@ -167,7 +167,7 @@ def test_free_axes_count_in_the_rank():
 def test_non_finite_weights_are_named(bound, name, value):
     with torch.no_grad():
         bound.model.get_parameter(name)[-1] = value
-    with pytest.raises(NonFiniteError, match=f"{name}: expected finite weights"):
+    with pytest.raises(NonFiniteError, match=f"{name}: expected finite numbers"):
         iw.report(bound)
 
 

@@ -1,9 +1,10 @@
 """Which parameter of which module carries which projector, and what follows: penalty, projection, initialisation."""
 
 from intertwine.binding.bind import bind
-from intertwine.binding.binding import Binding, Residual
+from intertwine.binding.binding import Binding
 from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form
+from intertwine.binding.measure import Residual
 from intertwine.binding.penalty import penalty
 from intertwine.binding.typed import Typed
 

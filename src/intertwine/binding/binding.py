@@ -2,51 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import prod
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from intertwine._numerics import accumulation_dtype, in_own_precision
+from intertwine._numerics import in_own_precision
 from intertwine.binding.entry import Entry, parametrizations
 from intertwine.binding.forms import Form, penalty_of
+from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import axes_text, nearest
-from intertwine.binding.output_fields import project_keeping_norms
+from intertwine.binding.output_fields import project_at_scale, project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.binding.typed import Ends
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
-from intertwine.errors import ArgumentError, NonFiniteError, UnknownNameError, listing
+from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups.element_text import space_text
 from intertwine.projectors.joint import JointMaps
 from intertwine.representations import Group
-
-
-@dataclass(frozen=True)
-class Residual:
-    """How far one tensor is from its equivariant part.
-
-    Attributes:
-        name: full name of the tensor.
-        kind: ``"weight"``, ``"bias"``, ``"parameter"`` or ``"buffer"``.
-        shape: its shape.
-        rank: dimension of its equivariant subspace.
-        norm: ``|W|``.
-        squared_residual: ``|W - PW|^2``.
-        relative_residual: ``|W - PW| / |W|``, 0 for W = 0.
-        chance: the relative residual to expect of random weights, ``sqrt(1 - rank / numel)``.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    rank: int
-    norm: float
-    squared_residual: float
-    relative_residual: float
-    chance: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +98,9 @@ class Binding:
         * ``"norm"``: ``s |W-PW| + s_G |PW|``, gradient 0 at W = PW.
         * ``"relative"``: ``s/2 |W-PW|^2 / |W|^2``, 0 for W = 0: a norm layer behind W cannot game it by shrinking W.
 
+        The last two hold at every scale that the dtype has (1e-38 to 1e38 in float32). The first is infinite where
+        ``|W-PW|^2`` is above the dtype's range (a residual of 1e19 in float32), and 0 where it is below.
+
         Args:
             strength: a number >= 0, or a mapping from names of parameters or modules to numbers (see below).
             equivariant_strength: likewise; 0 for the relative form.
@@ -163,8 +140,11 @@ class Binding:
     def residuals(self) -> dict[str, Residual]:
         """A ``Residual`` by name for every typed tensor, without gradients: what reports are made of.
 
+        They are measured in float64, in the norm of each projector, as ``report`` measures them.
+
         Raises:
             NonFiniteError: a tensor holds NaN or infinity.
+            ArgumentError: a tensor is on the meta device.
 
         Examples:
             >>> import intertwine as iw, torch
@@ -178,7 +158,7 @@ class Binding:
         found = {}
         with torch.no_grad():
             for entry, tensor in self.tensors():
-                found[entry.name] = _residual(entry, tensor)
+                found[entry.name] = measure(entry, tensor)
         return found
 
     # -- changing ---------------------------------------------------------------------------------
@@ -220,7 +200,7 @@ class Binding:
         def projection(entry: Entry) -> torch.Tensor:
             W, P, output = entry.tensor(self.model), entry.projector, entry.output
             keep = preserve_norm and output is not None and entry.kind != "buffer"
-            return project_keeping_norms(P, W, output) if keep and output else P.project(W)
+            return project_keeping_norms(P, W, output) if keep and output else project_at_scale(P, W)
 
         computed = [entry for entry in self.entries if entry.is_parametrized(self.model)]
         # First those that may be refused.
@@ -295,7 +275,7 @@ class Binding:
     def __repr__(self) -> str:
         lines = [f"Binding({self.group}, {len(self.entries)} typed, {len(self.unaccounted)} unaccounted)"]
         for entry, tensor in self.tensors():
-            axes, free = axes_text(entry.projector), _free(entry, tensor)
+            axes, free = axes_text(entry.projector), free_axes(entry, tensor)
             rank = f"rank {free * entry.projector.rank} of {free * entry.projector.ambient_dim}"
             lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  {rank}")
         return "\n".join([*lines, *_space_lines(self.entries)])
@@ -310,20 +290,3 @@ def _space_lines(entries: tuple[Entry, ...]) -> list[str]:
     if len(moves) == 1:
         return [f"  space: {next(iter(moves))}"]
     return [f"  space of {listing(names, 3)}: {text}" for text, names in moves.items()]
-
-
-def _free(entry: Entry, tensor: torch.Tensor) -> int:
-    """How often P acts on the tensor: the product of the lengths of the axes without action."""
-    return prod(n for n, fixed in zip(tensor.shape, entry.projector.shape, strict=True) if fixed is None)
-
-
-def _residual(entry: Entry, tensor: torch.Tensor) -> Residual:
-    P, W = entry.projector, tensor.detach()
-    norm = float(torch.linalg.vector_norm(W.to(accumulation_dtype(W.dtype))))
-    squared = float(P.squared_residual(W))
-    if not (np.isfinite(norm) and np.isfinite(squared)) and not bool(torch.isfinite(W).all()):
-        raise NonFiniteError(
-            entry.name, expected="finite numbers", got="NaN or infinity", advice="The training has diverged before."
-        )
-    relative = min(1.0, squared**0.5 / norm) if norm else 0.0
-    return Residual(entry.name, entry.kind, tuple(W.shape), P.rank * _free(entry, W), norm, squared, relative, P.chance)

@@ -6,10 +6,11 @@ from typing import Literal
 import torch
 from torch import nn
 
-from intertwine._numerics import accumulation_dtype
+from intertwine._numerics import accumulation_dtype, divided, norm, scale_of, scaled_square
 from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
 from intertwine.errors import ArgumentError
+from intertwine.projectors import Projector
 from intertwine.projectors.joint import JointMaps
 from intertwine.projectors.weighted_norms import NormTerm, weighted_squared_norms
 
@@ -48,9 +49,9 @@ def penalty_of(
             squared += [NormTerm(P, W, s_equivariant / 2, projected=True)] if s_equivariant else []
             continue
         if s:
-            values.append(s * _residual_term(P.squared_residual(W), W, form))
+            values.append(s * _term(P, W, form))
         if s_equivariant:
-            values.append(s_equivariant * _residual_term(P.squared_projection(W), W, form))
+            values.append(s_equivariant * _term(P, W, form, projected=True))
     if squared:
         return weighted_squared_norms(squared, maps)
     if not values:
@@ -59,17 +60,19 @@ def penalty_of(
     return total(values)
 
 
-def _residual_term(squared: torch.Tensor, W: torch.Tensor, form: Form) -> torch.Tensor:
-    """The root of ``squared``, or half its ratio to ``|W|^2``; derivatives are zero where these have none."""
+def _term(P: Projector, W: torch.Tensor, form: Form, *, projected: bool = False) -> torch.Tensor:
+    """``|A W|`` for the residual (or the projection) A, or half the ratio of its square to that of ``|W|``.
+
+    W is first divided by its largest entry's power of two, so that neither depends on the scale of W.
+    """
+    wide = W.to(accumulation_dtype(W.dtype))
+    scale = scale_of(wide)
+    unit = divided(wide, scale)
+    image = P.coordinates(P.project(unit) if projected else P.residual(unit))
     if form == "norm":
-        return _guarded(squared).sqrt() * (squared > 0)
-    norm = torch.linalg.vector_norm(W.to(accumulation_dtype(W.dtype))).square()
-    return squared / (2 * _guarded(norm))
-
-
-def _guarded(value: torch.Tensor) -> torch.Tensor:
-    """``value``, and a constant one in place of zero."""
-    return torch.where(value > 0, value, torch.ones_like(value))
+        return norm(image) * scale
+    (rest, rest_scale), (whole, whole_scale) = scaled_square(image), scaled_square(P.coordinates(unit))
+    return rest / (2 * torch.where(whole == 0, 1.0, whole)) * (rest_scale / whole_scale).square()
 
 
 def total(values: Sequence[torch.Tensor]) -> torch.Tensor:

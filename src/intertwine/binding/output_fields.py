@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import torch
 
-from intertwine._numerics import TOLERANCES, Array, accumulation_dtype
+from intertwine._numerics import TOLERANCES, Array, accumulation_dtype, divided, scale_of, widest
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 
@@ -63,6 +63,13 @@ def copy_index(rep: Representation) -> Array:
     return np.concatenate(index)
 
 
+def project_at_scale(P: Projector, W: torch.Tensor) -> torch.Tensor:
+    """``P W``, of weights near the limits of their dtype too: a sum within a mean could leave its range."""
+    wide = W.to(accumulation_dtype(W.dtype))
+    scale = scale_of(wide)
+    return (P.project(divided(wide, scale)) * scale).to(W.dtype)
+
+
 def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -> torch.Tensor:
     """``P W``, what feeds each copy of each output field rescaled to the norm it had in W.
 
@@ -70,17 +77,19 @@ def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -
     output field commutes with the group, so the result is still a fixed point of P.
     """
     wide = W.to(accumulation_dtype(W.dtype))
-    projected = P.project(wide)
+    scale = scale_of(wide)
+    unit = divided(wide, scale)
+    projected = P.project(unit)
     index = torch.from_numpy(output.index(tuple(W.shape))).to(W.device)
-    before, after = _copy_norms(wide, index), _copy_norms(projected, index)
+    before, after = _copy_norms(unit, index), _copy_norms(projected, index)
     alive = after > TOLERANCES[W.dtype] * before
-    scale = torch.where(alive, before / torch.where(alive, after, 1.0), 1.0)
-    return (projected * scale[index].reshape(*index.shape, *(1,) * (W.ndim - index.ndim))).to(W.dtype)
+    factors = torch.where(alive, before / torch.where(alive, after, 1.0), 1.0) * scale
+    return (projected * factors[index].reshape(*index.shape, *(1,) * (W.ndim - index.ndim))).to(W.dtype)
 
 
 def _copy_norms(W: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """The norm of all entries with the same number."""
-    entries = W.reshape(index.numel(), prod(W.shape[index.ndim :]))
-    squares = torch.linalg.vector_norm(entries, dim=1).square()
+    """The norm of all entries with the same number, for W with entries of about 1."""
+    parts = widest(torch.view_as_real(W) if W.is_complex() else W)
+    squares = parts.reshape(index.numel(), prod(parts.shape[index.ndim :])).square().sum(1)
     count = int(index.max()) + 1 if index.numel() else 0
-    return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt()
+    return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt().to(W.dtype.to_real())

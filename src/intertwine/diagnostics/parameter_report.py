@@ -1,11 +1,12 @@
 """What a report says of one parameter."""
 
 from dataclasses import dataclass
-from math import prod
 
 import torch
 
-from intertwine._numerics import TOLERANCES
+from intertwine._numerics import TOLERANCES, divided, in_own_precision, scale_of, widest
+from intertwine.binding.entry import Entry
+from intertwine.binding.measure import measure
 from intertwine.errors import IntertwineError
 from intertwine.projectors import Projector
 from intertwine.projectors.splits import ResidualSplit, residual_by_fields, residual_by_irreps
@@ -68,33 +69,38 @@ class ParameterReport:
         return level(self.relative_residual, self.chance)
 
 
-def measure_parameter(name: str, P: Projector, parameter: torch.Tensor, split: bool) -> ParameterReport:
-    """Measures one finite parameter in float64; ``split`` finds its worst blocks too."""
-    wide = parameter.detach().to(torch.promote_types(parameter.dtype, torch.float64))
-    norm, residual = float(torch.linalg.vector_norm(wide)), float(P.squared_residual(wide)) ** 0.5
+def measure_parameter(entry: Entry, parameter: torch.Tensor, split: bool) -> ParameterReport:
+    """What ``measure`` finds of a parameter; ``split`` finds its worst blocks too.
+
+    Raises:
+        NonFiniteError: it holds NaN or infinity.
+        ArgumentError: it is on the meta device.
+    """
+    P, found = entry.projector, measure(entry, parameter)
     # Below the rounding of the weights themselves there are no worst blocks, only noise.
-    split = split and residual > TOLERANCES.get(parameter.dtype, 0.0) * norm
-    # P counts an axis without action as one.
-    free = prod(n for n, fixed in zip(parameter.shape, P.shape, strict=True) if fixed is None)
+    split = split and found.relative_residual > TOLERANCES.get(parameter.dtype, 0.0)
     return ParameterReport(
-        name=name,
+        name=found.name,
         axes=tuple("-" if rep is None else str(rep) for rep in P.axes),
-        shape=tuple(parameter.shape),
-        numel=P.ambient_dim * free,
+        shape=found.shape,
+        numel=found.numel,
         dtype=str(parameter.dtype).removeprefix("torch."),
-        rank=P.rank * free,
+        rank=found.rank,
         method=P.method,
         exact=P.exact,
         reason=P.reason,
-        norm=norm,
-        residual=residual,
-        relative_residual=min(1.0, residual / norm) if norm else 0.0,
-        chance=P.chance,
-        worst=_worst(P, wide) if split else (),
+        norm=found.norm,
+        residual=found.residual,
+        relative_residual=found.relative_residual,
+        chance=found.chance,
+        worst=_worst(P, parameter.detach()) if split else (),
     )
 
 
+@in_own_precision
 def _worst(P: Projector, W: torch.Tensor) -> tuple[PairShare, ...]:
+    W = widest(W)
+    W = divided(W, scale_of(W))  # shares do not depend on it, and squares of it stay in range
     try:
         split: ResidualSplit = residual_by_irreps(P, W)
     except IntertwineError:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.nn.parameter import is_lazy
 
 from intertwine.binding import Binding
+from intertwine.binding.measure import check_finite
 from intertwine.diagnostics.between_layers import LayerVerdict, sequential_verdicts
 from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.evaluating import evaluating
@@ -18,7 +18,7 @@ from intertwine.diagnostics.parameter_report import ParameterReport, measure_par
 from intertwine.diagnostics.text import plain_table, rich_table, to_text
 from intertwine.diagnostics.type_trace import TypeTrace
 from intertwine.diagnostics.unanalysed import Unanalysed, unanalysed_modules
-from intertwine.errors import NonFiniteError, missing_extra
+from intertwine.errors import missing_extra
 
 _BETWEEN = ("layer", "kind", "acts on", "verdict", "why, and what to do")
 
@@ -48,12 +48,12 @@ class Report:
     @property
     def norm(self) -> float:
         """``|W|`` of all typed parameters together."""
-        return sum(entry.norm**2 for entry in self.parameters) ** 0.5
+        return math.hypot(*(entry.norm for entry in self.parameters))
 
     @property
     def residual(self) -> float:
         """``|W - P W|`` of all typed parameters together."""
-        return sum(entry.residual**2 for entry in self.parameters) ** 0.5
+        return math.hypot(*(entry.residual for entry in self.parameters))
 
     @property
     def relative_residual(self) -> float:
@@ -247,10 +247,10 @@ def report(binding: Binding, *, split: bool = True, example: object = None) -> R
     """
     parameters = []
     for entry, tensor in binding.tensors():
-        _check_finite(entry.name, tensor)
-        parameters.append(measure_parameter(entry.name, entry.projector, tensor, split))
+        parameters.append(measure_parameter(entry, tensor, split))
     for name, parameter in binding.model.named_parameters():
-        _check_finite(name, parameter)
+        if not is_lazy(parameter):
+            check_finite(name, parameter)
     between = _between(binding, example)
     judged = {verdict.name for verdict in between}
     unanalysed = unanalysed_modules(binding.model, {entry.module for entry in binding.entries})
@@ -271,13 +271,6 @@ def _between(binding: Binding, example: object) -> tuple[LayerVerdict, ...]:
     with evaluating(binding.model), TypeTrace(binding) as trace:
         binding.model(*(example if isinstance(example, tuple) else (example,)))
     return tuple(trace.verdicts.found)
-
-
-def _check_finite(name: str, tensor: torch.Tensor) -> None:
-    if not is_lazy(tensor) and not bool(torch.isfinite(tensor).all()):
-        raise NonFiniteError(
-            name, expected="finite weights", got="NaN or infinity", advice="A residual of such a model means nothing."
-        )
 
 
 def _listed(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from intertwine._numerics import accumulation_dtype
+from intertwine._numerics import accumulation_dtype, power_of_two
 from intertwine.errors import ArgumentError, DtypeError, NotOrthogonalError, ShapeError
 from intertwine.groups.adapters import as_representation
 from intertwine.representations import Field, Representation, Segment
@@ -82,3 +82,11 @@ def _flat(part: torch.Tensor, segment: Segment) -> torch.Tensor:
 def widened(x: torch.Tensor) -> torch.Tensor:
     """``x``, in float32 if it comes in half precision: squares of float16 overflow at 256."""
     return x.to(accumulation_dtype(x.dtype))
+
+
+def scale_of_copies(part: torch.Tensor, dims: tuple[int, ...], least: float) -> torch.Tensor:
+    """The power of two at the largest entry over ``dims``, kept as 1, or at ``least`` if that is larger; no gradient.
+
+    Entries divided by it have squares that neither overflow nor vanish beside those of the others.
+    """
+    return power_of_two(part.detach().abs().amax(dims, keepdim=True).clamp(min=least))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from intertwine.errors import ArgumentError
-from intertwine.nn.copies import check_features, join, real_representation, split, widened
+from intertwine.nn.copies import check_features, join, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 
 
@@ -17,7 +17,8 @@ class FieldNorm(nn.Module):
     it with ``len(weight) * G.trivial()``. No mean is taken off and no bias added.
 
     Shapes:
-        (..., rep.dim) -> (..., rep.dim); half precision is normalised in float32. ``weight``: one entry a copy.
+        (..., rep.dim) -> (..., rep.dim); means are taken at the scale of the features, of half precision in float32.
+        ``weight``: one entry a copy.
 
     Args:
         rep: an orthogonal representation.
@@ -58,14 +59,16 @@ class FieldNorm(nn.Module):
         check_features(x, self.rep_in)
         if not self._copies:
             return x
-        parts = [
-            part * (part.square().mean((-2, -1), keepdim=True) + self.eps).rsqrt()
-            for part in split(widened(x), self.rep_in)
-        ]
+        parts = [self._normalised(part) for part in split(widened(x), self.rep_in)]
         if self.weight is not None:
             scales = self.weight.split(self._copies)
             parts = [part * scale.to(part.dtype).unsqueeze(-1) for part, scale in zip(parts, scales, strict=True)]
         return join(parts, self.rep_in).to(x.dtype)
+
+    def _normalised(self, part: torch.Tensor) -> torch.Tensor:
+        scale = scale_of_copies(part, (-2, -1), self.eps**0.5)
+        part = part / scale
+        return part * (part.square().mean((-2, -1), keepdim=True) + (self.eps**0.5 / scale).square()).rsqrt()
 
     def reset_parameters(self) -> None:
         """All scales 1."""

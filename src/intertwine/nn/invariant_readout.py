@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from intertwine.errors import ArgumentError
-from intertwine.nn.copies import check_features, is_trivial, real_representation, split, widened
+from intertwine.nn.copies import check_features, is_trivial, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
@@ -69,10 +69,17 @@ class InvariantReadout(nn.Module):
             if rule == "self":
                 parts.append(part.flatten(-2))
             elif rule == "mean":
-                parts.append(part.mean(-1))
+                scale = scale_of_copies(part, (-1,), 0.0)
+                parts.append(((part / scale).mean(-1, keepdim=True) * scale).squeeze(-1))
             else:
-                parts.append((part.square().sum(-1) + self.eps**2).sqrt() - self.eps)
+                parts.append(self._smooth_norm(part))
         return torch.cat(parts, dim=-1).to(x.dtype)
+
+    def _smooth_norm(self, part: torch.Tensor) -> torch.Tensor:
+        """``sqrt(|x|^2 + eps^2) - eps``, without the difference, in which small norms would be lost."""
+        scale = scale_of_copies(part, (-1,), self.eps)
+        square, eps = (part / scale).square().sum(-1), self.eps / scale.squeeze(-1)
+        return square / ((square + eps.square()).sqrt() + eps) * scale.squeeze(-1)
 
     def extra_repr(self) -> str:
         return f"{self.rep_in} -> {self.rep_out}"

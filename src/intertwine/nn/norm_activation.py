@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from intertwine.errors import ArgumentError
-from intertwine.nn.copies import Activation, check_features, join, real_representation, split, widened
+from intertwine.nn.copies import Activation, check_features, join, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 
 
@@ -16,7 +16,7 @@ class NormActivation(nn.Module):
     makes f odd on them; for a pointwise activation on scalars use ``Gate``.
 
     Shapes:
-        (..., rep.dim) -> (..., rep.dim); norms of half precision are taken in float32.
+        (..., rep.dim) -> (..., rep.dim); norms are taken at the scale of each copy, of half precision in float32.
 
     Args:
         rep: an orthogonal representation.
@@ -54,8 +54,9 @@ class NormActivation(nn.Module):
             return x
         parts = []
         for part in split(widened(x), self.rep_in):
-            norm = (part.square().sum(-1, keepdim=True) + self.eps**2).sqrt()
-            parts.append(self.activation(norm) / norm * part)
+            scale = scale_of_copies(part, (-1,), self.eps)
+            norm = ((part / scale).square().sum(-1, keepdim=True) + (self.eps / scale).square()).sqrt() * scale
+            parts.append(self.activation(norm) * (part / norm))
         return join(parts, self.rep_in).to(x.dtype)
 
     def extra_repr(self) -> str:
