@@ -57,7 +57,6 @@ class _Image:
     split: Callable[[torch.Tensor], Sequence[torch.Tensor]]
 
 
-@in_own_precision
 def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = None) -> torch.Tensor:
     """The sum of the terms, a scalar on the device of the first, twice differentiable.
 
