@@ -8,7 +8,14 @@ import pytest
 import torch
 
 import intertwine as iw
+from intertwine import _numerics
+from intertwine.projectors.autograd import LinearMap
+from tests.laws import kinds
+from tests.laws import test_autocast_laws as autocast_laws
+from tests.laws import test_forward_mode_laws as forward_laws
+from tests.laws import test_penalty_and_decay_laws as decay_laws
 from tests.laws import test_projector_laws as laws
+from tests.laws import test_scale_laws as scale_laws
 from tests.laws.registry import CASES, Case
 
 BY_NAME = {case.name: case for case in CASES}
@@ -165,3 +172,52 @@ def test_representation_law_fails_for_a_false_representation() -> None:
     field = FalseField(rep.group, "1")
     with pytest.raises(AssertionError):
         iw.testing.assert_representation(iw.Representation(rep.group, (iw.Segment(1, field),)))
+
+
+def plain_step(self: iw.Projector, W: torch.Tensor, factor: float) -> None:
+    """The proximal step of the plain norm, in which P is oblique."""
+    W.copy_(torch.lerp(W, self.project(W), 1 - factor))
+
+
+@pytest.mark.parametrize("name", ["spectral", "spectral, even", "spherical", "relaxed, filters"])
+def test_penalty_and_decay_laws_fail_for_the_step_of_another_norm(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    laws_of_one = [
+        lambda: decay_laws.test_step_is_the_proximal_step_of_the_penalty(name, 0.5),
+        lambda: decay_laws.test_penalty_and_decay_share_their_stationary_point(name),
+        lambda: decay_laws.test_infinite_strength_is_the_limit(name),
+    ]
+    for law in laws_of_one:
+        law()
+    monkeypatch.setattr(type(kinds.built(name)), "_shrink_", plain_step)
+    for law in laws_of_one:
+        with pytest.raises(AssertionError):
+            law()
+
+
+def test_penalty_law_fails_for_a_gradient_of_another_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    P = kinds.built("spherical")
+    monkeypatch.setattr(P, "squared_residual", lambda W: (W - P.project(W)).abs().square().sum(), raising=False)
+    with pytest.raises(AssertionError):
+        decay_laws.test_gradient_is_that_of_the_norm("spherical")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_forward_mode_laws_fail_for_a_derivative_that_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LinearMap, "jvp", staticmethod(lambda ctx, tangent, *_: torch.zeros_like(tangent)))
+    with pytest.raises(AssertionError):
+        forward_laws.test_jvp_of_a_linear_map_is_the_map("orbit", "project")
+    with pytest.raises(AssertionError):
+        forward_laws.test_hessian_of_a_squared_norm_is_its_matrix("orbit", "squared_residual")
+
+
+def test_autocast_law_fails_without_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch._C, "_is_any_autocast_enabled", lambda: False)
+    with pytest.raises(AssertionError):
+        autocast_laws.test_projections_and_their_gradients("steerable kernel", "project", "both", torch.bfloat16)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e38])
+def test_scale_law_fails_for_norms_of_plain_squares(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_numerics, "power_of_two", torch.ones_like)
+    with pytest.raises(AssertionError):
+        scale_laws.test_relative_residual("orbit", torch.float32, scale)
