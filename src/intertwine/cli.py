@@ -196,6 +196,7 @@ def _check_takes_nothing(factory: Any, spec: str, expected: str) -> None:
 def _load(model: Any, path: Path) -> None:
     """A state dict into the model, read without executing anything in it."""
     import pickle
+    import struct
 
     import torch
 
@@ -203,7 +204,16 @@ def _load(model: Any, path: Path) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state)
-    except (OSError, RuntimeError, TypeError, ValueError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        EOFError,
+        pickle.UnpicklingError,
+        struct.error,
+    ) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ArgumentError(f"checkpoint {path}", expected=expected, got=" ".join(reason)[:300]) from error
 

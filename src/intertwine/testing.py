@@ -10,6 +10,7 @@ import logging
 import numpy as np
 import torch
 
+from intertwine._arguments import check_generator, real_number
 from intertwine._numerics import TOLERANCES, Array, relative_distance
 from intertwine.diagnostics.equivariance_assertion import assert_equivariant
 from intertwine.diagnostics.value_trees import described
@@ -58,7 +59,7 @@ def assert_group(
     """
     __tracebackhide__ = True
     _given("group", group, "generator_matrices", "group")
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = _checked(atol, generator)
     eye = np.eye(group.matrix_dim)[None]
     _belongs(group, eye, "the identity")
     _belongs(group, group.generator_matrices(), "a generator")
@@ -110,7 +111,7 @@ def assert_representation(
     __tracebackhide__ = True
     _given("rep", rep, "segments", "Representation")
     group = rep.group
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = _checked(atol, generator)
     small = group.is_finite and group.order <= _ALL_PAIRS
     elements = group.elements() if small else group.sample(_SAMPLES, generator=generator)
     eye = torch.eye(rep.dim, dtype=torch.float64)
@@ -162,7 +163,7 @@ def assert_projector(
     """
     __tracebackhide__ = True
     _given("P", P, "squared_residual", "Projector")
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = _checked(atol, generator)
     shape = tuple(_FREE_AXIS if n is None else n for n in P.shape)
     is_complex = any(rep is not None and rep.is_complex for rep in P.axes)
     kind = torch.complex128 if is_complex else torch.float64
@@ -296,6 +297,13 @@ def _given(argument: str, value: object, attribute: str, kind: str) -> None:
     """Whether ``value`` is of a kind, by an attribute: a proxy is tried like what it stands for."""
     if not hasattr(value, attribute):
         raise ArgumentError(argument, expected=f"a {kind}", got=described(value))
+
+
+def _checked(atol: object, generator: torch.Generator | None) -> torch.Generator:
+    """The generator, one with a fixed seed if None, after checking both arguments."""
+    real_number("atol", atol, "a tolerance, a number >= 0", minimum=0)
+    check_generator("generator", generator)
+    return torch.Generator().manual_seed(0) if generator is None else generator
 
 
 def _belongs(group: Group, elements: Array, what: str) -> None:

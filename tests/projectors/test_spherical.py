@@ -180,7 +180,7 @@ def test_refusals() -> None:
         spherical_projector(2, 1.5)
     with pytest.raises(iw.errors.ArgumentError, match=r"channels: expected a tuple of lengths, None for any"):
         spherical_projector(2, channels=3)
-    with pytest.raises(iw.errors.ArgumentError, match=r"fields: expected 'real' or 'complex'; got 'scalar'"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"fields: expected one of 'real', 'complex'; got 'scalar'"):
         spherical_projector(2, fields="scalar")
     with pytest.raises(iw.errors.ArgumentError, match=r"norm: expected 'operator' or 'stored'"):
         spherical_projector(2, norm="l2")

@@ -145,7 +145,7 @@ def test_refusals() -> None:
         translation_projector(1, 1, (0, 3))
     with pytest.raises(iw.errors.ArgumentError, match=r"channels_out: expected an integer >= 1; got 0"):
         translation_projector(1, 0, (3,))
-    with pytest.raises(iw.errors.ArgumentError, match=r"boundary: expected 'periodic' or 'bounded'"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"boundary: expected one of 'periodic', 'bounded'"):
         translation_projector(1, 1, (3,), boundary="zeros")
     with pytest.raises(iw.errors.ArgumentError, match=r"method: expected 'orbit', 'fft' or None"):
         translation_projector(1, 1, (3,), boundary="bounded", method="fft")
@@ -155,5 +155,5 @@ def test_refusals() -> None:
         position_projector((2, 3), (0, -2))
     with pytest.raises(iw.errors.ArgumentError, match=r"shape: expected a tuple of lengths, None for any"):
         position_projector("ab", (0,))
-    with pytest.raises(iw.errors.ArgumentError, match=r"boundary: expected 'periodic' or 'bounded'"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"boundary: expected one of 'periodic', 'bounded'"):
         position_projector((2, 3), (0,), boundary="zeros")

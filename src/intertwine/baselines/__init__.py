@@ -65,8 +65,8 @@ def make_method(
         UnknownNameError: no such method.
         ArgumentError: a strength that does not fit, or a subject that the method cannot work on.
     """
-    if name not in BASELINES:
-        raise UnknownNameError("name", expected=f"one of {listing(BASELINES, limit=20)}", got=repr(name))
+    if not isinstance(name, str) or name not in BASELINES:
+        raise UnknownNameError("name", expected=f"one of {listing(BASELINES, limit=20)}", got=repr(name)[:80])
     return BASELINES[name](subject, strength, generator=generator)
 
 

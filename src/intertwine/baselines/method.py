@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from intertwine._arguments import check_generator, check_instance, real_number
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
 
@@ -39,13 +40,20 @@ class Method(ABC):
     tuned: ClassVar[bool] = False
     equivariant_start: ClassVar[bool] = False
 
+    def __new__(cls, subject: Subject, strength: float | None = None, **options: Any) -> "Method":
+        """Checks what every method takes, before subclasses look into it."""
+        check_instance("subject", subject, Subject, "a Subject(model, binding, group, act_in, act_out)")
+        if cls.tuned:
+            expected = f"a number >= 0, as {cls.label} has a strength"
+            real_number("strength", strength, expected, minimum=0)
+        elif strength is not None:
+            raise ArgumentError("strength", expected=f"None, as {cls.label} has no strength", got=repr(strength)[:80])
+        check_generator("generator", options.get("generator"))
+        return super().__new__(cls)
+
     def __init__(
         self, subject: Subject, strength: float | None = None, *, generator: torch.Generator | None = None
     ) -> None:
-        if self.tuned and (strength is None or not strength >= 0):
-            raise ArgumentError("strength", expected=f"a number >= 0, as {self.label} has a strength", got=strength)
-        if not self.tuned and strength is not None:
-            raise ArgumentError("strength", expected=f"None, as {self.label} has no strength", got=strength)
         self.subject, self.generator = subject, generator
         self.strength = 0.0 if strength is None else float(strength)
         if self.equivariant_start:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from intertwine._arguments import check_function, check_instance
 from intertwine.binding import Binding
+from intertwine.errors import ArgumentError
 from intertwine.representations import Group
 
 Action = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -39,6 +41,17 @@ class Subject:
     hidden: Mapping[str, Action] = field(default_factory=dict)
     lie_in: Action | None = None
     lie_out: Action | None = None
+
+    def __post_init__(self) -> None:
+        check_instance("model", self.model, nn.Module, "a torch.nn.Module")
+        check_instance("binding", self.binding, Binding, "a Binding of the model")
+        if self.binding.model is not self.model:
+            raise ArgumentError("binding", expected="the binding of this very model", got="one of another model")
+        check_instance("group", self.group, Group, "a group, such as Cyclic(4)")
+        actions = {"act_in": self.act_in, "act_out": self.act_out, "lie_in": self.lie_in, "lie_out": self.lie_out}
+        for name, action in actions.items():
+            if action is not None or name.startswith("act"):
+                check_function(name, action, "a function (g, x) -> g x")
 
 
 def leave(_: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import in_own_precision
 from intertwine.binding.entry import Entry, parametrizations
 from intertwine.binding.forms import Form, penalty_of
@@ -18,6 +19,7 @@ from intertwine.binding.strengths import Strength
 from intertwine.binding.typed import Ends
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
 from intertwine.errors import ArgumentError, UnknownNameError, listing
+from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
 from intertwine.projectors.joint import JointMaps
 from intertwine.representations import Group
@@ -192,9 +194,11 @@ class Binding:
             >>> bool(binding.penalty() < 1e-12)
             True
         """
+        flag("preserve_norm", preserve_norm)
         return self._project_("project_", preserve_norm=preserve_norm)
 
     def _project_(self, argument: str, *, preserve_norm: bool) -> "Binding":
+        self._check_values()
         check_stored(self.model, self.entries, argument)
 
         def projection(entry: Entry) -> torch.Tensor:
@@ -228,6 +232,7 @@ class Binding:
         Raises:
             ArgumentError: as ``project_``, or a typed module has no ``reset_parameters``.
         """
+        self._check_values()
         check_stored(self.model, self.entries, "initialize_")
         for entry in self.entries:
             if entry.is_parametrized(self.model):
@@ -256,6 +261,10 @@ class Binding:
             draws.append((name, module, draw))
         return draws
 
+    def _check_values(self) -> None:
+        for entry, tensor in self.tensors():
+            check_dense(entry.name, tensor, values=True)
+
     # -- looking ----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Entry]:
@@ -266,10 +275,12 @@ class Binding:
 
     def __getitem__(self, name: str) -> Entry:
         for entry in self.entries:
-            if entry.name == name:
+            if isinstance(name, str) and entry.name == name:
                 return entry
         raise UnknownNameError(
-            "name", expected=f"a typed tensor: {nearest(str(name), (e.name for e in self.entries))}", got=repr(name)
+            "name",
+            expected=f"a typed tensor: {nearest(str(name), (e.name for e in self.entries))}",
+            got=repr(name)[:80],
         )
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from intertwine._arguments import check_choice
 from intertwine._numerics import accumulation_dtype, divided, norm, scale_of, scaled_square
 from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
@@ -27,8 +28,7 @@ def penalty_of(
     maps: JointMaps,
 ) -> torch.Tensor:
     """The sum behind ``Binding.penalty``, where it is documented; ``maps`` are kept from one call to the next."""
-    if form not in FORMS:
-        raise ArgumentError("form", expected=f"one of {', '.join(map(repr, FORMS))}", got=repr(form))
+    check_choice("form", form, FORMS)
     strengths = entry_strengths(strength, entries)
     equivariant = entry_strengths(equivariant_strength, entries, "equivariant_strength")
     if form == "relative" and any(equivariant):

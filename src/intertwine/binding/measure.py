@@ -6,6 +6,7 @@ from math import prod
 import torch
 from torch.nn.parameter import is_lazy
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import divided, in_own_precision, norm, scale_of, widest
 from intertwine.binding.entry import Entry
 from intertwine.errors import ArgumentError, NonFiniteError
@@ -81,13 +82,11 @@ def check_finite(name: str, tensor: torch.Tensor) -> None:
         NonFiniteError: it does not.
         ArgumentError: it holds no numbers yet.
     """
-    if is_lazy(tensor) or tensor.is_meta:
+    if is_lazy(tensor):
         raise ArgumentError(
-            name,
-            expected="a tensor with values",
-            got="one on the meta device" if tensor.is_meta else "a lazy parameter",
-            advice="Materialise the model first: model.to_empty(device=...) and load it, or run it once.",
+            name, expected="a tensor with values", got="a lazy parameter", advice="Run the model once on an example."
         )
+    check_dense(name, tensor, values=True)
     if not bool(torch.isfinite(tensor).all()):
         raise NonFiniteError(
             name, expected="finite numbers", got="NaN or infinity", advice="A residual of such a tensor means nothing."

@@ -39,7 +39,8 @@ def penalty(terms: Iterable[tuple[Binding, Strength]], *, form: Form = "squared"
         >>> bool(torch.isclose(total, by_4.penalty(0.1) + by_2.penalty(1.0)))
         True
     """
-    pairs = list(terms) if isinstance(terms, Iterable) else []
+    # A tensor counts as iterable, and is none where it has no axis.
+    pairs = list(terms) if isinstance(terms, Iterable) and not hasattr(terms, "dtype") else []
     if not pairs or not all(
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Binding) for pair in pairs
     ):

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+from intertwine._arguments import check_instance
+
 
 @contextmanager
 def seeded(generator: torch.Generator | None, devices: Iterable[torch.device]) -> Iterator[None]:
@@ -16,6 +18,8 @@ def seeded(generator: torch.Generator | None, devices: Iterable[torch.device]) -
         generator: what the seed is drawn from; torch's default generator, which moves on by that draw, if None.
         devices: where the parameters lie.
     """
+    if generator is not None:
+        check_instance("generator", generator, torch.Generator, "a torch.Generator, or None")
     seed = int(torch.randint(2**62, (), generator=generator, device="cpu" if generator is None else generator.device))
     accelerators = sorted({(d.type, d.index) for d in devices if d.type in ("cuda", "xpu") and d.index is not None})
     kind = accelerators[0][0] if accelerators else "cuda"

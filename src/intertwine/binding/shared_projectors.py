@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 
+from intertwine._arguments import check_instance
 from intertwine.binding.broadcast import broadcast_projector
 from intertwine.errors import IntertwineError, RankZeroWarning
 from intertwine.projectors import Projector, projector
@@ -34,6 +35,8 @@ class SharedProjectors:
         rings: Rings | None,
     ) -> Projector:
         """``projector(axes=axes, kernel=kernel, ...)``; a basis is the same if it is the same object."""
+        if rings is not None:
+            check_instance(f"{argument}.rings", rings, Rings, "intertwine.Rings(radii, widths, band), or None")
         basis = None if kernel_basis is None else id(kernel_basis)
         key = (axes, tuple(kernel), space, basis, rings)
         return self._shared(

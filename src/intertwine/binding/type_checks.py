@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from intertwine._arguments import check_dense
 from intertwine.binding.entry import Kind, is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.binding.modules import is_norm, module_slots
@@ -157,6 +158,7 @@ def check_tensor(name: str, tensor: torch.Tensor, want: Wanted) -> None:
         raise lazy(name, want.argument)
     if is_sharded(tensor):
         raise sharded(name, want.argument)
+    check_dense(name, tensor)
     P = want.projector
     if len(P.shape) != tensor.ndim or any(n not in (None, m) for n, m in zip(P.shape, tensor.shape, strict=True)):
         raise ShapeError(

@@ -150,7 +150,9 @@ def _permutation(group: BaseGroup, table: Mapping[str, object]) -> Representatio
     kind, signs = kinds[0], table.get("signs")
     count = len(group.generator_matrices())
     array = np.atleast_2d(real_array(kind, table[kind], "permutations of 0, ..., n-1, one a generator"))
-    apart = signs_in_indices(array) if array.ndim == 2 and array.size else None
+    if not array.size:
+        raise ArgumentError(kind, expected="a permutation of 0, ..., n-1", got="an empty list")
+    apart = signs_in_indices(array) if array.ndim == 2 else None
     if apart is not None and signs is not None:
         raise ArgumentError("signs", expected="signs in the indices or apart", got="both")
     images = permutation_table(kind, array if apart is None else apart[0], count)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import Array
 from intertwine.diagnostics.on_grid import GridAction
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, NonFiniteError, ShapeError
@@ -69,6 +70,7 @@ def _samples(name: str, values: object, argument: str, rep: object) -> Samples:
     action = rep if isinstance(rep, GridAction) else as_representation(rep, argument)
     if not isinstance(values, torch.Tensor):
         raise ArgumentError(name, expected="a torch tensor, one sample a row", got=type(values).__name__)
+    check_dense(name, values, values=True)
     if not (values.is_floating_point() or values.is_complex()):
         raise DtypeError(name, expected="floating-point or complex samples", got=values.dtype)
     if isinstance(action, Representation):

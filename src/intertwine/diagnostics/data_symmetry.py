@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from intertwine._arguments import check_generator
 from intertwine.diagnostics.data_samples import Samples, random_subset, read_blocks, read_samples
 from intertwine.diagnostics.energy_distance import energy_coefficients, row_chunks
 from intertwine.errors import ArgumentError, ShapeError
@@ -250,8 +251,7 @@ def _elements(group: Group, num_samples: int, generator: torch.Generator | None)
 def _check_options(level: object, generator: object, progress: object) -> None:
     if not isinstance(level, float) or not 0 < level < 1:
         raise ArgumentError("level", expected="a rate between 0 and 1, such as 0.05", got=repr(level))
-    if generator is not None and (not isinstance(generator, torch.Generator) or generator.device.type != "cpu"):
-        raise ArgumentError("generator", expected="a torch.Generator on the CPU, or None", got=repr(generator))
+    check_generator("generator", generator)
     if progress is not None and not callable(progress):
         raise ArgumentError("progress", expected="a function of pieces done and of all, or None", got=repr(progress))
 

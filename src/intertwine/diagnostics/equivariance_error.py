@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from intertwine._arguments import check_generator
 from intertwine.diagnostics.actions import Action, OnGrid
 from intertwine.diagnostics.comparison import Comparison
 from intertwine.diagnostics.evaluating import evaluating
@@ -153,6 +154,7 @@ def chosen_elements(
     group: Group, num_samples: int | None, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, bool]:
     """The elements that are measured, and whether they are all."""
+    check_generator("generator", generator)
     if num_samples is not None and (
         not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1
     ):

@@ -111,3 +111,18 @@ def render_html(
         is_number=lambda cell: isinstance(cell, int | float) and not isinstance(cell, bool),
         shown=lambda cell: f"{cell:.4g}" if isinstance(cell, float) else cell,
     )
+
+
+def write_page(path: str | Path, page: str) -> None:
+    """Writes a page to a file.
+
+    Raises:
+        ArgumentError: ``path`` is no file that can be written.
+    """
+    if not isinstance(path, str | Path):
+        raise ArgumentError("path", expected="the path of a file", got=type(path).__name__)
+    try:
+        Path(path).write_text(page, encoding="utf-8")
+    except (OSError, ValueError) as error:  # a null byte in a path is a ValueError
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ArgumentError("path", expected="a file that can be written", got=f"{str(path)!r}: {reason}") from error

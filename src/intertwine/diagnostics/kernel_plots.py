@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from intertwine._arguments import check_instance
 from intertwine.errors import ArgumentError, missing_extra
 from intertwine.projectors.chains import ChainSplit, chain_split
 from intertwine.projectors.projector import Projector
@@ -52,6 +53,8 @@ def plot_kernel(P: Projector, W: torch.Tensor, *, out: int = 0, in_: int = 0) ->
     """
     figure_class = _figure_class()
     (rows, row_name), (columns, column_name) = _field(P, 0, out, "out"), _field(P, 1, in_, "in_")
+    check_instance("W", W, torch.Tensor, f"a torch tensor of shape {P.shape}")
+    projected = P.project(W.detach())
     panels = (len(range(*rows.indices(W.shape[0]))), len(range(*columns.indices(W.shape[1]))))
     if panels[0] * panels[1] > PANEL_LIMIT:
         raise ArgumentError(
@@ -61,7 +64,6 @@ def plot_kernel(P: Projector, W: torch.Tensor, *, out: int = 0, in_: int = 0) ->
             advice="Plot slices of W as they are.",
         )
     weight = W.detach()
-    projected = P.project(weight)
     parts = [part[rows, columns].cpu().double().numpy() for part in (weight, projected, P.residual(weight))]
     if parts[0].ndim == 5:
         middle = parts[0].shape[2] // 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.actions import Action, AlongAxis, OnGrid, one_tensor
 from intertwine.diagnostics.typed_parts import TypedParts
@@ -28,6 +29,7 @@ def check_inputs(values: Sequence[object], types: TypedParts) -> None:
         if isinstance(part.action, AlongAxis | OnGrid) or not any(True for _ in tensors(value)):
             one_tensor(value, what, types.name)
         for tensor in tensors(value):
+            check_dense(what, tensor, values=True)
             if not (tensor.dtype in TOLERANCES or is_integer(tensor)):
                 raise DtypeError(what, expected=f"dtype {listing(TOLERANCES)}, or integers", got=tensor.dtype)
             if tensor.ndim == 0 or tensor.numel() == 0:
@@ -114,6 +116,8 @@ def check_outputs(values: Sequence[object], types: TypedParts) -> None:
                 got=integers[0] if integers else described(value),
                 advice=f"For several outputs give a {several} as rep_out.",
             )
+        for tensor in inside:
+            check_dense("function", tensor, values=True)
         if not all(torch.isfinite(tensor).all() for tensor in inside):
             raise NonFiniteError("function", expected="finite outputs", got="NaN or infinity in an output")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from intertwine._arguments import check_dense, check_instance
 from intertwine.diagnostics.axis_moves import grid_space, on_axes
 from intertwine.diagnostics.pixel_shifts import shift_text, shifted, torus_field
 from intertwine.diagnostics.turned_images import MODES, through_window, turned
@@ -75,6 +76,8 @@ class GridAction:
         return moved.flip([2 + axis for axis, row in enumerate(matrix) if row.sum() < 0])
 
     def _check(self, x: torch.Tensor, argument: str) -> None:
+        check_instance(argument, x, torch.Tensor, f"images (batch, {self.rep.dim}, *pixels)")
+        check_dense(argument, x)
         if not 3 <= x.ndim <= 5 or x.shape[1] != self.rep.dim:
             raise ShapeError(
                 argument,

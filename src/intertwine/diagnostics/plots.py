@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from intertwine._arguments import check_instance
 from intertwine.diagnostics.report import Report
 from intertwine.errors import missing_extra
 
@@ -17,6 +18,7 @@ def plot_report(report: Report) -> Any:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    check_instance("report", report, Report, "a Report, as iw.report(binding) makes")
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:

@@ -8,17 +8,19 @@ from typing import Any
 
 from torch.nn.parameter import is_lazy
 
+from intertwine._arguments import check_instance
 from intertwine.binding import Binding
 from intertwine.binding.measure import check_finite
 from intertwine.diagnostics.between_layers import LayerVerdict, sequential_verdicts
 from intertwine.diagnostics.environment import environment
 from intertwine.diagnostics.evaluating import evaluating
-from intertwine.diagnostics.html import Bar, Section, TableSection, TextSection, render_html
+from intertwine.diagnostics.html import Bar, Section, TableSection, TextSection, render_html, write_page
 from intertwine.diagnostics.parameter_report import ParameterReport, measure_parameter, number
 from intertwine.diagnostics.text import plain_table, rich_table, to_text
 from intertwine.diagnostics.type_trace import TypeTrace
 from intertwine.diagnostics.unanalysed import Unanalysed, unanalysed_modules
 from intertwine.errors import missing_extra
+from intertwine.groups.arguments import flag
 
 _BETWEEN = ("layer", "kind", "acts on", "verdict", "why, and what to do")
 
@@ -107,11 +109,12 @@ class Report:
         """A self-contained page; written to ``path`` if given, and returned.
 
         Raises:
+            ArgumentError: ``path`` is no file that can be written.
             MissingExtraError: jinja2 is not installed.
         """
         page = render_html(title, self.sections(), environment=self.environment)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            write_page(path, page)
         return page
 
     @property
@@ -245,6 +248,8 @@ def report(binding: Binding, *, split: bool = True, example: object = None) -> R
         >>> print(result.between[0])
         1: ReLU behind '0' acts on 4xregular: keeps.
     """
+    check_instance("binding", binding, Binding, "a Binding, as iw.bind(model, types) makes")
+    flag("split", split)
     parameters = []
     for entry, tensor in binding.tensors():
         parameters.append(measure_parameter(entry, tensor, split))

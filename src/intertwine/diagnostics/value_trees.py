@@ -87,7 +87,9 @@ def described(value: object) -> str:
     """What ``value`` is, in a few words, for an error."""
     parts = children(value)
     if parts is None:
-        return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+        if isinstance(value, torch.Tensor) and not value.is_nested:
+            return f"a tensor of shape {tuple(value.shape)}"
+        return type(value).__name__
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(parts)}"
     kind = "dictionary" if type(value) is dict else type(value).__name__

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 
+MAX_INTEGER = 2**31 - 1  # no size is larger
 MAX_ENTRY = 1e60  # so that products of a few matrices stay finite
 
 
@@ -22,8 +24,9 @@ def integer(argument: str, value: object, minimum: int) -> int:
         number = None if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
     except (TypeError, RuntimeError):
         number = None
-    if number is None or number < minimum:
-        raise ArgumentError(argument, expected=f"an integer >= {minimum}", got=repr(value))
+    if number is None or number < minimum or number > MAX_INTEGER:
+        limit = f" and <= {MAX_INTEGER}" if number is not None and number > MAX_INTEGER else ""
+        raise ArgumentError(argument, expected=f"an integer >= {minimum}{limit}", got=repr(value)[:80])
     return number
 
 
@@ -38,8 +41,20 @@ def flag(argument: str, value: object) -> bool:
     return value
 
 
+def check_name(value: object) -> None:
+    """Whether ``value`` can be a group's name: None or a string.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ArgumentError("name", expected="a string, or None", got=type(value).__name__)
+
+
 def is_absent(value: object) -> bool:
     """Whether an argument is None or an empty list or array, where that means that it is not given."""
+    if isinstance(value, torch.Tensor) and value.is_nested:
+        return False
     if isinstance(value, torch.Tensor | np.ndarray):
         return value.ndim > 0 and value.shape[0] == 0
     return value is None or (isinstance(value, list | tuple) and not value)
@@ -140,6 +155,7 @@ def signs_in_indices(array: Array) -> tuple[Array, Array] | None:
 def _plain(value: object) -> object:
     """Tensors inside lists as numpy arrays, since numpy cannot stack tensors by itself."""
     if isinstance(value, torch.Tensor):
+        check_dense("the tensor", value, values=True)
         return value.detach().cpu().resolve_conj().numpy()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(item) for item in value]

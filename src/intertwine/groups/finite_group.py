@@ -6,7 +6,7 @@ import numpy as np
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import NotOrthogonalError, SizeLimitError, listing
-from intertwine.groups.arguments import permutation_table, real_array, square_matrices
+from intertwine.groups.arguments import check_name, permutation_table, real_array, square_matrices
 from intertwine.groups.enumeration import MAX_PAIRS, ElementIndex, Enumeration, closure, table_along_words
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.frequencies import frequency, unknown_irrep
@@ -50,6 +50,7 @@ class FiniteGroup(FiniteBase):
     label: str | None = field(compare=False)
 
     def __init__(self, generators: object, *, name: str | None = None) -> None:
+        check_name(name)
         matrices = _generators(generators)
         enumeration = closure(matrices, name or "the group of these generators")
         object.__setattr__(self, "matrices", Images.of(_refined(matrices, enumeration)))

@@ -8,7 +8,7 @@ import torch
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
-from intertwine.groups.arguments import flag, is_absent, square_matrices
+from intertwine.groups.arguments import check_name, flag, is_absent, square_matrices
 from intertwine.groups.product import FactorGroup
 from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import Images
@@ -69,6 +69,7 @@ class MatrixGroup(FactorGroup):
                 got=f"size {generators.shape[-1]}",
             )
         flag("compact", compact)
+        check_name(name)
         _check_algebra(lie, generators)
         if compact:
             _check_compact(lie, generators)

@@ -244,7 +244,7 @@ class DirectProduct(FactorGroup):
                     "rep", expected=f"a representation of {self.first} or {self.second}", got=f"one of {rep.group}"
                 )
             which = matches[0]
-        if which not in (0, 1) or isinstance(which, bool):
+        if not isinstance(which, int) or isinstance(which, bool) or which not in (0, 1):
             raise ArgumentError("which", expected="0 (first factor) or 1 (second)", got=repr(which))
         if rep.group != self.factors[which]:
             raise GroupMismatchError(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import accumulation_dtype, power_of_two
 from intertwine.errors import ArgumentError, DtypeError, NotOrthogonalError, ShapeError
 from intertwine.groups.adapters import as_representation
@@ -42,9 +43,12 @@ def check_features(x: torch.Tensor, rep: Representation) -> None:
     """Whether ``x`` has shape (..., rep.dim) and holds real floating-point numbers.
 
     Raises:
+        ArgumentError: it is no dense tensor.
         ShapeError: it has another shape.
         DtypeError: it holds integers or complex numbers.
     """
+    check_instance("x", x, torch.Tensor, f"a tensor of shape (..., {rep.dim})")
+    check_dense("x", x)
     if x.ndim == 0 or x.shape[-1] != rep.dim:
         raise ShapeError("x", expected=f"shape (..., {rep.dim}), from {rep}", got=f"shape {tuple(x.shape)}")
     if not x.is_floating_point():

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from intertwine.errors import ArgumentError
+from intertwine._arguments import real_number
+from intertwine.groups.arguments import flag
 from intertwine.nn.copies import check_features, join, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 
@@ -49,9 +50,8 @@ class FieldNorm(nn.Module):
     def __init__(self, rep: Representation, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__()
         self.rep_in = self.rep_out = real_representation(rep, orthogonal=True)
-        if not eps >= 0:
-            raise ArgumentError("eps", expected="a number >= 0", got=eps)
-        self.eps = eps
+        self.eps = real_number("eps", eps, "a number >= 0", minimum=0)
+        flag("affine", affine)
         self._copies = [segment.mul for segment in self.rep_in.segments]
         self.weight = nn.Parameter(torch.ones(sum(self._copies))) if affine else None
 

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from intertwine._arguments import check_function
 from intertwine.nn.copies import Activation, check_features, is_trivial, join, real_representation, split
 from intertwine.representations import Representation
 from intertwine.representations.irrep_field import IrrepField
@@ -50,6 +51,8 @@ class Gate(nn.Module):
     ) -> None:
         super().__init__()
         self.rep_out = real_representation(rep, orthogonal=False)
+        check_function("scalar_activation", scalar_activation, "a function of a tensor, such as torch.tanh")
+        check_function("gate_activation", gate_activation, "a function of a tensor, such as torch.sigmoid")
         self.scalar_activation, self.gate_activation = scalar_activation, gate_activation
         self._scalar = tuple(is_trivial(segment.field) for segment in self.rep_out.segments)
         self._gates = [

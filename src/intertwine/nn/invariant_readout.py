@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from intertwine.errors import ArgumentError
+from intertwine._arguments import real_number
 from intertwine.nn.copies import check_features, is_trivial, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 from intertwine.representations.field import Field
@@ -50,9 +50,7 @@ class InvariantReadout(nn.Module):
     def __init__(self, rep: Representation, *, eps: float = 1e-6) -> None:
         super().__init__()
         self.rep_in = real_representation(rep, orthogonal=True)
-        if not eps > 0:
-            raise ArgumentError("eps", expected="a positive number", got=eps)
-        self.eps = eps
+        self.eps = real_number("eps", eps, "a positive number", minimum=0, positive=True)
         self._rules = tuple(_rule(segment.field) for segment in self.rep_in.segments)
         width = sum(
             s.dim if rule == "self" else s.mul for s, rule in zip(self.rep_in.segments, self._rules, strict=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from intertwine.errors import ArgumentError
+from intertwine._arguments import check_function, real_number
 from intertwine.nn.copies import Activation, check_features, join, real_representation, scale_of_copies, split, widened
 from intertwine.representations import Representation
 
@@ -44,9 +44,8 @@ class NormActivation(nn.Module):
     def __init__(self, rep: Representation, activation: Activation = nn.functional.silu, *, eps: float = 1e-6) -> None:
         super().__init__()
         self.rep_in = self.rep_out = real_representation(rep, orthogonal=True)
-        if not eps > 0:
-            raise ArgumentError("eps", expected="a positive number", got=eps)
-        self.activation, self.eps = activation, eps
+        check_function("activation", activation, "a function of a tensor, such as torch.tanh")
+        self.activation, self.eps = activation, real_number("eps", eps, "a positive number", minimum=0, positive=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         check_features(x, self.rep_in)

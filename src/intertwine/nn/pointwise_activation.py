@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from intertwine._arguments import check_function
 from intertwine.errors import ArgumentError
 from intertwine.nn.copies import Activation, check_features, real_representation
 from intertwine.representations import Representation
@@ -42,6 +43,7 @@ class PointwiseActivation(nn.Module):
     def __init__(self, rep: Representation, activation: Activation = torch.relu) -> None:
         super().__init__()
         self.rep_in = self.rep_out = real_representation(rep, orthogonal=False)
+        check_function("activation", activation, "a function of a tensor, such as torch.relu")
         self.activation = activation
         if self.rep_in.is_permutation:
             return

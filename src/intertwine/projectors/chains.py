@@ -15,6 +15,7 @@ from intertwine.projectors.dispatch import projector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.splits import measured
 from intertwine.representations import Group
+from intertwine.representations.embedding import PLANES
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def subgroup_chain(
         raise ArgumentError(
             "groups", expected=f"a chain that starts at {reps[0].group}, the group of rep_in", got=str(groups[0])
         )
+    if axis is not None and (not isinstance(axis, str) or axis not in PLANES):
+        raise ArgumentError("axis", expected="'x', 'y' or 'z', or None", got=repr(axis)[:80])
     out = []
     for group in groups:
         if group != reps[0].group:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from intertwine._arguments import check_instance
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors.average import AverageProjector, character_rank
@@ -153,6 +154,8 @@ def _kernel_projector(
     first, second = reps[0], reps[1]
     if kernel_basis is not None:
         return given_basis_projector(first, second, kernel, kernel_basis)
+    if rings is not None:
+        check_instance("rings", rings, Rings, "intertwine.Rings(radii, widths, band), or None")
     points = space_representation(group, kernel, space)
     pixels, reason = pixel_representation(group, kernel, points)
     if pixels is not None and rings is None:

@@ -110,7 +110,7 @@ def check_sides(argument: str, value: object, dim: int | None = None) -> tuple[i
     Raises:
         ArgumentError: it is none.
     """
-    sides = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    sides = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
     if not sides or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sides):
         raise ArgumentError(argument, expected="a tuple of positive integers, such as (8, 8)", got=repr(value)[:80])
     if dim is not None and len(sides) != dim:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
 from intertwine.groups.adapters import as_representation
 from intertwine.groups.permutations import grid_field
@@ -25,7 +26,7 @@ def kernel_sides(kernel: object) -> tuple[int, ...]:
     Raises:
         ArgumentError: anything else.
     """
-    sides = tuple(kernel) if isinstance(kernel, Sequence) and not isinstance(kernel, str) else ()
+    sides = tuple(kernel) if isinstance(kernel, Sequence) and not isinstance(kernel, str | bytes) else ()
     if not 1 <= len(sides) <= 3 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sides):
         raise ArgumentError(
             "kernel", expected="a tuple of one to three positive sides, such as (3, 3)", got=repr(kernel)[:80]
@@ -136,8 +137,10 @@ def given_basis_projector(
             advice="Make one projector a pair of fields.",
         )
     one, two = plans[0].blocks[0], plans[1].blocks[0]
-    array = basis.detach().cpu().numpy() if isinstance(basis, torch.Tensor) else np.asarray(basis)
     shape = (one.dim, two.dim, *kernel)
+    if isinstance(basis, torch.Tensor):
+        check_dense(argument, basis, values=True)
+    array = basis.detach().cpu().numpy() if isinstance(basis, torch.Tensor) else np.asarray(basis)
     if array.ndim != 1 + len(shape) or array.shape[1:] != shape or array.dtype.kind not in "fc":
         raise ShapeError(
             argument,

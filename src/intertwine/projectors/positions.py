@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from intertwine._arguments import check_choice
 from intertwine.errors import ArgumentError
 from intertwine.projectors.dispatch import projector
 from intertwine.projectors.projector import Projector
@@ -35,8 +36,7 @@ def position_projector(
         ([3.0, 4.0], 1)
     """
     axes = position_axes(shape, positions)
-    if boundary not in ("periodic", "bounded"):
-        raise ArgumentError("boundary", expected="'periodic' or 'bounded'", got=repr(boundary))
+    check_choice("boundary", boundary, ("periodic", "bounded"))
     sides = [int(shape[axis] or 0) for axis in axes]
     group = translations(sides)
     moving = [axis for axis, side in zip(axes, sides, strict=True) if side > 1]
@@ -61,7 +61,7 @@ def position_axes(shape: object, positions: object) -> tuple[int, ...]:
         ArgumentError: they are no different axes of ``shape`` with known lengths.
     """
     lengths = tuple(shape) if isinstance(shape, tuple | list | torch.Size) else ()
-    if not lengths or not all(n is None or (isinstance(n, int) and n > 0) for n in lengths):
+    if not lengths or not all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n > 0) for n in lengths):
         raise ArgumentError("shape", expected="a tuple of lengths, None for any", got=repr(shape)[:80])
     given = tuple(positions) if isinstance(positions, tuple | list) else ()
     axes = tuple(

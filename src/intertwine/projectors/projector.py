@@ -10,6 +10,7 @@ from numbers import Real
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense
 from intertwine._numerics import accumulation_dtype, divided, in_own_precision, norm, scale_of
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
 from intertwine.projectors.autograd import Map, self_adjoint, squared_norm_of_image
@@ -338,6 +339,7 @@ class Projector:
     def _check(self, W: object) -> None:
         if not isinstance(W, torch.Tensor):
             raise ShapeError("W", expected=f"a torch tensor of shape {self._shape_text()}", got=type(W).__name__)
+        check_dense("W", W)
         if W.ndim != len(self.shape) or any(n is not None and n != m for n, m in zip(self.shape, W.shape, strict=True)):
             raise ShapeError(
                 "W",
@@ -371,6 +373,7 @@ class Projector:
 
 def _check_factor(factor: object) -> None:
     if isinstance(factor, torch.Tensor):
+        check_dense("factor", factor)
         fits = factor.ndim == 0 and factor.is_floating_point()
         if fits and factor.device.type != "cpu":
             return  # its value would be waited for

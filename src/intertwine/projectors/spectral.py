@@ -3,7 +3,8 @@
 import warnings
 from typing import Literal
 
-from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, RankZeroWarning
+from intertwine._arguments import check_choice
+from intertwine.errors import DtypeError, GroupMismatchError, RankZeroWarning
 from intertwine.groups.adapters import as_representation
 from intertwine.projectors.fourier_modes import ORDERS, check_sides, mode_orbits, space_on_indices, stored_waves
 from intertwine.projectors.kernel import space_representation
@@ -87,8 +88,7 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
         ("fields", fields, ("real", "complex")),
         ("norm", norm, NORMS),
     ):
-        if value not in allowed:
-            raise ArgumentError(name, expected=f"one of {', '.join(map(repr, allowed))}", got=repr(value))
+        check_choice(name, value, allowed)
     sides = check_sides("modes", modes)
     limits = None if grid is None else check_sides("grid", grid, len(sides))
     group, half = first.group, fields == "real"

@@ -5,10 +5,11 @@ from typing import Literal
 import numpy as np
 import torch
 
+from intertwine._arguments import check_choice
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import SO
-from intertwine.groups.arguments import integer
+from intertwine.groups.arguments import flag, integer
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral_modes import NORMS, Norm
@@ -63,8 +64,8 @@ def spherical_projector(
     stored = None if orders is None else integer("orders", orders, 1)
     if not isinstance(channels, tuple) or not all(n is None or (isinstance(n, int) and n >= 0) for n in channels):
         raise ArgumentError("channels", expected="a tuple of lengths, None for any", got=repr(channels)[:80])
-    if fields not in ("real", "complex"):
-        raise ArgumentError("fields", expected="'real' or 'complex'", got=repr(fields))
+    check_choice("fields", fields, ("real", "complex"))
+    flag("pairs", pairs)
     if norm not in NORMS:
         raise ArgumentError("norm", expected="'operator' or 'stored'", got=repr(norm))
     return SphericalProjector(

@@ -1,14 +1,16 @@
 """Where a residual sits: its split by tuples of irreps, or of fields."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import Array
-from intertwine.errors import NonFiniteError, ShapeError
+from intertwine.errors import DtypeError, NonFiniteError, ShapeError
 from intertwine.projectors.axis_plan import AxisBlock, plan_orbits
 from intertwine.projectors.projector import Projector
 from intertwine.representations import Field, Representation
@@ -123,16 +125,18 @@ def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
         >>> abs(split.total - float(P.squared_residual(W))) < 1e-12
         True
     """
-    return _split(P, W, [None if rep is None else _cut_by_irreps(rep) for rep in P.axes])
+    return _split(P, W, _cut_by_irreps)
 
 
 def residual_by_fields(P: Projector, W: torch.Tensor) -> ResidualSplit:
     """As ``residual_by_irreps`` with the fields as they are (``"regular"``, ``"1"``); nothing is decomposed."""
-    return _split(P, W, [None if rep is None else _cut_by_fields(rep) for rep in P.axes])
+    return _split(P, W, _cut_by_fields)
 
 
-def _split(P: Projector, W: torch.Tensor, cuts: list[AxisCut | None]) -> ResidualSplit:
+def _split(P: Projector, W: torch.Tensor, take_apart: Callable[[Representation], AxisCut]) -> ResidualSplit:
+    check_instance("P", P, Projector, "a Projector, as iw.projector makes")
     wide = measured(W)
+    cuts = [None if rep is None else take_apart(rep) for rep in P.axes]
     residual = P.residual(wide)
     # All squares are formed in the new basis and then added up by labels, one axis after the other.
     tables = []
@@ -199,6 +203,9 @@ def measured(W: object) -> torch.Tensor:
     """W without gradient in float64 (complex128), refused if not finite: a split is a measurement, not a hot path."""
     if not isinstance(W, torch.Tensor):
         raise ShapeError("W", expected="a torch tensor", got=type(W).__name__)
+    check_dense("W", W, values=True)
+    if not (W.is_floating_point() or W.is_complex()):
+        raise DtypeError("W", expected="a floating-point or complex tensor", got=str(W.dtype))
     if not torch.isfinite(W).all():
         raise NonFiniteError("W", expected="finite numbers", got="NaN or infinity")
     return W.detach().to(torch.promote_types(W.dtype, torch.float64))

@@ -6,8 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from intertwine._arguments import real_number
 from intertwine._numerics import Array
-from intertwine.errors import SeparationError
+from intertwine.errors import ArgumentError, SeparationError
+from intertwine.groups.arguments import integer
 from intertwine.groups.harmonic_field import HarmonicField
 from intertwine.projectors.block import fixed_basis
 from intertwine.representations import Field, Representation
@@ -29,6 +31,23 @@ class Rings:
     radii: tuple[float, ...]
     widths: tuple[float, ...]
     band: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        kinds = (("radii", "numbers >= 0"), ("widths", "numbers > 0"), ("band", "degrees, integers >= 0"))
+        for argument, expected in kinds:
+            values = getattr(self, argument)
+            if not isinstance(values, tuple | list):
+                raise ArgumentError(argument, expected=f"a tuple of {expected}", got=type(values).__name__)
+            for value in values:
+                if argument == "band":
+                    integer(argument, value, 0)
+                else:
+                    real_number(argument, value, expected, minimum=0, positive=argument == "widths")
+            object.__setattr__(self, argument, tuple(values))
+        counts = {len(self.radii), len(self.widths), len(self.band)}
+        if len(counts) > 1 or counts == {0}:
+            got = f"{len(self.radii)} radii, {len(self.widths)} widths, {len(self.band)} bands"
+            raise ArgumentError("radii", expected="one radius, width and band a ring, at least one ring", got=got)
 
 
 def default_rings(kernel: Sequence[int]) -> Rings:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from intertwine._arguments import check_choice
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import Cyclic, DirectProduct
@@ -113,9 +114,9 @@ def translation_projector(
     """
     sides = check_sides("grid", grid)
     sizes = integer("channels_in", channels_in, 1), integer("channels_out", channels_out, 1)
-    if boundary not in ("periodic", "bounded"):
-        raise ArgumentError("boundary", expected="'periodic' or 'bounded'", got=repr(boundary))
-    if method not in (None, "orbit", "fft") or (method is not None and boundary == "bounded"):
+    check_choice("boundary", boundary, ("periodic", "bounded"))
+    check_choice("method", method, (None, "orbit", "fft"))
+    if method is not None and boundary == "bounded":
         raise ArgumentError("method", expected="'orbit', 'fft' or None, and None for bounded grids", got=repr(method))
     pixels = int(np.prod(sides))
     if boundary == "bounded":

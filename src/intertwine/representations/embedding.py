@@ -70,6 +70,8 @@ def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
     """
     if not isinstance(subgroup, Group):
         raise ArgumentError("subgroup", expected=f"a subgroup of {group}, such as iw.Cyclic(2)", got=repr(subgroup))
+    if axis is not None and not isinstance(axis, str):
+        raise ArgumentError("axis", expected="'x', 'y' or 'z', or None", got=repr(axis)[:80])
     small, large = subgroup.matrix_dim, group.matrix_dim
     trivial = subgroup.is_finite and subgroup.order == 1
     if (small, large) == (2, 3):

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense, check_generator
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError, SizeLimitError
 
@@ -156,10 +157,9 @@ class Group(ABC):
             n: how many.
             generator: torch generator on the CPU; torch's default one if None.
         """
-        if not isinstance(n, int) or isinstance(n, bool) or n < 0:
-            raise ArgumentError("n", expected="an integer >= 0", got=repr(n))
-        if generator is not None and (not isinstance(generator, torch.Generator) or generator.device.type != "cpu"):
-            raise ArgumentError("generator", expected="a torch.Generator on the CPU, or None", got=repr(generator))
+        if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 2**31:
+            raise ArgumentError("n", expected="an integer >= 0", got=repr(n)[:80], advice="At most 2^31 - 1.")
+        check_generator("generator", generator)
         return torch.from_numpy(self.sample_matrices(n, generator))
 
     def __repr__(self) -> str:
@@ -177,6 +177,8 @@ def as_elements(group: Group, g: object, argument: str = "g") -> tuple[Array, bo
         GroupMismatchError: not elements of the group.
     """
     d = group.matrix_dim
+    if isinstance(g, torch.Tensor):
+        check_dense(argument, g, values=True)
     try:
         matrices = g.detach().cpu().resolve_conj().numpy() if isinstance(g, torch.Tensor) else np.asarray(g)
         matrices = np.empty(0) if np.iscomplexobj(matrices) else matrices.astype(np.float64)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, SeparationError, ShapeError, SizeLimitError
 from intertwine.representations.derived import RestrictedField, SumField, TensorField, dual_field
@@ -25,6 +26,15 @@ class Segment:
     mul: int
     field: Field
     layout: Layout = "mul_ir"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.mul, int | np.integer) or isinstance(self.mul, bool) or not 0 <= self.mul < 2**31:
+            raise ArgumentError(
+                "mul", expected="how many copies, an integer from 0 to 2^31 - 1", got=repr(self.mul)[:80]
+            )
+        check_instance("field", self.field, Field, "a field, as rep.segments[0].field is")
+        if not isinstance(self.layout, str) or self.layout not in ("mul_ir", "ir_mul"):
+            raise ArgumentError("layout", expected="'mul_ir' or 'ir_mul'", got=repr(self.layout)[:80])
 
     @property
     def dim(self) -> int:
@@ -67,6 +77,11 @@ class Representation:
     segments: tuple[Segment, ...]
 
     def __post_init__(self) -> None:
+        # By what it has: a group that wraps another need not inherit.
+        if isinstance(self.group, type) or not hasattr(self.group, "generator_matrices"):
+            raise ArgumentError("group", expected="a group, such as Cyclic(4)", got=repr(self.group)[:80])
+        if not isinstance(self.segments, tuple | list) or not all(isinstance(s, Segment) for s in self.segments):
+            raise ArgumentError("segments", expected="a tuple of Segments", got=repr(self.segments)[:80])
         for segment in self.segments:
             if segment.field.group != self.group:
                 raise GroupMismatchError(
@@ -151,9 +166,11 @@ class Representation:
             ShapeError: the last axis is not ``dim`` long, or ``g`` is a batch.
             DtypeError: a complex representation acts on real features.
         """
-        if not isinstance(x, torch.Tensor) or x.ndim == 0 or x.shape[-1] != self.dim:
-            got = f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+        if not isinstance(x, torch.Tensor) or x.is_nested or x.ndim == 0 or x.shape[-1] != self.dim:
+            dense = isinstance(x, torch.Tensor) and not x.is_nested
+            got = f"shape {tuple(x.shape)}" if dense else type(x).__name__
             raise ShapeError("x", expected=f"a tensor of shape (..., {self.dim})", got=got)
+        check_dense("x", x)
         if not (x.is_floating_point() or x.is_complex()) or (self.is_complex and not x.is_complex()):
             raise DtypeError(
                 "x", expected="complex features" if self.is_complex else "floating-point features", got=str(x.dtype)
@@ -246,7 +263,7 @@ class Representation:
             >>> iw.SO(2).irreps("2x0 + 1").restrict(iw.Cyclic(4))
             Representation(C4: 2x0 + 1)
         """
-        if subgroup == self.group and axis is None:
+        if isinstance(subgroup, Group) and subgroup == self.group and axis is None:
             return self
         embedding = embed(subgroup, self.group, axis)
         return Representation(

@@ -8,6 +8,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from intertwine._arguments import check_dense, check_function, check_instance
+from intertwine.errors import ArgumentError
 from intertwine.training.hooks import Hooks
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -25,6 +27,15 @@ def training_step(
         y: targets.
         criterion: ``(output, y) -> loss``, a scalar.
     """
+    if isinstance(method, type) or not hasattr(method, "batch"):
+        expected = "a method, as intertwine.baselines.make_method gives"
+        raise ArgumentError("method", expected=expected, got=type(method).__name__)
+    if isinstance(optimizer, type) or not hasattr(optimizer, "zero_grad"):
+        raise ArgumentError("optimizer", expected="a torch.optim.Optimizer", got=type(optimizer).__name__)
+    for name, tensor in (("x", x), ("y", y)):
+        check_instance(name, tensor, torch.Tensor, "a torch tensor")
+        check_dense(name, tensor, values=True)
+    check_function("criterion", criterion, "a function (output, y) -> loss")
     x, y = method.batch(x, y)
     output = method.model(x)
     task_loss = criterion(output, y)
@@ -46,6 +57,7 @@ def peak_memory(work: Callable[[], object]) -> int:
         >>> peak_memory(lambda: torch.ones(10).add(1).sum())  # ones are gone when the sum comes
         80
     """
+    check_function("work", work, "a function without arguments")
     counter = _StorageCounter()
     with counter:
         work()

@@ -1,0 +1,86 @@
+"""Values that were taken without a word, and values that ended in a traceback of torch, are refused by name."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import intertwine as iw
+from intertwine.errors import ArgumentError, DtypeError, ShapeError
+
+C4 = iw.Cyclic(4)
+REP = C4.regular()
+FIELD = REP.segments[0].field
+
+
+def layer(**options):
+    return iw.bind(nn.Linear(4, 4, **options), {"": (REP, REP)})
+
+
+def eight_bits():
+    return torch.zeros(4, 4).to(torch.float8_e4m3fn)
+
+
+SILENT = [
+    (lambda: iw.Segment(-1, FIELD), ArgumentError, "mul: expected how many copies"),
+    (lambda: iw.Segment(1.5, FIELD), ArgumentError, "mul: expected how many copies.*got 1.5"),
+    (lambda: iw.Segment(2, FIELD, "xx"), ArgumentError, "layout: expected 'mul_ir' or 'ir_mul'; got 'xx'"),
+    (lambda: iw.nn.PointwiseActivation(REP, 3), ArgumentError, "activation: expected a function of a tensor.*got 3"),
+    (lambda: iw.nn.NormActivation(REP, "tanh"), ArgumentError, "activation: expected a function"),
+    (lambda: iw.nn.Gate(REP, None), ArgumentError, "scalar_activation: expected a function"),
+    (lambda: iw.nn.FieldNorm(REP, eps=math.nan), ArgumentError, "eps: expected a number >= 0; got nan"),
+    (lambda: iw.Rings((-1.0,), (1.0,), (1,)), ArgumentError, "radii: expected numbers >= 0; got -1.0"),
+    (lambda: iw.Rings((1.0,), (1.0, 1.0), (1,)), ArgumentError, "got 1 radii, 2 widths, 1 bands"),
+    (
+        lambda: iw.residual_by_irreps(iw.projector(REP), torch.zeros(4).int()),
+        DtypeError,
+        "W: expected a floating-point",
+    ),
+    (lambda: iw.translation_projector(1, 1, b"\x03"), ArgumentError, "grid: expected a tuple of positive integers"),
+    (lambda: iw.equivariance_error(torch.relu, REP, REP, torch.ones(1, 4), generator=0), ArgumentError, "generator"),
+    (lambda: iw.testing.assert_group(C4, atol=math.nan), ArgumentError, "atol: expected a tolerance.*got nan"),
+    (lambda: layer(device="meta").project_(), ArgumentError, "weight: expected a tensor with values"),
+]
+RAW = [
+    (lambda: iw.FiniteGroup([[1, 0]], name=3), ArgumentError, "name: expected a string, or None; got int"),
+    (lambda: C4.permutation([[1, 0]], signs=[[1], [1, 2]]), ShapeError, "signs: expected signs of shape"),
+    (lambda: iw.projector(REP, REP, kernel=(3, 3), rings=3), ArgumentError, "rings: expected intertwine.Rings"),
+    (
+        lambda: iw.bind(nn.Conv2d(4, 4, 3), {"": iw.Typed(REP, REP, rings=[])}),
+        ArgumentError,
+        r"types\[''\].rings: expected intertwine.Rings",
+    ),
+    (lambda: iw.projector(REP).project(torch.eye(4).to_sparse()), ArgumentError, "W: expected a dense tensor"),
+    (
+        lambda: iw.projector(REP).project(torch.nested.as_nested_tensor([torch.zeros(4)], layout=torch.jagged)),
+        ArgumentError,
+        "W: expected a dense tensor; got a nested tensor",
+    ),
+    (lambda: iw.projector(REP, REP).project(eight_bits()), DtypeError, "W: expected a dtype that torch computes with"),
+    (lambda: layer().initialize_(generator=3), ArgumentError, "generator: expected a torch.Generator, or None; got 3"),
+    (lambda: layer(device="meta").initialize_(), ArgumentError, "weight: .*meta device"),
+    (lambda: layer(device="meta").residuals(), ArgumentError, "weight: .*meta device"),
+    (lambda: iw.report(layer(device="meta")), ArgumentError, "weight: .*Give the model memory first"),
+    (lambda: iw.report(3), ArgumentError, "binding: expected a Binding"),
+    (lambda: iw.report(layer()).to_html("/no/such/folder/a.html"), ArgumentError, "path: .*No such file"),
+    (lambda: iw.residual_by_irreps(None, torch.zeros(4)), ArgumentError, "P: expected a Projector"),
+    (lambda: iw.Representation(C4, (3,)), ArgumentError, "segments: expected a tuple of Segments"),
+    (lambda: REP.matrix(torch.eye(2, device="meta")), ArgumentError, "g: expected a tensor with values"),
+    (lambda: C4.sample(2**70), ArgumentError, "n: expected an integer >= 0; got 1180"),
+    (lambda: iw.testing.assert_projector(iw.projector(REP), generator=3), ArgumentError, "generator: expected"),
+    (lambda: iw.on_grid(REP)(C4.generators[0], None), ArgumentError, "x: expected images"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), SILENT + RAW)
+def test_it_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_kernel_basis_of_no_vectors_spans_nothing():
+    with pytest.warns(iw.RankZeroWarning, match="P is zero"):
+        P = iw.projector(REP, REP, kernel=(3, 3), kernel_basis=torch.zeros(0, 4, 4, 3, 3))
+    assert P.rank == 0
+    assert not P.project(torch.ones(4, 4, 3, 3)).any()
