@@ -78,9 +78,8 @@ class Entry:
 
     def sources(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
         """The parameters that an optimiser updates: the tensor itself, under a parametrisation what it is made from."""
-        owner = self.owner(model)
-        if self.attribute in parametrized_names(owner):
-            return tuple(parametrizations(owner)[self.attribute].parameters())
+        if self.is_parametrized(model):
+            return tuple(parametrizations(self.owner(model))[self.attribute].parameters())
         return (self.tensor(model),)
 
     def is_parametrized(self, model: nn.Module) -> bool:
@@ -110,12 +109,14 @@ class Entry:
 
 def parametrized_names(module: nn.Module) -> tuple[str, ...]:
     """The attributes of ``module`` that ``torch.nn.utils.parametrize`` computes."""
-    return tuple(parametrizations(module).keys())
+    # A missing attribute, and an empty ModuleDict, take as long as the arithmetic of a small weight.
+    found = module._modules.get("parametrizations")
+    return tuple(found.keys()) if isinstance(found, nn.ModuleDict) else ()
 
 
 def parametrizations(module: nn.Module) -> nn.ModuleDict:
     """The parametrisations of the module's attributes, by attribute."""
-    found = getattr(module, "parametrizations", None)
+    found = module._modules.get("parametrizations")
     return found if isinstance(found, nn.ModuleDict) else nn.ModuleDict()
 
 

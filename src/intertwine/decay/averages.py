@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -23,9 +24,14 @@ def iterates(state: Mapping[Any, Any], W: torch.Tensor) -> dict[str, torch.Tenso
     """The sequences of weights in the state of the parameter W, by name, in its shape."""
     found = {}
     for name, value in _flat(state):
-        if ITERATES.fullmatch(name) and isinstance(value, torch.Tensor) and _is_like(value, W):
+        if _is_iterate(name) and isinstance(value, torch.Tensor) and _is_like(value, W):
             found[name] = value.view(W.shape)
     return found
+
+
+@lru_cache(256)
+def _is_iterate(name: str) -> bool:
+    return ITERATES.fullmatch(name) is not None
 
 
 def _flat(state: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -79,6 +85,8 @@ def correction(
         ArgumentError: it does, but not by one of these rules.
     """
     kept = iterates(state, W)
+    if not kept:
+        return Correction(W)
     z = next((value for name, value in kept.items() if BASE.fullmatch(name)), None)
     after = weight_sum(group)
     if z is not None and after is not None:
@@ -92,7 +100,7 @@ def correction(
         return Correction(z, tuple(followers))
     if "ema" in kept and "ema_rate" in group:
         return Correction(W, ((kept["ema"], 1 - group["ema_rate"]),))
-    if switches and kept:
+    if switches:
         raise ArgumentError(
             argument,
             expected="inf, or an optimiser whose average is known (schedule-free, SPlus)",

@@ -9,17 +9,17 @@ import torch
 
 from intertwine.binding import Binding
 from intertwine.binding.strengths import Strength, entry_strengths
-from intertwine.binding.writing import check_invertible, check_stored
+from intertwine.binding.writing import check_stored
+from intertwine.decay.checks import Strengths, check_dtype, check_held, check_parametrized, may_act
 from intertwine.decay.decay_step import Averaging, DecayStep
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
-from intertwine.errors import ArgumentError, DecayWarning, DtypeError, listing
+from intertwine.errors import ArgumentError, DecayWarning
 from intertwine.projectors.joint import JointMaps
 from intertwine.projectors.proximal import Rate
 
 Schedule = Strength | Callable[[int], Strength]
-HALF = (torch.float16, torch.bfloat16)
 
 
 class EquivarianceDecay:
@@ -125,19 +125,22 @@ class EquivarianceDecay:
             check_stored(bound.model, bound.entries, "binding")
         self._targets, self._maps = targets_of(self.bindings), JointMaps()
         self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths))
-        self._check_held(
+        self._fixed = tuple(self._fixed_strengths(target) for target in self._targets)
+        check_held(
+            self.optimizer,
+            self._read(),
             "Bind only what it trains, or give a mapping: strength={'a name': 0.1} leaves the others at 0."
             if optimizer is self.optimizer
-            else f"A {type(optimizer).__name__} trains copies of them: call binding.project_() after its step."
+            else f"A {type(optimizer).__name__} trains copies of them: call binding.project_() after its step.",
         )
         self.reason = "; ".join(target.reason for target in self._targets if target.reason)
         self.exact = not self.reason
-        for target in self._targets:
-            self._check_dtype(target, [s or 0.0 for s in self._constant_strengths(target)])
-            self._check_invertible(target)
+        for target, _, strengths in self._read():
+            check_dtype(target, strengths)
+            if target.is_parametrized:
+                check_parametrized(target, self._averaging)
         self._said: set[str] = set()
-        typed = [target for target in self._targets if not target.is_buffer and self._may_act(target)]
-        if typed and not any(target.trained() for target in typed):
+        if self._read() and not any(trained for _, trained, _ in self._read()):
             self._say("every typed parameter is frozen, so that there is nothing to decay", stacklevel=3)
         self._register()
 
@@ -165,13 +168,14 @@ class EquivarianceDecay:
 
     def _register(self) -> None:
         self._watch = StepWatch(self.optimizer)
+        self._current: list[tuple[Target, list[torch.Tensor], Strengths]] = []
         self._handles = (
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        left = ("_handles", "_watch")
+        left = ("_handles", "_watch", "_current")
         active = all(handle.id in (handle.hooks_dict_ref() or {}) for handle in self._handles)
         return {name: value for name, value in vars(self).items() if name not in left} | {"active": active}
 
@@ -185,10 +189,17 @@ class EquivarianceDecay:
 
     # -- the step ---------------------------------------------------------------------------------
 
+    def _read(self) -> list[tuple[Target, list[torch.Tensor], Strengths]]:
+        """What may decay, with the parameters that the optimiser trains, read from the model now."""
+        found = zip(self._targets, self._fixed, strict=True)
+        return [(target, target.trained(), s) for target, s in found if not target.is_buffer and may_act(s)]
+
     def _before_step(self, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._check_held("A tensor that took the place of another, as by load_state_dict(assign=True), is not trained.")
+        self._current = self._read()
+        advice = "A tensor that took the place of another, as by load_state_dict(assign=True), is not trained."
+        check_held(self.optimizer, self._current, advice)
         self._averaging.begin()
-        return self._watch.begin((W for target in self._targets for W in target.trained()), args, kwargs)
+        return self._watch.begin((W for _, trained, _ in self._current for W in trained), args, kwargs)
 
     @torch.no_grad()
     def _after_step(self, *_: object) -> None:
@@ -196,19 +207,19 @@ class EquivarianceDecay:
             return
         step, acted, idle = DecayStep(self._averaging), False, False
         rates, strengths = self._rates(), [self._strengths(number) for number in range(len(self.bindings))]
-        for target in self._targets:
+        for target, trained, fixed in self._current:
             pairs = target.pairs(strengths)
-            if target.is_buffer:
-                step.add_buffer(target, [(P, s) for P, s in pairs if s == math.inf])
-                continue
-            trained = target.trained()
             updated = [W for W in trained if id(W) in rates and self._watch.updated(W)] if pairs else []
             idle |= bool(pairs and trained)
             if updated and not self._watch.is_skipped:
-                self._check_dtype(target, [s for _, s in pairs])
+                if None in fixed:
+                    check_dtype(target, [s for _, s in pairs])
                 group, lr = rates[id(updated[0])]
                 step.add(target, pairs, updated[0], group, lr)
                 acted = True
+        for target in self._targets:
+            if target.is_buffer:
+                step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
         step.take(self._maps)
         if not self._watch.is_skipped:
             self.steps += 1
@@ -222,6 +233,7 @@ class EquivarianceDecay:
                 "does not know; see whether they are equivariant after its eval()"
             )
         self._watch.end()
+        self._current = []
 
     def _rates(self) -> dict[int, tuple[dict[str, Any], Rate | None]]:
         """The param group of each parameter, and its learning rate: 0 in a step that was skipped."""
@@ -242,75 +254,15 @@ class EquivarianceDecay:
         argument = "strength" if len(self.bindings) == 1 else f"strength[{number}]"
         return entry_strengths(strength, self.bindings[number].entries, argument, infinite=True)
 
-    def _constant_strengths(self, target: Target) -> list[float | None]:
-        """The strength of each term; None where a callable says."""
-        found = []
-        for term in target.terms:
-            constant = self._constant[term.binding]
-            found.append(None if constant is None else constant[term.position])
-        return found
+    def _fixed_strengths(self, target: Target) -> Strengths:
+        constants = ((self._constant[term.binding], term.position) for term in target.terms)
+        return tuple(None if constant is None else constant[position] for constant, position in constants)
 
     def _say(self, what: str, stacklevel: int = 2) -> None:
         """Warns, once."""
         if what not in self._said:
             self._said.add(what)
             warnings.warn(f"EquivarianceDecay: {what}.", DecayWarning, stacklevel=stacklevel)
-
-    # -- checks -----------------------------------------------------------------------------------
-
-    def _may_act(self, target: Target) -> bool:
-        return any(s is None or s > 0 for s in self._constant_strengths(target))
-
-    def _check_held(self, advice: str) -> None:
-        """Whether the optimiser holds the typed parameters, with a learning rate where one is needed."""
-        groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
-        missing = []
-        for target in self._targets:
-            trained = target.trained() if self._may_act(target) else []
-            if any(id(W) not in groups for W in trained):
-                missing.append(target.name)
-            elif any("lr" not in groups[id(W)] for W in trained) and not all(
-                s == math.inf for s in self._constant_strengths(target)
-            ):
-                raise ArgumentError(
-                    "optimizer",
-                    expected="a learning rate 'lr' in each param group",
-                    got=f"none for {target.name}",
-                    advice="Only strength=inf needs none.",
-                )
-        if missing:
-            raise ArgumentError(
-                "optimizer",
-                expected="every typed parameter among its parameters",
-                got=f"none of {listing(missing)}",
-                advice=advice,
-            )
-
-    def _check_dtype(self, target: Target, strengths: Sequence[float]) -> None:
-        if target.is_buffer or not any(0 < s < math.inf for s in strengths):
-            return
-        dtype = target.entry.sources(target.model)[0].dtype
-        if dtype in HALF:
-            raise DtypeError(
-                "binding",
-                expected=f"{target.name} in float32, as factors near 1 round to 1 in half precision",
-                got=str(dtype),
-                advice="Keep float32 master weights and run the model under torch.autocast; only inf works as it is.",
-            )
-
-    def _check_invertible(self, target: Target) -> None:
-        """Whether the decay can write to a parametrised tensor."""
-        if not target.is_parametrized or not self._may_act(target):
-            return
-        if self._averaging.switches or self._averaging.inside:
-            raise ArgumentError(
-                "optimizer",
-                expected=f"one that averages no weights, as {target.name} is computed by a parametrisation",
-                got=f"a {type(self.optimizer).__name__}, which averages what the parametrisation takes",
-                advice="The average of equivariant weights need not be equivariant then: use parametrize."
-                "remove_parametrizations, or an optimiser without averages.",
-            )
-        check_invertible(target.model, target.entry, "binding")
 
     def __repr__(self) -> str:
         groups = ", ".join(str(binding.group) for binding in self.bindings)

@@ -1,0 +1,90 @@
+"""What is checked of an optimiser and of typed tensors, when a decay is made and at each step."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from intertwine.binding.writing import check_invertible
+from intertwine.decay.decay_step import Averaging
+from intertwine.decay.targets import Target
+from intertwine.errors import ArgumentError, DtypeError, listing
+
+HALF = (torch.float16, torch.bfloat16)
+# The strength of each projector on a target; None where a callable says.
+Strengths = Sequence[float | None]
+
+
+def may_act(strengths: Strengths) -> bool:
+    """Whether any of them is, or may become, more than 0."""
+    return any(s is None or s > 0 for s in strengths)
+
+
+def check_held(
+    optimizer: torch.optim.Optimizer, trained: Sequence[tuple[Target, Sequence[torch.Tensor], Strengths]], advice: str
+) -> None:
+    """Whether the optimiser holds the typed parameters, with a learning rate where one is needed.
+
+    Args:
+        optimizer: the optimiser.
+        trained: targets with their parameters that are not frozen.
+        advice: what to do if it does not.
+
+    Raises:
+        ArgumentError: it does not.
+    """
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    missing = []
+    for target, parameters, strengths in trained:
+        for W in parameters:
+            group = groups.get(id(W))
+            if group is None:
+                missing.append(target.name)
+                break
+            if "lr" not in group and not all(s == math.inf for s in strengths):
+                raise ArgumentError(
+                    "optimizer",
+                    expected="a learning rate 'lr' in each param group",
+                    got=f"none for {target.name}",
+                    advice="Only strength=inf needs none.",
+                )
+    if missing:
+        raise ArgumentError(
+            "optimizer",
+            expected="every typed parameter among its parameters",
+            got=f"none of {listing(missing)}",
+            advice=advice,
+        )
+
+
+def check_dtype(target: Target, strengths: Strengths) -> None:
+    """Whether factors near 1 can be told from 1.
+
+    Raises:
+        DtypeError: the tensor is in half precision, and a strength is finite.
+    """
+    dtype = target.entry.sources(target.model)[0].dtype
+    if dtype in HALF and any(s is not None and 0 < s < math.inf for s in strengths):
+        raise DtypeError(
+            "binding",
+            expected=f"{target.name} in float32, as factors near 1 round to 1 in half precision",
+            got=str(dtype),
+            advice="Keep float32 master weights and run the model under torch.autocast; only inf works as it is.",
+        )
+
+
+def check_parametrized(target: Target, averaging: Averaging) -> None:
+    """Whether a decay can write to a parametrised tensor, and reaches what is evaluated.
+
+    Raises:
+        ArgumentError: its right inverse does not give its projection back, or the optimiser averages weights.
+    """
+    if averaging.switches or averaging.inside:
+        raise ArgumentError(
+            "optimizer",
+            expected=f"one that averages no weights, as {target.name} is computed by a parametrisation",
+            got=f"a {type(averaging.optimizer).__name__}, which averages what the parametrisation takes",
+            advice="The average of equivariant weights need not be equivariant then: use parametrize."
+            "remove_parametrizations, or an optimiser without averages.",
+        )
+    check_invertible(target.model, target.entry, "binding")
