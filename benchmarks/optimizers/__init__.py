@@ -1,0 +1,1 @@
+"""``python -m benchmarks.optimizers``: what each optimiser does to equivariant weights, with and without the decay."""
