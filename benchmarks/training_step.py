@@ -29,7 +29,7 @@ def _large_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]
         # Two works alone: what disturbs one step disturbs the next one too, and a difference of 2 % is asked for.
         works = ("step", f"step with {name}")
         questions = {name: Question(ratio(works[1], "step"), budget=1.05)}
-        found = answered(partial(_large_works, works, mlp, batch, settings), questions, settings, times=3)
+        found = answered(partial(_large_works, works, mlp, batch, settings), questions, settings, times=2)
         yield estimate_row("step", f"training step with {name} / without, {where}", found, questions, name)
     works = ("step", SAMPLED, "step with penalty", "penalty alone")
     questions = {"sampled": Question(_extra_over_alone, budget=20.0, at_least=True)}
@@ -66,7 +66,7 @@ def _small_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]
         "plain L2": Question(ratio("step with plain L2", "step")),
         "alone": Question(ratio("penalty alone", "plain L2 alone")),
     }
-    found = answered(partial(_small_works, mlp, batch, settings), questions, settings)
+    found = answered(partial(_small_works, mlp, batch, settings), questions, settings, times=2)
     added = {name: found.estimates[name].value - 1 for name in ("penalty", "plain L2")}
     yield estimate_row(
         "step",
