@@ -24,7 +24,7 @@ class Settings:
     least: int = 3
     most: int = 51
     passes: int = 6
-    most_passes: int = 18
+    most_passes: int = 30
     sample_seconds: float = 0.005
 
 
