@@ -155,3 +155,10 @@ def test_attention_reads_out_proj_by_a_function() -> None:
     found = iw.first_breaker(layer, {"self_attn": (R, None)}, R, x)
     assert found is not None
     assert found.name == "self_attn"
+
+
+def test_an_input_of_another_width_is_refused_before_the_model_runs():
+    rep = 2 * iw.Cyclic(4).regular()
+    model = nn.Sequential(nn.Linear(8, 8))
+    with pytest.raises(iw.errors.ShapeError, match="x: expected length 8 on axis -1, from rep_in = 2xregular"):
+        iw.first_breaker(model, {"0": rep}, rep, torch.randn(3, 5))

@@ -341,3 +341,9 @@ def test_rectangles_under_quarter_turns() -> None:
         assert [layer.name for layer in iw.geometry(net, x, group=G).breaking] == breaking
         error = iw.equivariance_error(net, iw.on_grid(3 * G.trivial()), 5 * G.trivial(), x)
         assert (float(error) < 1e-12) == (not breaking)
+
+
+def test_inputs_that_torch_does_not_compute_with_are_refused():
+    x = torch.zeros(1, 1, 9, 9).to(torch.float8_e4m3fn)
+    with pytest.raises(iw.errors.DtypeError, match="x: expected a dtype that torch computes with"):
+        iw.geometry(nn.Conv2d(1, 1, 3), x, group=iw.Cyclic(4))

@@ -11,7 +11,7 @@ from torch import nn
 from intertwine.diagnostics.equivariance_error import equivariance_error
 from intertwine.diagnostics.evaluating import Runner, evaluating
 from intertwine.diagnostics.measured_error import EquivarianceError
-from intertwine.diagnostics.measured_values import check_inputs, tolerance
+from intertwine.diagnostics.measured_values import check_inputs, tolerance, wide
 from intertwine.diagnostics.typed_parts import read_types
 from intertwine.diagnostics.value_trees import copied, described
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
@@ -108,7 +108,12 @@ def first_breaker(  # noqa: PLR0913 - as equivariance_error
             "reps", expected=f"names of modules: {listing(modules)}", got=listing(map(repr, unknown))
         )
     types = read_types(rep_in, axis_in, "rep_in", "x")
-    check_inputs(types.pick(x), types)
+    given = types.pick(x)
+    check_inputs(given, types)
+    # An input of another width is refused here, before the model trips over it.
+    for part, value in zip(types.parts, given, strict=True):
+        if part.action.group is not None:
+            part.action(torch.eye(part.action.group.matrix_dim, dtype=torch.float64), wide(value))
     after = None
     with evaluating(model):
         for name in _in_order(model, {name: modules[name] for name in reps}, x):

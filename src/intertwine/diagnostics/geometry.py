@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine._arguments import check_dense
 from intertwine.diagnostics.axis_moves import axis_moves, grid_space
 from intertwine.diagnostics.evaluating import Runner, evaluating
 from intertwine.diagnostics.finding import Sides, Verdict, by
@@ -136,6 +137,7 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
             expected="a tensor (batch, channels, *pixels) with one to three axes of pixels",
             got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
         )
+    check_dense("x", x)
     dim = x.ndim - 2
     symmetry = _symmetry(group, space, tuple(x.shape[2:]))
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
