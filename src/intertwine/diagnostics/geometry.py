@@ -110,7 +110,8 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     Raises:
         ShapeError: x has no pixels, or not those of the torus.
         GroupMismatchError: ``space`` is of another group.
-        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed, or nothing moves.
+        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed, or nothing moves though the
+            group is not trivial.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -179,7 +180,9 @@ def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
             got=by(sides),
         )
     moves = () if torus is not None else axis_moves(grid_space(group, len(sides), space, "group"))
-    if not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True))):
+    still = not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True)))
+    # The trivial group is no mistake: it is the end of a chain, and what every layer keeps.
+    if still and not (group.is_finite and group.order == 1):
         raise ArgumentError(
             "space" if space is not None else "group",
             expected="an action that moves pixels",
