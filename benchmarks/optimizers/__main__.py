@@ -30,7 +30,8 @@ One float32 weight of D4, {dim} x {dim}, with the regular representation (*permu
 {counts}
 
 {machine[date]}, {machine[processor]}, {machine[cores]} cores, torch {machine[torch]}, intertwine
-{machine[intertwine]}; made with `{command}` in {seconds:.0f} s.
+{machine[intertwine]}; made with `{command}` in {seconds:.0f} s, beside other work. Into an environment with torch and
+Intertwine: `pip install --no-deps {pins}`.
 """
 
 
@@ -73,7 +74,9 @@ def main(arguments: list[str] | None = None) -> list[Row]:
 
 def markdown(rows: list[Row], header: dict, steps: int) -> str:
     """The counts, then a table for each package."""
-    about = ABOUT.format(exact=EXACT_STEPS, tolerance=EXACT, steps=steps, moved=MOVED, counts=counts(rows), **header)
+    about = ABOUT.format(
+        exact=EXACT_STEPS, tolerance=EXACT, steps=steps, moved=MOVED, counts=counts(rows), pins=pins(header), **header
+    )
     parts = [about]
     for package, number in header["packages"].items():
         its = [row for row in rows if PACKAGES[row["package"]] == package]
@@ -83,6 +86,11 @@ def markdown(rows: list[Row], header: dict, steps: int) -> str:
         left = [f"`{row['class']}` ({row.get('refused') or row['not run']})" for row in its if "train" not in row]
         parts += [f"Refused or not run: {'; '.join(left)}.\n"] if left else []
     return "\n".join(parts)
+
+
+def pins(header: dict) -> str:
+    """What to install beside torch."""
+    return " ".join(f"{name}=={number}" for name, number in header["packages"].items() if name != "torch")
 
 
 def counts(rows: list[Row]) -> str:
@@ -101,8 +109,8 @@ def counts(rows: list[Row]) -> str:
 
 
 def says(row: Row, name: str) -> bool:
-    """Whether W moved enough, and not to infinity."""
-    return math.isfinite(row[name]) and row[f"{name} moved"] >= MOVED
+    """Whether W moved enough, and not to infinity, in time."""
+    return name in row and math.isfinite(row[name]) and row[f"{name} moved"] >= MOVED
 
 
 def _cells(row: Row) -> list[str]:
@@ -110,7 +118,7 @@ def _cells(row: Row) -> list[str]:
     calls = [f"{row[name]:g}" for name in ("hooks", "decays")]
     drifts = []
     for name in ("permutations", "irreps"):
-        text = f"{row[name]:.0e}" if row[name] else "0"
+        text = f"{row[name]:.0e}" if row.get(name) else "0" if name in row else "too slow"
         drifts.append(text if says(row, name) else f"({text})")
     return [row["class"], *numbers, *calls, *drifts, "" if row["lr"] is None else f"{row['lr']:g}"]
 

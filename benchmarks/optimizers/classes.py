@@ -81,7 +81,6 @@ def make(candidate: Candidate, layer: nn.Module) -> Any:
         "optimizer": lambda: torch.optim.AdamW(W, lr=LR),
         "base": lambda: torch.optim.SGD(W, lr=MEANT),
         "base_optimizer": torch.optim.SGD,
-        "wrapped_optimizer": lambda: importlib.import_module(candidate.package).AdamW(W, lr=LR),
         "num_data": 256,
         "num_iterations": 100,
     }
@@ -93,14 +92,21 @@ def make(candidate: Candidate, layer: nn.Module) -> Any:
     rate = learning_rate(candidate)
     if rate is not None:
         arguments["lr"] = rate
+    if candidate.package == "bitsandbytes.optim" and "momentum" in parameters:
+        arguments["momentum"] = 0.9  # there is no other SGD, nor LARS, in it
     if "min_8bit_size" in parameters:
         arguments["min_8bit_size"] = 0
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = candidate.kind(**arguments)
-        if callable(getattr(optimizer, "train", None)):
-            optimizer.train()
+        switch(optimizer, "train")
     return optimizer
+
+
+def switch(optimizer: Any, mode: str) -> None:
+    """To ``train`` or ``eval`` mode, where it has them."""
+    with contextlib.suppress(AttributeError):  # also of heavyball's SAMWrapper around one that has none
+        getattr(optimizer, mode)()
 
 
 def learning_rate(candidate: Candidate) -> float | None:

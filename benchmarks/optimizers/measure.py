@@ -1,21 +1,25 @@
 """One optimiser: is training with ``strength=inf`` exact, and how far do equivariant weights drift without it."""
 
 import math
+import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 import intertwine as iw
-from benchmarks.optimizers.classes import WAYS, Candidate, Loss, learning_rate, make
+from benchmarks.optimizers.classes import WAYS, Candidate, Loss, learning_rate, make, switch
 
 DRIFT_STEPS, EXACT_STEPS = 100, 12
 # Relative residuals of float32 weights: what rounding leaves.
 EXACT = 1e-5
 # An optimiser that moves W by less than this says nothing.
 MOVED = 0.01
+# Of processor time, for one class.
+SECONDS = 100.0
 Row = dict[str, Any]
 
 
@@ -30,7 +34,7 @@ def measured(candidate: Candidate, *, copies: int = 12, steps: int = DRIFT_STEPS
     row: Row = {"package": candidate.package, "version": candidate.version, "class": candidate.name}
     row["lr"] = learning_rate(candidate)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), at_most(SECONDS):
             warnings.simplefilter("ignore")
             rep = representations(copies)["permutations"]
             way = _way(candidate, rep)
@@ -40,6 +44,22 @@ def measured(candidate: Candidate, *, copies: int = 12, steps: int = DRIFT_STEPS
     except Exception as error:  # noqa: BLE001 - whatever a foreign class raises belongs into its row
         row["not run"] = f"{type(error).__name__}: {error}".splitlines()[0][:160]
     return row
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError when what is inside has taken so much processor time."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"more than {seconds:g} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _layer(rep: iw.Representation) -> tuple[nn.Linear, iw.Binding]:
@@ -85,8 +105,7 @@ def _exactness(candidate: Candidate, rep: iw.Representation, way: Callable[..., 
         way(optimizer, layer.weight, _random_loss(layer, seed))
     P, found = binding["weight"].projector, {}
     found["train"] = float(P.relative_residual(layer.weight.detach()))
-    if callable(getattr(optimizer, "eval", None)):
-        optimizer.eval()
+    switch(optimizer, "eval")
     found["eval"] = float(P.relative_residual(layer.weight.detach()))
     return found | {"hooks": len(calls) / EXACT_STEPS, "decays": decay.steps / EXACT_STEPS}
 
