@@ -58,6 +58,8 @@ def test_vectors_on_another_axis() -> None:
     channels = 8 * SO3.trivial()
     with pytest.warns(iw.RankZeroWarning, match=r"bias: SO\(3\) leaves .* same for every component of 1, of which"):
         binding = iw.bind(layer, {"": iw.Typed(channels, channels, over=VECTOR)})
+    assert all(entry.projector.exact for entry in binding)
+    assert "not exact" not in str(iw.report(binding))
     assert [(entry.name, entry.projector.rank) for entry in binding] == [("weight", 64), ("bias", 0)]
     found = binding.residuals()
     assert found["weight"].relative_residual == 0

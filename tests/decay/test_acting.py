@@ -120,6 +120,18 @@ def test_strength_zero_is_no_reason_to_warn():
     optimizer.step()
 
 
+def test_some_frozen_parameters():
+    rep = iw.Cyclic(4).regular()
+    layer = torch.nn.Linear(4, 4)
+    binding = iw.bind(layer, {"": (rep, rep)})
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    iw.EquivarianceDecay(optimizer, binding, strength=float("inf"))
+    layer.weight.requires_grad_(False)
+    layer(torch.randn(3, 4)).sum().backward()
+    with pytest.warns(iw.DecayWarning, match="frozen, and left as they are: weight"):
+        optimizer.step()
+
+
 def test_frozen_parameters():
     """Adapters: every typed parameter is frozen."""
     layer, binding = linear()

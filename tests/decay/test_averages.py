@@ -146,10 +146,11 @@ def test_average_of_the_parameters_at_finite_strength():
 def test_unknown_averages():
     layer, binding = linear()
     optimizer = Swapping(layer.parameters(), lr=0.1)
-    decay = iw.EquivarianceDecay(optimizer, binding, strength=INF)
-    with pytest.warns(iw.DecayWarning, match="Swapping puts other weights into the model for evaluation"):
-        optimizer.step()
-    decay.remove()
+    for strength in (INF, 1.0):
+        decay = iw.EquivarianceDecay(optimizer, binding, strength=strength)
+        with pytest.warns(iw.DecayWarning, match="Swapping puts other weights into the model for evaluation"):
+            optimizer.step()
+        decay.remove()
     # With a sequence in the state whose rule is not known a finite strength has no meaning.
     optimizer.state[layer.weight]["z"] = layer.weight.detach().clone()
     iw.EquivarianceDecay(optimizer, binding, strength=1.0)

@@ -117,8 +117,8 @@ def test_functions_in_a_run() -> None:
     model = Functions()
     x = randn(2, 8, 9, 9)
     for rep, expected in (
-        (2 * C4.regular(), ["keeps", "keeps", "keeps", "breaks", "keeps"]),
-        (4 * C4.irrep(1), ["breaks", "breaks", "breaks", "breaks", "keeps"]),
+        (2 * C4.regular(), ["keeps", "keeps", "keeps", "breaks", "keeps", "unknown"]),  # some of the features
+        (4 * C4.irrep(1), ["breaks", "breaks", "breaks", "breaks", "keeps", "unknown"]),
         (8 * C4.irrep(0), ["keeps"] * 5),
     ):
         binding = bound(model, {"first": (rep, rep), "second": (rep, rep), "last": (rep, rep)})
@@ -127,8 +127,9 @@ def test_functions_in_a_run() -> None:
         assert model.training
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
         assert [v.verdict for v in found] == expected
-        assert [v.name for v in found] == ["(the model)", "block.0", "(the model)", "(the model)", "(the model)"]
-        assert [v.kind for v in found] == ["silu()", "ReLU", "max_pool2d()", "group_norm()", "tanh()"]
+        assert [v.name for v in found] == ["(the model)", "block.0", *["(the model)"] * (len(found) - 2)]
+        kinds = ["silu()", "ReLU", "max_pool2d()", "group_norm()", "tanh()", "__getitem__()"]
+        assert [v.kind for v in found] == kinds[: len(expected)]
         assert iw.report(binding, split=False).between == ()
         assert [v.name for v in iw.report(binding, split=False).unanalysed] == ["block.0"]
 
@@ -208,3 +209,30 @@ def test_a_report_with_verdicts_survives_json_and_html() -> None:
     result = iw.report(bound(net, {"0": (rep, rep), "2.weight": (rep, rep)}))
     assert result.to_dict()["between"][0]["verdict"] == "breaks"
     assert "Between typed layers" in result.to_html()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.flip(-1),
+        lambda x: x * torch.arange(8.0),
+        lambda x: torch.where(x > 0, x, 0 * x),
+        lambda x: x.cumsum(-1),
+        lambda x: x.new_ones(8, 8).triu().matmul(x.mT).mT,
+        lambda x: torch.relu(x[:, torch.tensor([1, 0, 2, 3, 4, 5, 6, 7])]),
+    ],
+)
+def test_a_function_without_a_rule_between_typed_layers_is_named(function: Callable[..., torch.Tensor]) -> None:
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(function(self.first(x)))
+
+    R = 2 * C4.regular()
+    binding = bound(Between(), {"first": (R, R), "second": (R, R)})
+    found = iw.report(binding, example=randn(3, 8)).between
+    assert [(layer.name, layer.behind, layer.verdict) for layer in found] == [("(the model)", "first", "unknown")]
+    assert "'second' takes what comes of it" in found[0].reason

@@ -224,3 +224,9 @@ def test_value_trees() -> None:
     assert torch.equal(output["dot"], A)
     assert rebuilt(Named(A, B), {"cross": A, "dot": B}).dot is B
     assert children("abc") is None
+
+
+@pytest.mark.parametrize("output", [None, "text", (None, {"a": None})])
+def test_a_function_that_gives_no_tensor_is_refused(output: object) -> None:
+    with pytest.raises(iw.errors.ArgumentError, match="function: expected at least one tensor among the measured"):
+        iw.equivariance_error(lambda x: output, iw.Cyclic(4).regular(), None, torch.randn(2, 4))

@@ -36,7 +36,9 @@ def broadcast_projector(rep: Representation, over: Representation) -> Projector:
     found = ones_character(over)
     if found is None:
         reason = f"the same for every component of {over}, of which the group fixes no sum, so that only zero is fixed"
-        return Projector(rep.group, (rep,), (plan_axis(rep),), (), "block", reason=reason)
+        zero = Projector(rep.group, (rep,), (plan_axis(rep),), (), "block", reason=reason)
+        zero.exact = True  # the reason is that of rank 0
+        return zero
     if (found == 1).all():
         return projector(rep)
     images = np.zeros((len(found), 1), dtype=np.int64)

@@ -85,6 +85,7 @@ class DecayStep:
             self._steps += [Shrinkage(V, pairs, None, in_turn) for V in sequences]
         else:
             found = self._averaging.correction(trained, group)
+            self.is_reaching &= bool(found.followers) or not self._averaging.switches
             self._steps.append(Shrinkage(found.stepped, pairs, lr, in_turn))
             if found.followers:
                 self._corrections.append((found, found.stepped.clone()))

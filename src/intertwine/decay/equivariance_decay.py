@@ -15,7 +15,7 @@ from intertwine.decay.decay_step import Averaging, DecayStep
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
-from intertwine.errors import ArgumentError, DecayWarning
+from intertwine.errors import ArgumentError, DecayWarning, listing
 from intertwine.projectors.joint import JointMaps
 from intertwine.projectors.proximal import Rate
 
@@ -85,8 +85,8 @@ class EquivarianceDecay:
         UnknownNameError: a name in a strength that fits no typed parameter.
 
     Warns:
-        DecayWarning: every typed parameter is frozen; a step updated none of them; the optimiser evaluates other
-            weights, which are not known.
+        DecayWarning: every typed parameter is frozen, or some are in a step; a step updated none of them; the optimiser
+            evaluates other weights, which are not known.
 
     Source:
         The penalty: Berndt and Stuehmer, arXiv 2601.05028. Decoupling: Loshchilov and Hutter 2019, arXiv 1711.05101.
@@ -198,6 +198,9 @@ class EquivarianceDecay:
         self._current = self._read()
         advice = "A tensor that took the place of another, as by load_state_dict(assign=True), is not trained."
         check_held(self.optimizer, self._current, advice)
+        frozen = [target.name for target, trained, _ in self._current if not trained]
+        if frozen and len(frozen) < len(self._current):
+            self._say(f"frozen, and left as they are: {listing(frozen)}")
         self._averaging.begin()
         return self._watch.begin((W for _, trained, _ in self._current for W in trained), args, kwargs)
 

@@ -62,7 +62,8 @@ class LayerVerdict:
         kind: its class, or the function's name with ``()``.
         behind: name of the typed module from which the features come.
         acts_on: their type.
-        verdict: ``"keeps"``, ``"breaks"``, or ``"depends"``: on weights or statistics of its own.
+        verdict: ``"keeps"``, ``"breaks"``, ``"depends"``: on weights or statistics of its own, or ``"unknown"``: a
+            function without a rule stands between two typed layers.
         reason: why; empty where it keeps.
         advice: what to do; empty where nothing is to be done.
     """

@@ -99,9 +99,12 @@ def check_outputs(values: Sequence[object], types: TypedParts) -> None:
     """Whether the outputs that have a representation are finite numbers.
 
     Raises:
-        ArgumentError: not floating-point or complex tensors.
+        ArgumentError: not floating-point or complex tensors, or none at all.
         NonFiniteError: NaN or infinity.
     """
+    if not any(True for value in values for _ in tensors(value)):
+        got = ", ".join(described(value) for value in values)
+        raise ArgumentError("function", expected="at least one tensor among the measured outputs", got=got)
     for value, part in zip(values, types.parts, strict=True):
         inside = list(tensors(value))
         if not inside and type(part.action) is Action:  # nothing, of which nothing is asked
