@@ -223,7 +223,7 @@ BAD = [
     (lambda r, x: (lambda x: x[:, :2], r, r, x), ShapeError, "the output of function: expected length 16"),
     (lambda r, x: (torch.relu, r, r, x[:0]), ShapeError, "at least one sample"),
     (lambda r, x: (torch.relu, r, r, x.long()), ArgumentError, "outputs; got torch.int64"),
-    (lambda r, x: (torch.relu, r, r, x.to(torch.float8_e4m3fn)), DtypeError, "x: expected dtype .*float8_e4m3fn"),
+    (lambda r, x: (torch.relu, r, r, x.to(torch.float8_e4m3fn)), DtypeError, "x: expected a dtype .*float8_e4m3fn"),
     (lambda r, x: (None, r, r, x), ArgumentError, "function: expected a function or a torch.nn.Module; got NoneType"),
     (lambda r, x: (3, r, r, x), ArgumentError, "function: expected a function"),
     (lambda r, x: (torch.relu, r, (), x), ArgumentError, r"rep_out: expected at least one representation; got \(\)"),

@@ -77,7 +77,7 @@ def test_refusals() -> None:
         iw.errors.ArgumentError, match=r"reps\['0'\]: expected a module that the model runs once; got 2"
     ):
         iw.first_breaker(twice, {"0": R}, R, inputs())
-    with pytest.raises(iw.errors.DtypeError, match=r"x: expected dtype .*float8"):
+    with pytest.raises(iw.errors.DtypeError, match=r"x: expected a dtype .*float8"):
         iw.first_breaker(model, {"layers.0": R}, R, torch.zeros(1, 4).to(torch.float8_e4m3fn))
     with pytest.raises(iw.errors.ArgumentError, match=r"the output of 'layers\.0': .*got torch\.int64"):
         iw.first_breaker(model, {"layers.0": R}, R, torch.zeros(1, 4, dtype=torch.int64))
