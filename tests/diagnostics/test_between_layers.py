@@ -236,3 +236,14 @@ def test_a_function_without_a_rule_between_typed_layers_is_named(function: Calla
     found = iw.report(binding, example=randn(3, 8)).between
     assert [(layer.name, layer.behind, layer.verdict) for layer in found] == [("(the model)", "first", "unknown")]
     assert "'second' takes what comes of it" in found[0].reason
+
+
+def test_a_largest_value_is_not_replaced_by_an_activation() -> None:
+    vectors = 4 * C4.irrep(1)
+    net = nn.Sequential(nn.Conv2d(8, 8, 3), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3))
+    binding = bound(net, {"0": (vectors, vectors), "2": (vectors, vectors)})
+    for example in (None, randn(1, 8, 12, 12)):
+        (found,) = iw.report(binding, example=example).between
+        assert found.verdict == "breaks"
+        assert "averages" in found.advice
+        assert "tanh" not in found.advice

@@ -347,3 +347,8 @@ def test_inputs_that_torch_does_not_compute_with_are_refused():
     x = torch.zeros(1, 1, 9, 9).to(torch.float8_e4m3fn)
     with pytest.raises(iw.errors.DtypeError, match="x: expected a dtype that torch computes with"):
         iw.geometry(nn.Conv2d(1, 1, 3), x, group=iw.Cyclic(4))
+
+
+def test_a_model_without_a_layer_that_moves_pixels_gets_no_clean_bill():
+    seen = iw.geometry(torch.nn.Sequential(torch.nn.Identity()), torch.zeros(1, 1, 8, 8), group=iw.Cyclic(4))
+    assert "nothing that moves pixels was seen" in str(seen)

@@ -95,6 +95,15 @@ def pointwise_finding(function: Any, carried: Carried, *, odd: bool | None = Non
     return Finding("keeps", "")
 
 
+def largest_finding(function: Any, carried: Carried) -> Finding:
+    """The largest over positions, or a softmax: every channel alike, and not odd; no activation takes its place."""
+    found = pointwise_finding(function, carried, odd=False)
+    if found.verdict == "keeps":
+        return found
+    advice = "Pool by averages, which keep every type, and take a softmax of invariant features alone."
+    return Finding(found.verdict, found.reason, advice)
+
+
 def norm_finding(module: nn.Module, carried: Carried) -> Finding:
     """A norm layer, or one made for a function; with weights or running statistics of its own it depends on them."""
     found = statistics(module, carried.rep, carried.over)
@@ -108,7 +117,7 @@ def norm_finding(module: nn.Module, carried: Carried) -> Finding:
 def module_finding(module: nn.Module, carried: Carried, *, typed: bool) -> Finding:
     """A norm layer or a pointwise activation on features of a known type; ``typed``: its own weights are."""
     if isinstance(module, LARGEST):
-        return pointwise_finding(module, carried, odd=False)
+        return largest_finding(module, carried)
     pointwise = isinstance(module, POINTWISE)
     found = pointwise_finding(module, carried) if pointwise else norm_finding(module, carried)
     own = [name for name, tensor in (*module._parameters.items(), *module._buffers.items()) if _is_varying(tensor)]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.between_layers import Carried, norm_finding, pointwise_finding
+from intertwine.diagnostics.between_layers import Carried, largest_finding, norm_finding, pointwise_finding
 from intertwine.diagnostics.finding import Finding
 from intertwine.nn.pointwise_activation import is_odd
 
@@ -85,7 +85,7 @@ def _pointwise(call: Call) -> Effect:
 
 def _largest(call: Call) -> Effect:
     """The largest over positions, a softmax: every channel alike, and not odd."""
-    return pointwise_finding(call.function, call.known[0][0], odd=False), _moved_or_same(call)
+    return largest_finding(call.function, call.known[0][0]), _moved_or_same(call)
 
 
 def _moved_or_same(call: Call) -> tuple[Carried, int] | None:

@@ -71,6 +71,8 @@ class Geometry:
 
     def __str__(self) -> str:
         count = f"{len(self.breaking)} of {len(self.layers)} layers break {self.group} outside their weights"
+        if not self.layers:
+            count += "; nothing that moves pixels was seen, and iw.equivariance_error sees the whole model"
         return "\n".join([count, *(f"  {layer}" for layer in self.layers)])
 
 
