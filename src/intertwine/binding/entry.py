@@ -78,13 +78,18 @@ class Entry:
 
     def sources(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
         """The parameters that an optimiser updates: the tensor itself, under a parametrisation what it is made from."""
+        stored = self.owner(model)._parameters.get(self.attribute)
+        # Nearly all are stored, and this is asked for in every step of an optimiser.
+        if type(stored) is nn.Parameter:
+            return (stored,)
         if self.is_parametrized(model):
             return tuple(parametrizations(self.owner(model))[self.attribute].parameters())
         return (self.tensor(model),)
 
     def is_parametrized(self, model: nn.Module) -> bool:
         """Whether ``torch.nn.utils.parametrize`` computes the tensor; it is written to by right inverses then."""
-        return self.attribute in parametrized_names(self.owner(model))
+        owner = self.owner(model)
+        return self.attribute not in owner._parameters and self.attribute in parametrized_names(owner)
 
     def is_hooked(self, model: nn.Module) -> bool:
         """Whether hooks compute the tensor anew in every forward pass (pruning, the older ``weight_norm``)."""

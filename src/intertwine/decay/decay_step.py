@@ -39,10 +39,11 @@ class Averaging:
 
     def correction(self, W: torch.Tensor, group: Mapping[str, Any]) -> Correction:
         """Where a finite strength acts."""
-        if self.inside:
+        state = self._state(W)
+        if self.inside or not state:
             return Correction(W)
         before = self._sums.get(id(group))
-        return correction(W, self._state(W), group, before, switches=self.switches, argument="strength")
+        return correction(W, state, group, before, switches=self.switches, argument="strength")
 
     def _state(self, W: torch.Tensor) -> Mapping[Any, Any]:
         # It makes an entry for whatever it is asked for in brackets.

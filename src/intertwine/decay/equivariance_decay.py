@@ -126,6 +126,9 @@ class EquivarianceDecay:
         self._targets, self._maps = targets_of(self.bindings), JointMaps()
         self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths))
         self._fixed = tuple(self._fixed_strengths(target) for target in self._targets)
+        self._targets = tuple(map(Target.with_constants, self._targets, self._fixed))
+        found = zip(self._targets, self._fixed, strict=True)
+        self._acting = tuple((target, s) for target, s in found if not target.is_buffer and may_act(s))
         check_held(
             self.optimizer,
             self._read(),
@@ -191,8 +194,7 @@ class EquivarianceDecay:
 
     def _read(self) -> list[tuple[Target, list[torch.Tensor], Strengths]]:
         """What may decay, with the parameters that the optimiser trains, read from the model now."""
-        found = zip(self._targets, self._fixed, strict=True)
-        return [(target, target.trained(), s) for target, s in found if not target.is_buffer and may_act(s)]
+        return [(target, target.trained(), s) for target, s in self._acting]
 
     def _before_step(self, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._current = self._read()
@@ -208,13 +210,13 @@ class EquivarianceDecay:
     def _after_step(self, *_: object) -> None:
         if self._watch.is_inner:
             return
-        step, acted, idle = DecayStep(self._averaging), False, False
+        step, acted, idle, skipped = DecayStep(self._averaging), False, False, self._watch.is_skipped
         rates, strengths = self._rates(), [self._strengths(number) for number in range(len(self.bindings))]
         for target, trained, fixed in self._current:
             pairs = target.pairs(strengths)
             updated = [W for W in trained if id(W) in rates and self._watch.updated(W)] if pairs else []
             idle |= bool(pairs and trained)
-            if updated and not self._watch.is_skipped:
+            if updated and not skipped:
                 if None in fixed:
                     check_dtype(target, [s for _, s in pairs])
                 group, lr = rates[id(updated[0])]
@@ -224,7 +226,7 @@ class EquivarianceDecay:
             if target.is_buffer:
                 step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
         step.take(self._maps)
-        if not self._watch.is_skipped:
+        if not skipped:
             self.steps += 1
             if idle and not acted:
                 self._say(

@@ -1,7 +1,8 @@
 """What the decay acts on: one tensor with all its projectors, and the parameters that it is made from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -11,6 +12,8 @@ from intertwine.projectors import Projector
 
 # Relative to the norm of a random float64 tensor: projectors that commute do so to rounding.
 COMMUTATION_TOLERANCE = 1e-10
+# Projectors with their strengths.
+Pairs = tuple[tuple[Projector, float], ...]
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,15 @@ class Target:
         model: the model that stores it.
         terms: the projectors.
         reason: why they are applied in turn; empty if they commute and measure in the plain norm, or are one.
+        constant: its projectors with strengths that no step changes; None where a callable says.
     """
 
     model: nn.Module
     terms: tuple[Term, ...]
     reason: str = ""
+    constant: Pairs | None = None
 
-    @property
+    @cached_property
     def entry(self) -> Entry:
         """The first of its entries, which says where it lives."""
         return self.terms[0].entry
@@ -46,7 +51,7 @@ class Target:
         """The tensor's full name."""
         return self.entry.name
 
-    @property
+    @cached_property
     def is_buffer(self) -> bool:
         """Whether the model computes it, and no optimiser: running statistics."""
         return self.entry.kind == "buffer"
@@ -64,10 +69,19 @@ class Target:
         """The parameters that an optimiser updates when it updates the tensor."""
         return [] if self.is_buffer else [W for W in self.entry.sources(self.model) if W.requires_grad]
 
-    def pairs(self, strengths: Sequence[Sequence[float]]) -> list[tuple[Projector, float]]:
+    def with_constants(self, strengths: Sequence[float | None]) -> "Target":
+        """The target with the strength of each of its projectors; None where a callable says."""
+        if None in strengths:
+            return self
+        found = zip(self.terms, strengths, strict=True)
+        return replace(self, constant=tuple((term.entry.projector, s) for term, s in found if s))
+
+    def pairs(self, strengths: Sequence[Sequence[float]]) -> Pairs:
         """Its projectors with their strengths, where these are not 0; from those of the entries of each binding."""
+        if self.constant is not None:
+            return self.constant
         found = ((term.entry.projector, strengths[term.binding][term.position]) for term in self.terms)
-        return [(P, s) for P, s in found if s]
+        return tuple((P, s) for P, s in found if s)
 
 
 def targets_of(bindings: Sequence[Binding]) -> tuple[Target, ...]:
