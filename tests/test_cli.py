@@ -141,7 +141,7 @@ def test_checkpoints_are_not_executed(folder):
         ),
         (
             ["user_models:build", "--types", "types.toml", "--html", "no/such/folder.html"],
-            "no/such/folder.html: expected a file that can be written",
+            "path: expected a file that can be written; got 'no/such/folder.html'",
         ),
     ],
 )

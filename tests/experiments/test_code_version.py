@@ -31,7 +31,7 @@ def test_every_room_that_is_trained_with_counts():
 
 def test_a_changed_decay_makes_records_stale(library):
     before = code_version(run_toy)
-    edit(library / "decay.py", "self.steps += 1", "self.steps += 2")
+    edit(library / "decay" / "equivariance_decay.py", "self.steps += 1", "self.steps += 2")
     after = code_version(run_toy)
     assert changed_rooms(before, after) == ["decay"]
     assert digest(before) != digest(after)
@@ -39,7 +39,7 @@ def test_a_changed_decay_makes_records_stale(library):
 
 def test_import_lines_comments_and_docstrings_change_nothing(library):
     before = code_version(run_toy)
-    path = library / "decay.py"
+    path = library / "decay" / "equivariance_decay.py"
     path.write_text("# a comment\n" + path.read_text() + "\nimport os\n")
     edit(library / "projectors" / "orbit.py", '"""', '"""More words. ')
     assert changed_rooms(before, code_version(run_toy)) == []

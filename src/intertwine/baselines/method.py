@@ -40,8 +40,8 @@ class Method(ABC):
     tuned: ClassVar[bool] = False
     equivariant_start: ClassVar[bool] = False
 
-    def __new__(cls, subject: Subject, strength: float | None = None, **options: Any) -> "Method":
-        """Checks what every method takes, before subclasses look into it."""
+    def __new__(cls, subject: Subject, strength: float | None = None, *own: Any, **options: Any) -> "Method":
+        """Checks what every method takes, before subclasses, which may take more of their own, look into it."""
         check_instance("subject", subject, Subject, "a Subject(model, binding, group, act_in, act_out)")
         if cls.tuned:
             expected = f"a number >= 0, as {cls.label} has a strength"
