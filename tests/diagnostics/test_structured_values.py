@@ -230,3 +230,12 @@ def test_value_trees() -> None:
 def test_a_function_that_gives_no_tensor_is_refused(output: object) -> None:
     with pytest.raises(iw.errors.ArgumentError, match="function: expected at least one tensor among the measured"):
         iw.equivariance_error(lambda x: output, iw.Cyclic(4).regular(), None, torch.randn(2, 4))
+
+
+def test_outputs_without_a_representation_are_named():
+    V = iw.SO(3).irrep(1)
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    error = iw.equivariance_error(lambda a: {"y": a, "z": a[:, :1], "none": None}, V, {"y": V}, x)
+    assert error.unmeasured == ("output 'z'",)
+    assert "not measured, as rep_out has no entry for it: output 'z'" in str(error)
+    assert iw.equivariance_error(lambda a: {"y": a}, V, {"y": V}, x).unmeasured == ()

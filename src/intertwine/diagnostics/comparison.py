@@ -25,6 +25,7 @@ class Comparison:
         interpolation: largest relative change by turning there and back; None where nothing is interpolated.
         tested: whether some element moved an input or an output.
         tolerance: of the dtype.
+        unmeasured: outputs without a representation.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Comparison:
         self.relative: list[list[float]] = []
         self.shares: torch.Tensor | None = None
         self.tested = False
+        self.unmeasured: tuple[str, ...] = ()
         # What the group leaves alone is passed as it is, whatever it is.
         self.wide = [
             value if type(part.action) is Action else wide(value) for part, value in zip(ins.parts, given, strict=True)
@@ -109,6 +111,7 @@ class Comparison:
             self._refuse_integers(error)
             raise
         raw = self.outs.pick(result)
+        self.unmeasured = self.outs.left_out(result)
         check_outputs(raw, self.outs)
         # A function may give the same memory at every call.
         return raw, [wide(value, copy=copy) for value in raw]

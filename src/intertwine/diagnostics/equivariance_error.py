@@ -147,6 +147,7 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
         tested=comparison.tested,
         tolerance=comparison.tolerance,
         training=training_modules(function),
+        unmeasured=comparison.unmeasured,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import torch
 
+from intertwine.errors import listing
 from intertwine.groups.element_text import element_text
 
 # Noise and interpolation of at least these shares of an error may be its cause, and it says so.
@@ -38,6 +39,7 @@ class EquivarianceError:
         tested: False if every element left the inputs and the outputs as they were, so that nothing was tested.
         tolerance: the table's tolerance for the dtype of x, or of the outputs where x holds integers.
         training: names of modules inside the function that are in train mode and act otherwise there.
+        unmeasured: outputs for which ``rep_out`` has no entry, in words.
     """
 
     absolute_mean: float
@@ -57,6 +59,7 @@ class EquivarianceError:
     tested: bool = True
     tolerance: float = 0.0
     training: tuple[str, ...] = field(default=())
+    unmeasured: tuple[str, ...] = field(default=())
 
     def __float__(self) -> float:
         return self.relative_worst
@@ -69,6 +72,7 @@ class EquivarianceError:
             "worst_element_text": self.worst_element_text or element_text(self.worst_element),
             "by_sample": None if self.by_sample is None else self.by_sample.tolist(),
             "training": list(self.training),
+            "unmeasured": list(self.unmeasured),
         }
 
     @property
@@ -83,6 +87,8 @@ class EquivarianceError:
         notes = []
         if not self.tested:
             notes.append("nothing was tested: every element acts as the identity on these inputs and outputs")
+        if self.unmeasured:
+            notes.append(f"not measured, as rep_out has no entry for it: {listing(self.unmeasured)}")
         inside = ", ".join(f"{name} (put it in eval mode)" for name in self.training)
         if self.repeat > NOISE * self.relative_worst and self.repeat > 0:
             cause = f": in train mode is {inside}" if inside else ""

@@ -57,6 +57,10 @@ class TypedParts:
         _check_structure(self.spec, value, self.name, self.what, ())
         return [_at(value, part.path) for part in self.parts]
 
+    def left_out(self, value: object) -> tuple[str, ...]:
+        """Entries of ``value`` that have no representation, in words; those that are None are left out too."""
+        return tuple(output_text(path) for path in _left_out(self.spec, value, ()))
+
     def placed(self, value: object, parts: list[Any]) -> Any:
         """``value`` with the given parts in the places of its own."""
         return _placed(self.spec, value, (), {part.path: new for part, new in zip(self.parts, parts, strict=True)})
@@ -203,6 +207,17 @@ def _check_structure(spec: object, value: object, name: str, what: str, path: Pa
         )
     for key, entry in wanted.items():
         _check_structure(entry, child(value, key), name, what, (*path, key))
+
+
+def _left_out(spec: object, value: object, path: Path) -> Iterator[Path]:
+    wanted = _parts_of(spec)
+    if wanted is None:
+        return
+    for key in getattr(value, "_fields", None) or children(value) or ():
+        if key in wanted:
+            yield from _left_out(wanted[key], child(value, key), (*path, key))
+        elif child(value, key) is not None:
+            yield (*path, key)
 
 
 def _at(value: object, path: Path) -> Any:
