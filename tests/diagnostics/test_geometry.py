@@ -352,3 +352,10 @@ def test_inputs_that_torch_does_not_compute_with_are_refused():
 def test_a_model_without_a_layer_that_moves_pixels_gets_no_clean_bill():
     seen = iw.geometry(torch.nn.Sequential(torch.nn.Identity()), torch.zeros(1, 1, 8, 8), group=iw.Cyclic(4))
     assert "nothing that moves pixels was seen" in str(seen)
+
+
+def test_an_input_that_the_model_does_not_take_is_named():
+    with pytest.raises(
+        iw.errors.ArgumentError, match=r"x: expected an input that the model takes; got shape \(1, 3, 9"
+    ):
+        iw.geometry(nn.Conv2d(2, 1, 3), torch.zeros(1, 3, 9, 9), group=iw.Cyclic(4))

@@ -112,8 +112,8 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     Raises:
         ShapeError: x has no pixels, or not those of the torus.
         GroupMismatchError: ``space`` is of another group.
-        ArgumentError: the group does not map pixels onto pixels, or ``space`` is needed, or nothing moves though the
-            group is not trivial.
+        ArgumentError: the model does not take x, the group does not map pixels onto pixels, ``space`` is needed, or
+            nothing moves though the group is not trivial.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -153,6 +153,11 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
         ]
         try:
             Runner(model)((x,))
+        except RuntimeError as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            raise ArgumentError(
+                "x", expected="an input that the model takes", got=f"shape {tuple(x.shape)}, and {reason}"
+            ) from error
         finally:
             for handle in handles:
                 handle.remove()
