@@ -303,3 +303,8 @@ def test_broken_projectors_are_found(replaced, message):
 def test_inexact_projectors_are_not_asked_for_the_action():
     faulty = {"project": lambda W: W * MASK, "residual": lambda W: W - W * MASK, "rank": 1, "exact": False}
     assert_projector(Faulty(P, **faulty, squared_residual=lambda W: (W - W * MASK).square().sum()))
+
+
+def test_a_class_in_place_of_a_group_is_named():
+    with pytest.raises(iw.errors.ArgumentError, match="group: expected a group"):
+        iw.testing.assert_group(iw.Cyclic)

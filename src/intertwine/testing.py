@@ -294,8 +294,8 @@ def _assert_fields(rep: Representation, atol: float) -> None:
 
 
 def _given(argument: str, value: object, attribute: str, kind: str) -> None:
-    """Whether ``value`` is of a kind, by an attribute: a proxy is tried like what it stands for."""
-    if not hasattr(value, attribute):
+    """Whether ``value`` is of a kind, by an attribute: a proxy is tried like what it stands for, a class is not."""
+    if isinstance(value, type) or not hasattr(value, attribute):
         raise ArgumentError(argument, expected=f"a {kind}", got=described(value))
 
 
