@@ -169,7 +169,8 @@ def test_strength_by_name_and_frozen_parameters():
     before = {e.name: e.projector.residual(W.detach()) for e, W in binding.tensors()}
     for parameter in optimizer.param_groups[0]["params"]:
         parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
+    with pytest.warns(iw.DecayWarning, match=r"frozen, and left as they are: 4\.weight, 4\.bias"):
+        optimizer.step()
     for entry, W in binding.tensors():
         factor = 0.5 if entry.module == "0" else 1.0
         torch.testing.assert_close(entry.projector.residual(W.detach()), factor * before[entry.name])

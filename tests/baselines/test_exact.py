@@ -87,7 +87,8 @@ def test_frozen_parameters_are_left_alone():
     optimizer = torch.optim.SGD(method.parameter_groups(), 0.1)
     method.attach(optimizer)
     before = subject.model[0].weight.clone()
-    training_step(method, optimizer, x, y, F.mse_loss)
+    with pytest.warns(iw.DecayWarning, match=r"frozen, and left as they are: 0\.weight"):
+        training_step(method, optimizer, x, y, F.mse_loss)
     assert subject.model[0].weight.equal(before)
 
 
