@@ -289,6 +289,8 @@ def test_a_model_runs_once_and_is_restored() -> None:
     assert found.to_dict()["layers"][0]["kind"] == "MaxPool2d"
 
 
+# torch says it once a process, to whoever comes first.
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 def test_reasons_name_settings_that_differ() -> None:
     x = torch.zeros(1, 1, 9, 9)
     pool = iw.geometry(nn.MaxPool2d(3, (1, 2)), x, group=D4)
