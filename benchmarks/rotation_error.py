@@ -23,7 +23,7 @@ import torch
 
 import intertwine as iw
 from benchmarks.environment import machine
-from intertwine.projectors.steerable import default_rings, pixel_positions
+from intertwine.projectors.kernels.steerable import default_rings, pixel_positions
 
 ROOT = Path(__file__).parents[1]
 FOLDER, BASES = ROOT / "results" / "rotation_error", ROOT / "tests" / "data" / "escnn_kernels.npz"

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.joint import JointMaps
-from intertwine.projectors.proximal import Shrinkage, shrink_
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Shrinkage, shrink_
 from tests.binding.cases import c4_mlp, linear, proximal, seeded, so3_linear
 
 R = iw.Cyclic(4).regular()

@@ -127,7 +127,7 @@ def fairchem_convolution() -> dict[str, Any]:
 
 def euler(g: Array) -> tuple[float, float, float]:
     """Angles with g = turn_y(alpha) turn_x(beta) turn_y(gamma), as e3nn has them."""
-    from intertwine.groups.wigner import euler_angles
+    from intertwine.groups.irreps.wigner import euler_angles
 
     alpha, beta, gamma = euler_angles(g[None])
     return float(alpha[0]), float(beta[0]), float(gamma[0])

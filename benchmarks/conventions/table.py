@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.conventions.points import DEGREES, turns
 from intertwine._numerics import Array
-from intertwine.groups.harmonic_bases import BASES, harmonic_basis
-from intertwine.groups.wigner import wigner_matrices
+from intertwine.groups.irreps.harmonic_bases import BASES, harmonic_basis
+from intertwine.groups.irreps.wigner import wigner_matrices
 from intertwine.representations.changed_basis import matching_basis
 
 HEADER = ("package", "version, measured", "l = 1", "order of m", "polar axis", "signs", "norm", "to e3nn", "typing")

@@ -23,7 +23,8 @@ def code_version(run: Callable[..., Any]) -> dict[str, str]:
     """By room, a digest of the code that the results of a task depend on, and the versions of torch and this library.
 
     Rooms are the task's folder, what tasks share, and every room of the library that it trains with. Whole folders
-    count, so that nothing is forgotten; import lines, comments, docstrings and layout do not, as they change no result.
+    count, so that nothing is forgotten; import lines, comments, docstrings, layout and names of files do not, as they
+    change no result.
 
     Args:
         run: the function of one run; the task's folder is the one that it stands in.
@@ -59,14 +60,14 @@ def changed_rooms(recorded: object, version: Mapping[str, str]) -> list[str]:
 
 
 def _folder_digest(path: Path) -> str:
-    """Of all code of a folder, or of one file."""
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    text = "\n".join(f"{file.relative_to(path.parent)}\n{_code(file)}" for file in files)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """Of all code of a folder, or of one file, wherever in the folder a file lies and whatever it is called."""
+    files = path.rglob("*.py") if path.is_dir() else [path]
+    codes = sorted(filter(None, map(_code, files)))
+    return hashlib.sha256("\n".join(codes).encode()).hexdigest()[:12]
 
 
 def _code(path: Path) -> str:
-    """The syntax tree of a file, without what does not run and without import lines, which a move changes."""
+    """The syntax tree of a file, without what does not run and without import lines, which a move changes; or ""."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -75,4 +76,4 @@ def _code(path: Path) -> str:
             body = getattr(node, field, None)
             if isinstance(body, list):
                 setattr(node, field, [line for line in body if not isinstance(line, ast.Import | ast.ImportFrom)])
-    return ast.dump(tree)
+    return ast.dump(tree) if tree.body else ""

@@ -23,6 +23,8 @@ from intertwine.diagnostics import (
     on_grid,
     report,
 )
+from intertwine.diagnostics.chains import chain_split, subgroup_chain
+from intertwine.diagnostics.splits import residual_by_irreps
 from intertwine.errors import DecayWarning, IdentityActionWarning, IntertwineError, RankZeroWarning
 from intertwine.groups import (
     SO,
@@ -38,19 +40,17 @@ from intertwine.groups import (
     Symmetric,
     Tetrahedral,
     Trivial,
-    conventions,
 )
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters import conventions
+from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors import Projector, projector
-from intertwine.projectors.chains import chain_split, subgroup_chain
 from intertwine.projectors.diagonal import diagonal_projector
-from intertwine.projectors.positions import position_projector
-from intertwine.projectors.relaxed import relaxed_projector
-from intertwine.projectors.spectral import spectral_projector
-from intertwine.projectors.spherical import spherical_projector
-from intertwine.projectors.splits import residual_by_irreps
-from intertwine.projectors.steerable import Rings
-from intertwine.projectors.translation import torus, translation_projector
+from intertwine.projectors.kernels.steerable import Rings
+from intertwine.projectors.positions.positions import position_projector
+from intertwine.projectors.positions.relaxed import relaxed_projector
+from intertwine.projectors.positions.translation import torus, translation_projector
+from intertwine.projectors.spectral.spectral import spectral_projector
+from intertwine.projectors.spectral.spherical import spherical_projector
 from intertwine.representations import Field, Group, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
 

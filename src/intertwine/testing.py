@@ -12,8 +12,8 @@ import torch
 
 from intertwine._arguments import check_generator, real_number
 from intertwine._numerics import TOLERANCES, Array, relative_distance
-from intertwine.diagnostics.equivariance_assertion import assert_equivariant
-from intertwine.diagnostics.value_trees import described
+from intertwine.diagnostics.equivariance.equivariance_assertion import assert_equivariant
+from intertwine.diagnostics.models.value_trees import described
 from intertwine.errors import ArgumentError
 from intertwine.groups.base import single
 from intertwine.groups.element_text import element_text

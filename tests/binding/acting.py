@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.projectors.kernel import pixel_representation
+from intertwine.projectors.kernels.kernel import pixel_representation
 from tests.binding.cases import fill, seeded
 
 ATOL = 1e-10

@@ -24,7 +24,7 @@ import torch
 from escnn import group, gspaces, nn
 from scipy.linalg import block_diag
 
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 
 C4, D4, SO2, O2 = group.cyclic_group(4), group.dihedral_group(4), group.so2_group(3), group.o2_group(3)
 SO3, O3, OCTA = group.so3_group(3), group.o3_group(2), group.octa_group()

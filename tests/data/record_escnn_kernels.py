@@ -20,7 +20,7 @@ import torch
 from escnn import gspaces, nn
 
 import intertwine as iw
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 
 
 def sampled_basis(space, first, second, side, convolution):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import intertwine as iw
-from intertwine.diagnostics.between_layers import POINTWISE, Carried, module_finding
+from intertwine.diagnostics.reports.between_layers import POINTWISE, Carried, module_finding
 from tests.binding.acting import feature_error, image_error, randn
 from tests.binding.cases import fill
 from tests.binding.test_norm_statistics import NORMS, REPS, error

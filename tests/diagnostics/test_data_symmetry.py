@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 
 import intertwine as iw
-from intertwine.diagnostics import energy_distance
-from intertwine.diagnostics.energy_distance import energy_coefficients, row_chunks
+from intertwine.diagnostics.data import energy_distance
+from intertwine.diagnostics.data.energy_distance import energy_coefficients, row_chunks
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, NonFiniteError, ShapeError
 from tests.binding.cases import seeded
 

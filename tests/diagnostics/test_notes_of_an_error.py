@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.inner_modules import inner_modules, training_modules
+from intertwine.diagnostics.models.inner_modules import inner_modules, training_modules
 from intertwine.errors import IdentityActionWarning
 from tests.binding.cases import seeded
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.diagnostics.value_trees import children, copied, mapped, rebuilt
+from intertwine.diagnostics.models.value_trees import children, copied, mapped, rebuilt
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError
 from tests.binding.cases import seeded
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 import intertwine as iw
-from intertwine.diagnostics.turned_images import through_window, turned
+from intertwine.diagnostics.grids.turned_images import through_window, turned
 from tests.binding.cases import seeded
 
 N = 33

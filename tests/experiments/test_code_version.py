@@ -41,8 +41,19 @@ def test_import_lines_comments_and_docstrings_change_nothing(library):
     before = code_version(run_toy)
     path = library / "decay" / "equivariance_decay.py"
     path.write_text("# a comment\n" + path.read_text() + "\nimport os\n")
-    edit(library / "projectors" / "orbit.py", '"""', '"""More words. ')
+    edit(library / "projectors" / "methods" / "orbit.py", '"""', '"""More words. ')
     assert changed_rooms(before, code_version(run_toy)) == []
+
+
+def test_a_moved_file_changes_nothing(library):
+    before = code_version(run_toy)
+    room = library / "projectors" / "a_new_room"
+    room.mkdir()
+    (room / "__init__.py").write_text('"""A room."""\n')
+    (library / "projectors" / "dispatch.py").rename(room / "another_name.py")
+    assert changed_rooms(before, code_version(run_toy)) == []
+    edit(room / "another_name.py", "def projector(", "def projector_of(")
+    assert changed_rooms(before, code_version(run_toy)) == ["projectors"]
 
 
 def test_a_record_without_rooms_is_stale_throughout():

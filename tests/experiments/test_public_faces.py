@@ -48,9 +48,9 @@ def test_the_laboratory_uses_public_faces():
 
 
 def test_a_deep_import_is_found():
-    assert deep_imports("from intertwine.projectors.orbit import OrbitProjector") == [
-        (1, "intertwine.projectors.orbit", "")
+    assert deep_imports("from intertwine.projectors.methods.orbit import OrbitProjector") == [
+        (1, "intertwine.projectors.methods.orbit", "")
     ]
     assert deep_imports("from intertwine.projectors import Part") == [(1, "intertwine.projectors", "Part")]
-    assert deep_imports("import intertwine.projectors.orbit")
+    assert deep_imports("import intertwine.projectors.methods.orbit")
     assert not deep_imports("import intertwine as iw\nfrom intertwine.binding import bind")

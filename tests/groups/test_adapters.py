@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 
 o3 = pytest.importorskip("e3nn.o3")
 cue = pytest.importorskip("cuequivariance")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 from tests.groups.escnn_stand_in import StandInGroup, StandInRepresentation, names, replay
 
 KLEIN = iw.Cyclic(2) * iw.Cyclic(2)

@@ -7,8 +7,8 @@ from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
 import intertwine as iw
-from intertwine.groups.frequencies import MAX_FREQUENCY
-from intertwine.groups.wigner import pole_columns, rotation_algebra, wigner_matrices
+from intertwine.groups.irreps.frequencies import MAX_FREQUENCY
+from intertwine.groups.irreps.wigner import pole_columns, rotation_algebra, wigner_matrices
 
 
 def rotations(n: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.projectors.chains import chain_split, subgroup_chain
-from intertwine.projectors.splits import residual_by_fields, residual_by_irreps
+from intertwine.diagnostics.chains import chain_split, subgroup_chain
+from intertwine.diagnostics.splits import residual_by_fields, residual_by_irreps
 
 GROUPS = {
     "Trivial": iw.Trivial,

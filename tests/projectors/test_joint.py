@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.components import Components, basis_components, orbit_components
-from intertwine.projectors.joint import JointMap, JointMaps, is_joinable
+from intertwine.projectors.methods.components import Components, basis_components, orbit_components
+from intertwine.projectors.norms.joint import JointMap, JointMaps, is_joinable
 from tests.laws.registry import CASES, Case
 
 

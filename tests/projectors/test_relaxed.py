@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 import intertwine as iw
-from intertwine.projectors.relaxed import relaxed_projector
+from intertwine.projectors.positions.relaxed import relaxed_projector
 from tests.projectors.closed_form_laws import randn
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Shrinkage, shrink_
 from intertwine.projectors.projector import JOINT_LIMIT
-from intertwine.projectors.proximal import Shrinkage, shrink_
 from tests.binding.cases import seeded
 
 R = iw.Cyclic(4).regular()

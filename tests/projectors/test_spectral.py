@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.fourier_modes import stored_waves
-from intertwine.projectors.spectral import spectral_projector
+from intertwine.projectors.spectral.spectral import spectral_projector
+from intertwine.projectors.spectral.waves import stored_waves
 from tests.projectors.closed_form_laws import assert_chance, assert_laws, randn
 
 C128 = torch.complex128

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.spherical import spherical_projector
+from intertwine.projectors.spectral.spherical import spherical_projector
 from tests.projectors.closed_form_laws import assert_chance, assert_laws, randn
 
 C128 = torch.complex128

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.average import AverageProjector, transversals
+from intertwine.projectors.methods.average import AverageProjector, transversals
 from intertwine.representations.field import Field
 from tests.laws.registry import average_matrix, haar_quadrature, projector_matrix
 

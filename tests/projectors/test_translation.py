@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional as F
 
 import intertwine as iw
-from intertwine.projectors.positions import position_projector
-from intertwine.projectors.translation import ToeplitzProjector, torus, translation_projector
-from intertwine.projectors.tuple_projector import Constants
+from intertwine.projectors.methods.method import Constants
+from intertwine.projectors.positions.positions import position_projector
+from intertwine.projectors.positions.translation import ToeplitzProjector, torus, translation_projector
 from tests.laws.registry import projector_matrix
 from tests.projectors.closed_form_laws import assert_chance, assert_laws, randn
 

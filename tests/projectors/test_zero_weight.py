@@ -9,7 +9,7 @@ import pytest
 import intertwine as iw
 from intertwine._numerics import nullspace
 from intertwine.groups.harmonic_field import HarmonicField
-from intertwine.projectors.zero_weight import fixed_by_lie_group, zero_weight_tensors
+from intertwine.projectors.methods.zero_weight import fixed_by_lie_group, zero_weight_tensors
 from intertwine.representations import Field
 from intertwine.representations.intertwiners import fixed_constraints
 

@@ -21,7 +21,7 @@ from intertwine.binding.writing import check_invertible, check_stored, draw_, wr
 from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
-from intertwine.projectors.joint import JointMaps
+from intertwine.projectors.norms.joint import JointMaps
 from intertwine.representations import Group
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector, projector
-from intertwine.projectors.axis_plan import plan_axis
+from intertwine.projectors.axes.plan import plan_axis
 from intertwine.representations import Field, Representation
 
 

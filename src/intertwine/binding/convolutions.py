@@ -11,7 +11,7 @@ from intertwine.binding.output_fields import OutputFields
 from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector
-from intertwine.projectors.kernel import pixel_representation, space_representation
+from intertwine.projectors.kernels.kernel import pixel_representation, space_representation
 from intertwine.representations import Representation
 
 

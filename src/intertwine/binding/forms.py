@@ -12,8 +12,8 @@ from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector
-from intertwine.projectors.joint import JointMaps
-from intertwine.projectors.weighted_norms import NormTerm, weighted_squared_norms
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.weighted_norms import NormTerm, weighted_squared_norms
 
 Form = Literal["squared", "norm", "relative"]
 FORMS = ("squared", "norm", "relative")

@@ -8,7 +8,7 @@ from intertwine.binding.broadcast import broadcast_projector
 from intertwine.errors import IntertwineError, RankZeroWarning
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.diagonal import diagonal_projector
-from intertwine.projectors.steerable import Rings
+from intertwine.projectors.kernels.steerable import Rings
 from intertwine.representations import Representation
 
 Axes = tuple[Representation | None, ...]

@@ -11,7 +11,7 @@ from intertwine.binding.output_fields import OutputFields
 from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.typed import Typed
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 

@@ -18,9 +18,9 @@ from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.slot import Typing
 from intertwine.binding.typed import Ends, Typed
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors import Projector
-from intertwine.projectors.folds import fold_axes
+from intertwine.projectors.axes.folds import fold_axes
 from intertwine.representations import Representation
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from intertwine.projectors.steerable import Rings
+from intertwine.projectors.kernels.steerable import Rings
 from intertwine.representations import Representation
 
 

@@ -10,8 +10,8 @@ from intertwine.binding.writing import write_
 from intertwine.decay.averages import Correction, correction, iterates, weight_sum
 from intertwine.decay.targets import Target
 from intertwine.projectors import Projector
-from intertwine.projectors.joint import JointMaps
-from intertwine.projectors.proximal import Rate, Shrinkage, shrink_
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
 
 Pairs = Sequence[tuple[Projector, float]]
 

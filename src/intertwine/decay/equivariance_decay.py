@@ -16,8 +16,8 @@ from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
 from intertwine.errors import ArgumentError, DecayWarning, listing
-from intertwine.projectors.joint import JointMaps
-from intertwine.projectors.proximal import Rate
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Rate
 
 Schedule = Strength | Callable[[int], Strength]
 

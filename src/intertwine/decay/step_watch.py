@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from intertwine.projectors.proximal import Rate
+from intertwine.projectors.norms.proximal import Rate
 
 # torch wraps the steps of all classes in one function, which runs the hooks; its local name of the optimiser is `self`.
 WRAPPER = torch.optim.Optimizer.profile_hook_step(lambda *_: None).__code__

@@ -1,19 +1,19 @@
 """Measurements and reports: how far a function is from equivariant, and which weights are why."""
 
-from intertwine.diagnostics.between_layers import LayerVerdict
-from intertwine.diagnostics.data_symmetry import DataSymmetry, ElementTest, data_symmetry
-from intertwine.diagnostics.environment import environment
-from intertwine.diagnostics.equivariance_error import equivariance_error
-from intertwine.diagnostics.first_breaker import Breaker, first_breaker
-from intertwine.diagnostics.geometry import Geometry, LayerGeometry, geometry
-from intertwine.diagnostics.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
-from intertwine.diagnostics.kernel_plots import plot_chain, plot_kernel
-from intertwine.diagnostics.measured_error import EquivarianceError
-from intertwine.diagnostics.on_grid import GridAction, on_grid
-from intertwine.diagnostics.parameter_report import PairShare, ParameterReport
-from intertwine.diagnostics.plots import plot_report
-from intertwine.diagnostics.report import Report, report
-from intertwine.diagnostics.unanalysed import Unanalysed
+from intertwine.diagnostics.data.data_symmetry import DataSymmetry, ElementTest, data_symmetry
+from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
+from intertwine.diagnostics.equivariance.first_breaker import Breaker, first_breaker
+from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
+from intertwine.diagnostics.grids.geometry import Geometry, LayerGeometry, geometry
+from intertwine.diagnostics.grids.on_grid import GridAction, on_grid
+from intertwine.diagnostics.reports.between_layers import LayerVerdict
+from intertwine.diagnostics.reports.environment import environment
+from intertwine.diagnostics.reports.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
+from intertwine.diagnostics.reports.kernel_plots import plot_chain, plot_kernel
+from intertwine.diagnostics.reports.parameter_report import PairShare, ParameterReport
+from intertwine.diagnostics.reports.plots import plot_report
+from intertwine.diagnostics.reports.report import Report, report
+from intertwine.diagnostics.reports.unanalysed import Unanalysed
 
 __all__ = [
     "Bar",

@@ -6,7 +6,7 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
-from intertwine.projectors.kernel import space_representation
+from intertwine.projectors.kernels.kernel import space_representation
 from intertwine.representations import Group, Representation
 
 

@@ -8,7 +8,7 @@ import torch
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
 from intertwine.groups.arguments import integer, is_absent, permutation_table, square_matrices
-from intertwine.groups.irrep_strings import parse_irreps
+from intertwine.groups.irreps.strings import parse_irreps
 from intertwine.groups.permutations import (
     grid_field,
     quotient_field,

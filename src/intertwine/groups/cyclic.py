@@ -10,8 +10,8 @@ from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
 from intertwine.groups.finite_base import FiniteBase
-from intertwine.groups.frequencies import frequency, unknown_irrep
-from intertwine.groups.plane import angles, fraction_turns
+from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
+from intertwine.groups.irreps.plane import angles, fraction_turns
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.representation import Representation
 

@@ -9,8 +9,8 @@ from intertwine.errors import NotOrthogonalError, SizeLimitError, listing
 from intertwine.groups.arguments import check_name, permutation_table, real_array, square_matrices
 from intertwine.groups.enumeration import MAX_PAIRS, ElementIndex, Enumeration, closure, table_along_words
 from intertwine.groups.finite_base import FiniteBase
-from intertwine.groups.frequencies import frequency, unknown_irrep
-from intertwine.groups.numerical_irreps import numerical_irreps
+from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
+from intertwine.groups.irreps.numerical import numerical_irreps
 from intertwine.representations.field import permutation_matrices
 from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import Images

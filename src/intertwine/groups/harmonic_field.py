@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from intertwine._numerics import Array
+from intertwine.groups.irreps.wigner import pole_columns
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
-from intertwine.groups.wigner import pole_columns
 from intertwine.representations import Field, Group, Representation
 
 

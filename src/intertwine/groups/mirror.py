@@ -9,7 +9,7 @@ from intertwine.errors import ArgumentError
 from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, describe
 from intertwine.groups.finite_base import FiniteBase
-from intertwine.groups.frequencies import unknown_irrep
+from intertwine.groups.irreps.frequencies import unknown_irrep
 from intertwine.representations.representation import Representation
 
 AXES = "xyz"

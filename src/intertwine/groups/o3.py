@@ -8,10 +8,10 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
-from intertwine.groups.frequencies import unknown_irrep
-from intertwine.groups.harmonic_bases import harmonic_field
+from intertwine.groups.irreps.frequencies import unknown_irrep
+from intertwine.groups.irreps.harmonic_bases import harmonic_field
+from intertwine.groups.irreps.wigner import check_degree, rotation_algebra, wigner_matrices
 from intertwine.groups.so3 import degrees, random_rotations, rotation_vectors
-from intertwine.groups.wigner import check_degree, rotation_algebra, wigner_matrices
 from intertwine.representations.field import Field
 from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.irrep_field import IrrepField

@@ -10,10 +10,10 @@ from intertwine._numerics import Array
 from intertwine.errors import listing
 from intertwine.groups.arguments import flag
 from intertwine.groups.finite_base import FiniteBase
-from intertwine.groups.frequencies import unknown_irrep
+from intertwine.groups.irreps.frequencies import unknown_irrep
+from intertwine.groups.irreps.subspaces import ordered_basis
+from intertwine.groups.irreps.wigner import wigner_matrices
 from intertwine.groups.o3 import determinants
-from intertwine.groups.subspaces import ordered_basis
-from intertwine.groups.wigner import wigner_matrices
 from intertwine.representations.representation import Representation
 
 DIAGONAL_TURN = np.array(

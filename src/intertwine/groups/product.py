@@ -9,7 +9,7 @@ from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
 from intertwine.groups.base import BaseGroup
 from intertwine.groups.enumeration import check_listable
-from intertwine.groups.product_irreps import PairIrrep, find_pair, pairs_of
+from intertwine.groups.irreps.products import PairIrrep, find_pair, pairs_of
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation, Segment

@@ -12,7 +12,7 @@ from intertwine.errors import UnknownNameError, listing
 from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, check_listable
 from intertwine.groups.finite_base import FiniteBase
-from intertwine.groups.young import Partition, dimension, partitions_up_to, young_matrices
+from intertwine.groups.irreps.young import Partition, dimension, partitions_up_to, young_matrices
 from intertwine.representations.field import block_permutation, permutation_matrices
 from intertwine.representations.representation import Representation
 

@@ -7,7 +7,7 @@ import torch
 from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import accumulation_dtype, power_of_two
 from intertwine.errors import ArgumentError, DtypeError, NotOrthogonalError, ShapeError
-from intertwine.groups.adapters import as_representation
+from intertwine.groups.adapters.notation import as_representation
 from intertwine.representations import Field, Representation, Segment
 
 Activation = Callable[[torch.Tensor], torch.Tensor]

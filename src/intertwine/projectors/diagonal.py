@@ -3,10 +3,10 @@
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.groups.adapters import as_representation
-from intertwine.projectors.axis_plan import plan_orbits
-from intertwine.projectors.block import BasisProjector
-from intertwine.projectors.folds import fold_axes
+from intertwine.groups.adapters.notation import as_representation
+from intertwine.projectors.axes.folds import fold_axes
+from intertwine.projectors.axes.plan import plan_orbits
+from intertwine.projectors.methods.block import BasisProjector
 from intertwine.projectors.projector import Part, Projector
 from intertwine.representations import Field
 from intertwine.representations.orbits import connected, is_transitive

@@ -8,24 +8,24 @@ import numpy as np
 
 from intertwine._arguments import check_instance
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
-from intertwine.groups.adapters import as_representation
-from intertwine.projectors.average import AverageProjector, character_rank
-from intertwine.projectors.axis_plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
-from intertwine.projectors.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
-from intertwine.projectors.folds import fold_axes
-from intertwine.projectors.kernel import (
+from intertwine.groups.adapters.notation import as_representation
+from intertwine.projectors.axes.folds import fold_axes
+from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
+from intertwine.projectors.kernels.kernel import (
     given_basis_projector,
     kernel_sides,
     pixel_representation,
     space_representation,
     steerable_projector,
 )
-from intertwine.projectors.orbit import OrbitProjector
+from intertwine.projectors.kernels.steerable import Rings
+from intertwine.projectors.methods.average import AverageProjector, character_rank
+from intertwine.projectors.methods.block import NULLSPACE_LIMIT, BasisProjector, fixed_basis
+from intertwine.projectors.methods.method import TupleProjector
+from intertwine.projectors.methods.orbit import OrbitProjector
+from intertwine.projectors.methods.schur import schur_projector
 from intertwine.projectors.projector import Part, Projector
-from intertwine.projectors.schur import schur_projector
-from intertwine.projectors.steerable import Rings
 from intertwine.projectors.symmetric import SymmetricProjector, exchanged_axes
-from intertwine.projectors.tuple_projector import TupleProjector
 from intertwine.representations import Field, Group, Representation
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.orbits import is_transitive

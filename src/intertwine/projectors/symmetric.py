@@ -9,7 +9,7 @@ import torch
 
 from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError
-from intertwine.projectors.average import AverageProjector
+from intertwine.projectors.methods.average import AverageProjector
 from intertwine.projectors.projector import Projector
 from intertwine.representations import Representation
 

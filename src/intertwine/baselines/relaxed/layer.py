@@ -10,8 +10,8 @@ from torch import nn
 
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector
-from intertwine.projectors.relaxed import relaxed_projector
-from intertwine.projectors.translation import Boundary
+from intertwine.projectors.positions.relaxed import relaxed_projector
+from intertwine.projectors.positions.translation import Boundary
 
 PaddingMode = Literal["zeros", "circular"]
 Norm = Literal["coefficients", "filters"]

@@ -7,7 +7,7 @@ from intertwine.baselines.relaxed.layer import Norm, PaddingMode, RelaxedLayer, 
 from intertwine.baselines.relaxed.turned_kernels import invariant_vectors
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector, projector
-from intertwine.projectors.relaxed import relaxed_projector
+from intertwine.projectors.positions.relaxed import relaxed_projector
 from intertwine.representations import Representation
 
 

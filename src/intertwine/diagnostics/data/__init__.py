@@ -1,0 +1,1 @@
+"""Whether data have a symmetry, by two-sample tests."""

@@ -1,0 +1,1 @@
+"""How far a function is from equivariance, measured on moved inputs."""

@@ -1,0 +1,1 @@
+"""Images under turns, flips and shifts, and the windows of layers that break them."""

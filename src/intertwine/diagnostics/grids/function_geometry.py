@@ -1,0 +1,251 @@
+"""Functions that move, pad or sample pixels, called in the ``forward`` of a module that is not torch's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine.diagnostics.finding import Finding, Sides
+from intertwine.diagnostics.layer_geometry import Symmetry
+from intertwine.diagnostics.models.watched_calls import WatchedCalls
+from intertwine.diagnostics.resizing_layers import padding, upsampling
+from intertwine.diagnostics.window_layers import convolution
+
+Ends = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class FunctionFinding:
+    """What a call of ``function`` in the module ``name`` does to the grid."""
+
+    name: str
+    module: nn.Module
+    function: str
+    sides_in: Sides
+    sides_out: Sides
+    finding: Finding
+
+
+@dataclass(eq=False)
+class _Padded:
+    """A padded image: what it was padded from, and how; zeros may be counted to the convolution that follows."""
+
+    output: torch.Tensor
+    ends: Ends
+    report: FunctionFinding
+
+
+@dataclass(eq=False)
+class _Rolled:
+    """A rolled image: shifts of its axes of pixels, and the side of the windows that it is cut into."""
+
+    output: torch.Tensor
+    axes: tuple[int, ...]
+    shifts: tuple[int, ...]
+    place: tuple[str, nn.Module]
+    windows: tuple[int, ...] | None = None
+
+
+class FunctionGeometry(WatchedCalls):
+    """Inside ``with``, a run of the model tells what the functions called in it do to the grid.
+
+    Args:
+        model: the model.
+        dim: number of axes of pixels.
+        symmetry: what the group does to them.
+        tell: what is told of each call.
+    """
+
+    def __init__(self, model: nn.Module, dim: int, symmetry: Symmetry, tell: Callable[[FunctionFinding], None]) -> None:
+        super().__init__(model)
+        self._dim, self._symmetry, self._tell = dim, symmetry, tell
+        self._padded: list[_Padded] = []
+        self._rolled: list[_Rolled] = []
+
+    def called(self, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        result = output[0] if isinstance(output, tuple) and output else output
+        x = args[0] if args else kwargs.get("input")
+        if not isinstance(x, torch.Tensor) or not isinstance(result, torch.Tensor):
+            return
+        if name in ("view", "reshape", "unflatten", "contiguous", "clone", "pad"):
+            self._follow(x, result)
+        if is_torchs_own(self.innermost[1]) or x.ndim != self._dim + 2:
+            return
+        rest = dict(zip(_PARAMETERS.get(name, ()), args[1:], strict=False)) | kwargs
+        rest.pop("input", None)
+        if name == "pad":
+            self._pad(x, result, rest)
+        elif name == "roll":
+            self._roll(x, result, rest)
+        elif name == "interpolate":
+            self._note(name, x, result, self._interpolated(x, result, function, rest))
+        elif name.startswith("conv") and name[4:] in ("1d", "2d", "3d"):
+            self._convolve(name, x, result, args, rest)
+        elif name in _LAYERS:
+            layer = _LAYERS[name](rest)
+            found = self._symmetry.layer(layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
+            self._note(name, x, result, found)
+
+    def left(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        for padded in [one for one in self._padded if one.report.module is module]:
+            self._padded.remove(padded)
+            self._tell(padded.report)
+        rolled = [one for one in self._rolled if one.place[1] is module]
+        for first in rolled:
+            if first not in self._rolled:
+                continue
+            self._rolled.remove(first)
+            back = tuple(-shift for shift in first.shifts)
+            undone = next((one for one in self._rolled if one.shifts == back and one.axes == first.axes), None)
+            if undone is not None:
+                self._rolled.remove(undone)
+            self._note_roll(first)
+
+    def _note(self, function: str, x: torch.Tensor, result: torch.Tensor, finding: Finding | None) -> None:
+        if finding is not None:
+            sides = tuple(x.shape[2:]), tuple(result.shape[2:]) if result.ndim == x.ndim else ()
+            self._tell(FunctionFinding(*self.innermost, function, *sides, finding))
+
+    def _interpolated(
+        self, x: torch.Tensor, result: torch.Tensor, function: Callable[..., Any], rest: dict[str, Any]
+    ) -> Finding | None:
+        layer = SimpleNamespace(
+            mode=rest.get("mode", "nearest"), forward=lambda image: function(image.to(torch.float64), **rest)
+        )
+        return self._symmetry.judged(upsampling, layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
+
+    def _pad(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
+        pads = list(rest.get("pad", ()))
+        every = [(pads[2 * i], pads[2 * i + 1]) if 2 * i < len(pads) else (0, 0) for i in reversed(range(x.ndim))]
+        first = _first_pixel_axis(x, [axis for axis, ends in enumerate(every) if any(ends)], self._dim)
+        if first is None:
+            return  # nothing, or channels
+        axes = range(first, first + self._dim)
+        ends = [every[axis] for axis in axes]
+        sides = tuple(x.shape[axis] for axis in axes), tuple(result.shape[axis] for axis in axes)
+        layer = SimpleNamespace(padding=[n for pair in ends[::-1] for n in pair], mode=rest.get("mode"))
+        finding = self._symmetry.judged(padding, layer, *sides)
+        report = FunctionFinding(*self.innermost, "pad", *sides, finding)
+        zeros = rest.get("mode") in (None, "constant") and rest.get("value") in (None, 0) and first == 2
+        if zeros:
+            self._padded.append(_Padded(result, ends, report))
+        else:
+            self._tell(report)
+
+    def _convolve(self, name: str, x: torch.Tensor, result: torch.Tensor, args: Any, rest: dict[str, Any]) -> None:
+        padded = next((one for one in self._padded if one.output is x), None)
+        weight, dim = args[1] if len(args) > 1 else rest["weight"], self._dim
+        numbers = {key: _per_axis(rest.get(key, 1), dim) for key in ("stride", "dilation")}
+        inside = rest.get("padding", 0)
+        ends = [(0, 0)] * dim
+        sides = tuple(x.shape[2:])
+        if padded is not None and not isinstance(inside, str):
+            self._padded.remove(padded)
+            ends, sides = padded.ends, padded.report.sides_in
+        if not isinstance(inside, str):
+            inside = [(p + a, p + b) for p, (a, b) in zip(_per_axis(inside, dim), ends, strict=True)]
+        layer = SimpleNamespace(
+            kernel_size=tuple(weight.shape[2:]), padding=inside, padding_mode="zeros", transposed=False, **numbers
+        )
+        out = tuple(result.shape[2:])
+        finding = self._symmetry.judged(convolution, layer, sides, out)
+        self._tell(FunctionFinding(*self.innermost, name, sides, out, finding))
+
+    def _roll(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
+        shifts, dims = rest.get("shifts"), rest.get("dims")
+        if dims is None or dims == ():
+            return
+        pairs = dict(zip(_sequence(dims), _sequence(shifts), strict=True))
+        moved = {axis % x.ndim: int(shift) for axis, shift in pairs.items() if shift}
+        first = _first_pixel_axis(x, list(moved), self._dim)
+        if first is not None:
+            axes = tuple(range(first, first + self._dim))
+            self._rolled.append(_Rolled(result, axes, tuple(moved.get(axis, 0) for axis in axes), self.innermost))
+
+    def _follow(self, x: torch.Tensor, result: torch.Tensor) -> None:
+        """What becomes of a rolled image: cut into windows (B, H // w, w, W // w, w, C), or handed on."""
+        for rolled in self._rolled:
+            if rolled.output is not x or rolled.windows is not None:
+                continue
+            if result.ndim == x.ndim:
+                rolled.output = result
+                continue
+            cut = [_window_side(tuple(x.shape), tuple(result.shape), axis) for axis in rolled.axes]
+            if all(side is not None for side in cut):
+                rolled.windows = tuple(side for side in cut if side is not None)
+
+    def _note_roll(self, rolled: _Rolled) -> None:
+        sides = tuple(rolled.output.shape[axis] for axis in rolled.axes)
+        finding = self._symmetry.rolled(rolled.shifts, sides, rolled.windows)
+        self._tell(FunctionFinding(*rolled.place, "roll", sides, sides, finding))
+
+
+def is_torchs_own(module: nn.Module) -> bool:
+    """Whether what a module computes is torch's code, so that its class says all."""
+    return str(getattr(type(module).forward, "__module__", "")).startswith("torch.")
+
+
+def _first_pixel_axis(x: torch.Tensor, touched: list[int], dim: int) -> int | None:
+    """2 for images with the channels first, 1 with the channels last, by the axes touched; None for neither."""
+    if not touched or 0 in touched or (touched == [1] and dim > 1):
+        return None
+    if 1 in touched:
+        return None if dim + 1 in touched else 1
+    if dim + 1 in touched or dim == 1:
+        return 2
+    return 1 if x.shape[1] == x.shape[2] != x.shape[-1] else 2
+
+
+def _window_side(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+    """The side of the windows that a reshape cuts an axis into, the number of windows first."""
+    for place in range(len(after) - 1):
+        if prod(after[:place]) == prod(before[:axis]) and after[place] * after[place + 1] == before[axis]:
+            return after[place + 1]
+    return None
+
+
+def _sequence(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
+    values = _sequence(value)
+    return values * dim if len(values) == 1 else values
+
+
+_POOLING = ("kernel_size", "stride", "padding")
+_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "pad": ("pad", "mode", "value"),
+    "roll": ("shifts", "dims"),
+    "interpolate": ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
+    "pixel_shuffle": ("upscale_factor",),
+    "pixel_unshuffle": ("downscale_factor",),
+    **{f"conv{d}d": ("weight", "bias", "stride", "padding", "dilation", "groups") for d in (1, 2, 3)},
+    **{f"max_pool{d}d": (*_POOLING, "dilation", "ceil_mode", "return_indices") for d in (1, 2, 3)},
+    **{f"avg_pool{d}d": (*_POOLING, "ceil_mode", "count_include_pad", "divisor_override") for d in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{d}d": ("output_size",) for kind in ("avg", "max") for d in (1, 2, 3)},
+}
+
+
+def _made(kind: Callable[..., nn.Module], names: tuple[str, ...]) -> Callable[[dict[str, Any]], nn.Module]:
+    """The layer that a function is: its arguments are the layer's settings."""
+    return lambda rest: kind(**{name: rest[name] for name in names if name in rest})
+
+
+# Functions that are judged as the layers of the same name.
+_LAYERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
+    "pixel_shuffle": _made(nn.PixelShuffle, _PARAMETERS["pixel_shuffle"]),
+    "pixel_unshuffle": _made(nn.PixelUnshuffle, _PARAMETERS["pixel_unshuffle"]),
+    **{f"max_pool{d}d": _made(getattr(nn, f"MaxPool{d}d"), (*_POOLING, "dilation", "ceil_mode")) for d in (1, 2, 3)},
+    "avg_pool1d": _made(nn.AvgPool1d, _PARAMETERS["avg_pool1d"][:5]),
+    **{f"avg_pool{d}d": _made(getattr(nn, f"AvgPool{d}d"), _PARAMETERS[f"avg_pool{d}d"]) for d in (2, 3)},
+    **{
+        f"adaptive_{kind}_pool{d}d": _made(getattr(nn, f"Adaptive{kind.title()}Pool{d}d"), ("output_size",))
+        for kind in ("avg", "max")
+        for d in (1, 2, 3)
+    },
+}

@@ -1,0 +1,225 @@
+"""Which layers of a model break a symmetry of the grid outside their weights."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine._arguments import check_dense
+from intertwine.diagnostics.axis_moves import axis_moves, grid_space
+from intertwine.diagnostics.finding import Sides, Verdict, by
+from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry, is_torchs_own
+from intertwine.diagnostics.grids.pixel_shifts import strides, torus_field
+from intertwine.diagnostics.grids.shift_geometry import Shifts
+from intertwine.diagnostics.layer_geometry import Symmetry, TurnsAndMirrors, is_judged
+from intertwine.diagnostics.models.evaluating import Runner, evaluating
+from intertwine.diagnostics.models.model_layers import kind_name, model_layers
+from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
+from intertwine.representations import Group
+
+
+@dataclass(frozen=True)
+class LayerGeometry:
+    """What one layer does to the symmetry outside its weights, on the input that it really had.
+
+    Attributes:
+        name: of the module in the model.
+        kind: its class, or the function that it calls, as ``interpolate()``.
+        sides_in: its input's pixels along each axis.
+        sides_out: its output's; none where it does away with them.
+        verdict: ``"keeps"``: it commutes with the group where its weights are equivariant; ``"breaks"``: it does not,
+            whatever they are; ``"depends"``: on the types of its neighbours; ``"unknown"``: not analysed.
+        reason: why.
+        advice: what to do; empty where there is nothing to do.
+    """
+
+    name: str
+    kind: str
+    sides_in: Sides
+    sides_out: Sides
+    verdict: Verdict
+    reason: str
+    advice: str
+
+    def __str__(self) -> str:
+        said = f"{self.reason}. {self.advice}" if self.advice else f"{self.reason}."
+        return f"{self.name} {self.kind}, {by(self.sides_in)} -> {by(self.sides_out)}: {self.verdict}. {said}"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What ``geometry`` found; it prints one line a layer.
+
+    Attributes:
+        group: name of the group.
+        layers: every layer with spatial geometry, in the order of execution.
+    """
+
+    group: str
+    layers: tuple[LayerGeometry, ...]
+
+    @property
+    def breaking(self) -> tuple[LayerGeometry, ...]:
+        """The layers that break the symmetry."""
+        return tuple(layer for layer in self.layers if layer.verdict == "breaks")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        count = f"{len(self.breaking)} of {len(self.layers)} layers break {self.group} outside their weights"
+        if not self.layers:
+            count += "; nothing that moves pixels was seen, and iw.equivariance_error sees the whole model"
+        return "\n".join([count, *(f"  {layer}" for layer in self.layers)])
+
+
+def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object = None) -> Geometry:
+    """Which layers of ``model`` break the symmetry outside their weights, when it is given ``x``.
+
+    ``W = PW`` is not enough where the samples of a layer lie unevenly on the grid. The model runs once on x (eval mode,
+    no gradients, restored), and each layer is judged by the sizes that it really met. With n pixels, padding p,
+    kernel k, dilation d and stride s along an axis:
+
+    * convolutions and poolings keep a reversal of the axis iff ``(n + 2p - d(k-1) - 1) % s == 0``: 65 pixels at stride
+      2, not 64; ``ceil_mode`` and ``count_include_pad`` change nothing. ``padding="same"`` must meet an odd kernel or
+      an even dilation;
+    * transposed convolutions need ``output_padding=0``; adaptive pooling keeps every reversal; resizing keeps it by
+      whole factors, and in linear and cubic modes to any ``size``;
+    * axes that the group exchanges need equal settings; rows and columns of a rectangle are judged each by their own
+      number of pixels, and only ``size=`` and ``Flatten`` need equal sides;
+    * Flatten and PixelShuffle move pixels into channels: the group moves them there too, which the next layer's type
+      must say.
+
+    What is padded with (zeros, reflections, copies, the other end) does not matter to turns and mirrors. **Shifts** of
+    periodic images (``space=iw.torus(n, n)``) are kept by circular padding, and by strides and poolings where they are
+    by whole pixels of the output too: n pixels, of which a layer makes m, shifted by k, move its output by k m / n.
+
+    Functions called inside a ``forward`` that is not torch's own are listed under the module that calls them:
+    ``F.interpolate``, ``F.pad``, convolutions, poolings, pixel shuffles, and ``torch.roll`` (shifted windows lie
+    symmetrically where twice the shift is a multiple of their side: an odd window has no half). A convolution of what
+    was padded with zeros is judged with its padding. Indexing and reshaping (``x[..., ::2]``, ``x.flatten(1)``) cannot
+    be seen here; ``equivariance_error`` sees the whole model. Norm layers and activations are in ``report``.
+
+    Args:
+        model: any module; called as ``model(x)``.
+        x: a real input, (batch, channels, *pixels) with one to three axes of pixels; its numbers do not matter.
+        group: the group; it must map pixels onto pixels.
+        space: how it turns the axes, or ``iw.torus(...)``, whose group it then is; its standard representation if None.
+
+    Raises:
+        ShapeError: x has no pixels, or not those of the torus.
+        GroupMismatchError: ``space`` is of another group.
+        ArgumentError: the model does not take x, the group does not map pixels onto pixels, ``space`` is needed, or
+            nothing moves though the group is not trivial.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> stem = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 7, stride=2, padding=3), torch.nn.MaxPool2d(3, 2, 1))
+        >>> print(iw.geometry(stem, torch.zeros(1, 3, 64, 64), group=iw.Cyclic(4)).layers[0])
+        0 Conv2d, 64 x 64 -> 32 x 32: breaks. axis 0: its samples miss the centre: (n + 2p - d(k-1) - 1) % s = (64 + 6
+        - 6 - 1) % 2 = 1, not 0. Use 63 or 65 pixels in place of 64, or another stride or kernel.
+        >>> iw.geometry(stem, torch.zeros(1, 3, 65, 65), group=iw.Cyclic(4)).breaking
+        ()
+        >>> shifts = iw.torus(64, 64)
+        >>> circular = torch.nn.Conv2d(3, 8, 7, stride=2, padding=3, padding_mode="circular")
+        >>> print(iw.geometry(circular, torch.zeros(1, 3, 64, 64), group=shifts.group, space=shifts).layers[0])
+        (the model) Conv2d, 64 x 64 -> 32 x 32: breaks. a shift by 1 pixel along axis 0 would move its output by 1/2 of
+        a pixel: only multiples of 2 pixels move it by whole ones. Measure the shifts that move both grids by whole
+        pixels, 2 x 2 steps at a time, with space=iw.torus(32, 32).
+    """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    if not isinstance(group, Group):
+        raise ArgumentError("group", expected="a group, such as Dihedral(4)", got=type(group).__name__)
+    if not isinstance(x, torch.Tensor) or not 3 <= x.ndim <= 5:
+        raise ShapeError(
+            "x",
+            expected="a tensor (batch, channels, *pixels) with one to three axes of pixels",
+            got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
+        )
+    check_dense("x", x)
+    dim = x.ndim - 2
+    symmetry = _symmetry(group, space, tuple(x.shape[2:]))
+    found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
+    with evaluating(model), FunctionGeometry(model, dim, symmetry, _listed(found)):
+        # After the functions': what a module has called is told before the module itself is judged.
+        handles = [
+            module.register_forward_hook(_watch(name, dim, symmetry, found), with_kwargs=True)
+            for name, module, leaf in model_layers(model)
+            if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
+        ]
+        try:
+            Runner(model)((x,))
+        except RuntimeError as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            raise ArgumentError(
+                "x", expected="an input that the model takes", got=f"shape {tuple(x.shape)}, and {reason}"
+            ) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+    return Geometry(str(group), tuple(found))
+
+
+def _listed(found: dict[LayerGeometry, None]) -> Callable[[FunctionFinding], None]:
+    """Lists calls of functions, by the name of the module that makes them."""
+
+    def tell(call: FunctionFinding) -> None:
+        said = (call.finding.verdict, call.finding.reason, call.finding.advice)
+        kind = f"{call.function}()"
+        found[LayerGeometry(call.name or "(the model)", kind, call.sides_in, call.sides_out, *said)] = None
+
+    return tell
+
+
+def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
+    """The turns and mirrors, or the shifts, of the group, checked to move pixels."""
+    torus = torus_field(space)
+    if torus is not None and torus.group != group:
+        raise GroupMismatchError("space", expected=f"a representation of {group}", got=f"one of {torus.group}")
+    if torus is not None and (len(torus.sides) != len(sides) or strides(torus, sides) is None):
+        raise ShapeError(
+            "x",
+            expected=f"{len(torus.sides)} axes of pixels, multiples of those of space = {torus.name}",
+            got=by(sides),
+        )
+    moves = () if torus is not None else axis_moves(grid_space(group, len(sides), space, "group"))
+    still = not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True)))
+    # The trivial group is no mistake: it is the end of a chain, and what every layer keeps.
+    if still and not (group.is_finite and group.order == 1):
+        raise ArgumentError(
+            "space" if space is not None else "group",
+            expected="an action that moves pixels",
+            got=f"{space if space is not None else group}, under which every element leaves them where they are",
+            advice="There is nothing that a layer could break. For shifts say space="
+            f"iw.torus({', '.join(map(str, sides))}) and group=space.group.",
+        )
+    return Shifts(torus) if torus is not None else TurnsAndMirrors(moves)
+
+
+def _watch(
+    name: str, dim: int, symmetry: Symmetry, found: dict[LayerGeometry, None]
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        image = args[0] if args else kwargs.get("input")
+        # Max pooling gives indices beside its output where asked to.
+        result = output[0] if isinstance(output, tuple) and output else output
+        if not isinstance(image, torch.Tensor) or not isinstance(result, torch.Tensor) or image.ndim != dim + 2:
+            return
+        sides_in = tuple(image.shape[2:])
+        sides_out = tuple(result.shape[2:]) if result.ndim == dim + 2 else ()
+        kind = kind_name(module)
+        seen = (name or "(the model)", sides_in, sides_out)
+        if not is_torchs_own(module) and any((one.name, one.sides_in, one.sides_out) == seen for one in found):
+            return  # a function that it has called made the whole of its output, and is listed
+        finding = symmetry.layer(module, sides_in, sides_out)
+        if finding is not None:
+            layer = LayerGeometry(
+                name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice
+            )
+            found[layer] = None
+
+    return hook

@@ -1,0 +1,1 @@
+"""Looking into a model while it runs: its layers, calls, values and modes."""

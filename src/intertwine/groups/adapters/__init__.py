@@ -1,0 +1,1 @@
+"""Groups and representations of other packages, one foreign convention a file."""

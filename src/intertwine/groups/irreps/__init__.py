@@ -1,0 +1,1 @@
+"""How irreps are found, named and written as matrices."""

@@ -1,0 +1,1 @@
+"""Projections of convolution kernels: functions on a window of pixels."""

@@ -1,0 +1,1 @@
+"""Ways to compute the projection of one block of a weight, one a file."""

@@ -1,0 +1,93 @@
+"""The projector on one tuple of fields, applied to all their copies at once."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+
+from intertwine._numerics import Array
+from intertwine.projectors.methods.components import Components, basis_components
+
+
+class Constants:
+    """Named tensors built once in float64 (or int64) on the CPU and cast once per device and dtype."""
+
+    def __init__(self, **arrays: Array) -> None:
+        self._cpu = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        self._cast: dict[tuple[str, torch.device, torch.dtype], torch.Tensor] = {}
+
+    def get(self, name: str, like: torch.Tensor) -> torch.Tensor:
+        """The tensor on the device of ``like``, in its dtype unless it is an index."""
+        source = self._cpu[name]
+        dtype = like.dtype if source.is_floating_point() or source.is_complex() else source.dtype
+        if torch.compiler.is_compiling():
+            return source.to(like.device, dtype)  # a compiled graph keeps its own constants
+        key = (name, like.device, dtype)
+        if key not in self._cast:
+            self._cast[key] = source.to(like.device, dtype)
+        return self._cast[key]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants as built."""
+        return sum(tensor.nbytes for tensor in self._cpu.values())
+
+
+class TupleProjector(ABC):
+    """P on ``F_1 (x) ... (x) F_k``; blocks come as views (m_1, d_1, ..., m_k, d_k) of any strides."""
+
+    constants: Constants
+    # Up to so many entries the calls that a block takes cost more than gathering it beside others (`JointMap`);
+    # measured on one thread.
+    joint_entries: ClassVar[int] = 2**14
+
+    @property
+    @abstractmethod
+    def rank(self) -> int:
+        """Dimension of the equivariant subspace of one tuple of copies."""
+
+    @abstractmethod
+    def project(self, block: torch.Tensor) -> torch.Tensor:
+        """``P block``, same shape, possibly expanded or strided; the input is left alone."""
+
+    def residual_(self, block: torch.Tensor) -> None:
+        """``block <- block - P block`` in place."""
+        block.sub_(self.project(block))
+
+    def residual(self, block: torch.Tensor) -> torch.Tensor:
+        """``block - P block`` as a new tensor."""
+        out = block.clone(memory_format=torch.contiguous_format)
+        self.residual_(out)
+        return out
+
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
+        """The entries of ``P block + factor (block - P block)`` other than ``factor * block``, in their own memory."""
+        return torch.lerp(block, self.project(block), 1 - factor)
+
+    def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
+        """``block <- P block + factor (block - P block)`` in place."""
+        block.lerp_(self.project(block), 1 - factor)
+
+    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
+        """Puts the entries that ``shrunk`` gave where they belong."""
+        block.copy_(entries)
+
+    @abstractmethod
+    def basis(self) -> Array:
+        """Orthonormal basis of the equivariant subspace of one tuple, shape (rank, d_1, ..., d_k)."""
+
+    def components(self) -> tuple[Components, ...] | None:
+        """How P falls apart on one tuple; None where finding out takes a basis that outweighs the weights."""
+        return tuple(basis_components(self.basis().reshape(self.rank, -1)))
+
+
+def copies_first(block: torch.Tensor) -> torch.Tensor:
+    """(m_1, d_1, ..., m_k, d_k) as (m_1, ..., m_k, d_1, ..., d_k), a view."""
+    k = block.ndim // 2
+    return block.permute(*range(0, 2 * k, 2), *range(1, 2 * k, 2))
+
+
+def interleaved(block: torch.Tensor) -> torch.Tensor:
+    """Inverse of ``copies_first``."""
+    k = block.ndim // 2
+    return block.permute(*(axis for i in range(k) for axis in (i, k + i)))

@@ -1,0 +1,100 @@
+"""Schur's lemma: between unlike irreps an equivariant map is zero, between like ones it lies in the commutant."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.projectors.methods.method import Constants, TupleProjector
+from intertwine.representations.field import Field
+from intertwine.representations.intertwiners import commutant
+
+
+class SchurProjector(TupleProjector):
+    """Between two copies of one irrep (or on copies of the trivial one): ``P W = sum_k C_k <C_k, W> / dim``.
+
+    The C_k are the commutant's 1, 2 or 4 orthogonal matrices (real, complex, quaternionic type). For the real type
+    this is the mean of the diagonal, taken in place on a strided view, so that a residual costs one copy and little
+    else. For turns of a plane (complex type, dimension 2) it is that and ``(b - c) / 2`` beside the diagonal, likewise.
+    """
+
+    # Little but the diagonals is touched where it lies.
+    joint_entries = 2**11
+
+    def __init__(self, field: Field, axes: int) -> None:
+        self.dim, self.axes = field.dim, axes
+        matrices = commutant(field) if axes == 2 else np.ones((1, 1, 1))
+        self.matrices = matrices
+        # The commutant of a turn of the plane: a + b J with the quarter turn J.
+        self._planar = matrices.shape == (2, 2, 2) and _spans_turns(matrices)
+        self.constants = Constants(**({"commutant": matrices} if len(matrices) > 1 and not self._planar else {}))
+
+    @property
+    def rank(self) -> int:
+        return len(self.matrices)
+
+    def project(self, block: torch.Tensor) -> torch.Tensor:
+        if self.dim == 1:
+            return block
+        if len(self.matrices) > 1 and not self._planar:
+            commutant = self.constants.get("commutant", block)
+            coefficients = torch.einsum("aibj,kij->abk", block, commutant) / self.dim
+            return torch.einsum("abk,kij->aibj", coefficients, commutant)
+        out = torch.zeros_like(block, memory_format=torch.contiguous_format)
+        diagonal = block.diagonal(dim1=1, dim2=3)
+        out.diagonal(dim1=1, dim2=3).copy_(diagonal.mean(-1, keepdim=True).expand_as(diagonal))
+        if self._planar:
+            half = (block[:, 0, :, 1] - block[:, 1, :, 0]) / 2
+            out[:, 0, :, 1] = half
+            out[:, 1, :, 0] = -half
+        return out
+
+    def residual_(self, block: torch.Tensor) -> None:
+        if self.dim == 1:
+            block.zero_()
+        elif len(self.matrices) > 1 and not self._planar:
+            super().residual_(block)
+        else:
+            diagonal = block.diagonal(dim1=1, dim2=3)
+            diagonal.sub_(diagonal.mean(-1, keepdim=True))
+            if self._planar:
+                right, left = block[:, 0, :, 1], block[:, 1, :, 0]
+                right.add_(left).div_(2)
+                left.copy_(right)
+
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
+        if self.dim == 1:
+            return block.clone()
+        if len(self.matrices) > 1:
+            return super().shrunk(block, factor)
+        diagonal = block.diagonal(dim1=1, dim2=3)
+        mean = diagonal.mean(-1, keepdim=True)
+        return torch.lerp(diagonal, mean, 1 - factor)
+
+    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
+        real = self.dim > 1 and len(self.matrices) == 1
+        (block.diagonal(dim1=1, dim2=3) if real else block).copy_(entries)
+
+    def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
+        entries = self.shrunk(block, factor)
+        block.mul_(factor)
+        self.write_(block, entries)
+
+    def basis(self) -> Array:
+        return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)
+
+
+def _spans_turns(matrices: Array) -> bool:
+    """Whether two matrices (2, 2, 2) span the identity and the quarter turn."""
+    if np.iscomplexobj(matrices):
+        return False
+    return bool(
+        np.allclose(matrices[:, 0, 0], matrices[:, 1, 1]) and np.allclose(matrices[:, 0, 1], -matrices[:, 1, 0])
+    )
+
+
+@lru_cache(maxsize=512)
+def schur_projector(field: Field, axes: int) -> SchurProjector:
+    """One object per irrep, shared by all parameters that carry it."""
+    return SchurProjector(field, axes)

@@ -1,0 +1,155 @@
+"""Many small weights at once: one gather, two products for each kind of component, one gather back."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array, accumulation_dtype
+from intertwine.projectors.methods.components import Components
+from intertwine.projectors.methods.method import Constants, copies_first
+from intertwine.projectors.projector import Projector
+
+# Decimals by which two bases count as the same.
+DECIMALS = 9
+
+
+def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
+    """Whether a ``JointMap`` takes this weight: a small one, measured by Frobenius's norm, in full precision."""
+    return (
+        # Subclasses measure in norms of their own.
+        type(projector) is Projector
+        and tensor.numel() <= projector.joint_entries
+        and tensor.dtype == accumulation_dtype(tensor.dtype)
+    )
+
+
+class JointMap:
+    """The projectors of several weights as one linear map on all of their entries.
+
+    A small weight's arithmetic takes less time than the calls that its views, blocks and layouts need. Here the entries
+    of all weights are gathered once, sorted by the component of P that they are in, so that components alike lie side
+    by side as the columns of one matrix X, and ``X - B B^* X`` is two products whatever number of weights, copies and
+    fields they come from. Entries that P leaves alone come last.
+
+    Args:
+        projectors: one a weight; ``is_joinable``.
+        shapes: of the weights.
+    """
+
+    def __init__(self, projectors: Sequence[Projector], shapes: Sequence[torch.Size]) -> None:
+        self._shapes = tuple(shapes)
+        self._sizes = [prod(shape) for shape in shapes]
+        kinds: dict[Any, tuple[Array, list[Array]]] = {}
+        zero, same, start = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
+        for projector, shape in zip(projectors, shapes, strict=True):
+            mixed = np.zeros(prod(shape), dtype=bool)
+            for places, components in _placed(projector, shape):
+                mixed[places] = True
+                where = places + start
+                if components.is_identity:
+                    same.append(where.reshape(-1))
+                    continue
+                # Zero is added so that minus zero is zero.
+                key = components.basis.shape, (np.round(components.basis, DECIMALS) + 0.0).tobytes()
+                kinds.setdefault(key, (components.basis, []))[1].append(where)
+            zero.append(np.flatnonzero(~mixed) + start)
+            start += len(mixed)
+        found = [(basis, np.concatenate(columns, axis=1)) for basis, columns in kinds.values()]
+        order = np.concatenate([*(columns.reshape(-1) for _, columns in found), *zero, *same])
+        self._segments = []
+        end = 0
+        for _, columns in found:
+            self._segments.append((end, end + columns.size, columns.shape))
+            end += columns.size
+        self._mixed, self._changed = end, len(order) - sum(map(len, same))
+        bases = {f"basis{i}": basis for i, (basis, _) in enumerate(found)}
+        adjoints = {f"adjoint{i}": np.ascontiguousarray(basis.conj().T) for i, (basis, _) in enumerate(found)}
+        # 32 bits an index: the weights are small.
+        self._constants = Constants(
+            order=order.astype(np.int32), back=np.argsort(order).astype(np.int32), **bases, **adjoints
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants as built."""
+        return self._constants.nbytes
+
+    def residuals(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """``W - P W`` of all weights, flat, sorted as ``split`` takes it."""
+        image = self._gathered(tensors)
+        for i, (start, stop, shape) in enumerate(self._segments):
+            X = image[start:stop].view(shape)
+            X.addmm_(self._constants.get(f"basis{i}", X), self._constants.get(f"adjoint{i}", X) @ X, alpha=-1)
+        image[self._changed :].zero_()
+        return image
+
+    def projections(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """``P W``, likewise."""
+        image = self._gathered(tensors)
+        for i, (start, stop, shape) in enumerate(self._segments):
+            X = image[start:stop].view(shape)
+            X.copy_(self._constants.get(f"basis{i}", X) @ (self._constants.get(f"adjoint{i}", X) @ X))
+        image[self._mixed : self._changed].zero_()
+        return image
+
+    def split(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """What ``residuals`` or ``projections`` gave, or a multiple, in the weights' shapes: views of one tensor."""
+        flat = image.index_select(0, self._constants.get("back", image))
+        parts = flat.split_with_sizes(self._sizes)
+        return [part if len(s) == 1 else part.view(s) for part, s in zip(parts, self._shapes, strict=True)]
+
+    def _gathered(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        return flat.index_select(0, self._constants.get("order", flat))
+
+
+class JointMaps:
+    """The joint maps of one model's projectors, built when they are first asked for and kept for the next step.
+
+    Projectors are told apart by identity: the owner keeps them alive. A copy, or what is unpickled, begins empty.
+    """
+
+    # Sets of weights in use at a time, such as those of several strengths or learning rates.
+    MOST = 16
+
+    def __init__(self) -> None:
+        self._maps: dict[Any, JointMap] = {}
+
+    def get(self, projectors: Sequence[Projector], tensors: Sequence[torch.Tensor]) -> JointMap:
+        """The map for these weights.
+
+        Raises:
+            ShapeError: a weight does not fit its projector.
+            DtypeError: real weights under a complex representation.
+        """
+        key = (*map(id, projectors), *(tensor.shape for tensor in tensors), tensors[0].dtype)
+        found = self._maps.get(key)
+        if found is None:
+            for projector, tensor in zip(projectors, tensors, strict=True):
+                projector.checked_map(tensor)
+            while len(self._maps) >= self.MOST:
+                del self._maps[next(iter(self._maps))]
+            found = self._maps[key] = JointMap(projectors, [tensor.shape for tensor in tensors])
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants as built: two 32-bit indices an entry, and the bases."""
+        return sum(joint.nbytes for joint in self._maps.values())
+
+    def __reduce__(self) -> tuple[type["JointMaps"], tuple[()]]:
+        return JointMaps, ()
+
+
+def _placed(projector: Projector, shape: torch.Size) -> list[tuple[Array, Components]]:
+    """The components of each part with where their entries lie in a flattened weight, shape (size, count)."""
+    places = []
+    for indices, components in zip(projector.part_indices(shape), projector.components or (), strict=True):
+        tuples = copies_first(indices).reshape(-1, prod(indices.shape[1::2])).numpy()
+        for found in components:
+            columns = tuples[:, found.entries]
+            places.append((np.moveaxis(columns, 1, 0).reshape(len(found.entries), -1), found))
+    return places

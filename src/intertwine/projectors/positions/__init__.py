@@ -1,0 +1,1 @@
+"""Projections along positions: translations, and groups that move the positions of a grid."""

@@ -1,0 +1,1 @@
+"""Projections of weights that act on Fourier modes and on spherical harmonics."""
