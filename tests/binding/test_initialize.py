@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.binding.output_fields import copy_index
+from intertwine.layers.channels.output_fields import copy_index
 from intertwine.representations import Representation, Segment
 from tests.binding.cases import c4_mlp, dense, fill, seeded, so3_linear
 

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 import intertwine as iw
-from intertwine.binding.norms import statistics
+from intertwine.layers.norms import statistics
 from tests.binding.acting import elements, feature_error, image_error, randn
 from tests.binding.cases import fill
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.binding.broadcast import broadcast_projector
-from intertwine.binding.norms import statistics
+from intertwine.layers.channels.broadcast import broadcast_projector
+from intertwine.layers.norms import statistics
 from tests.binding.acting import elements, randn
 from tests.binding.cases import dense, fill
 

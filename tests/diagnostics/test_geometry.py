@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.axis_incidence import Incidence
+from intertwine.layers.grid.axis_incidence import Incidence
 from tests.binding.cases import seeded
 
 D4, D2, C2 = iw.Dihedral(4), iw.Dihedral(2), iw.Cyclic(2)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.axis_incidence import Incidence
+from intertwine.layers.grid.axis_incidence import Incidence
 from tests.diagnostics.test_geometry import per_axis, randn
 
 TORUS = iw.torus(16, 16)

@@ -10,8 +10,8 @@ from torch.nn.utils import parametrize
 from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
 from intertwine.binding import Entry
-from intertwine.binding.entry import parametrizations
 from intertwine.errors import ArgumentError
+from intertwine.layers.parametrized import parametrizations
 from intertwine.projectors import Projector
 
 # 1 / sigma_a^2, the strength on the equivariant path: fixed, and small against all strengths worth trying.

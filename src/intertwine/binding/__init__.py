@@ -6,6 +6,6 @@ from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form
 from intertwine.binding.measure import Residual
 from intertwine.binding.penalty import penalty
-from intertwine.binding.typed import Typed
+from intertwine.layers.typed import Typed
 
 __all__ = ["Binding", "Entry", "Form", "Residual", "Typed", "bind", "penalty"]

@@ -9,10 +9,10 @@ from intertwine.binding.binding import Binding
 from intertwine.binding.entry import Entry
 from intertwine.binding.model_tensors import ModelTensor, model_tensors
 from intertwine.binding.names import axes_text, nearest
-from intertwine.binding.shared_projectors import SharedProjectors
 from intertwine.binding.type_checks import TypingScope, Wanted, check_tensor, module_types, tensor_type
-from intertwine.binding.typed import Ends
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning, UnknownNameError
+from intertwine.layers.shared_projectors import SharedProjectors
+from intertwine.layers.typed import Ends
 
 
 def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:

@@ -9,18 +9,19 @@ from torch.nn.parameter import is_lazy
 
 from intertwine._arguments import check_dense
 from intertwine._numerics import in_own_precision
-from intertwine.binding.entry import Entry, parametrizations
+from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form, penalty_of
 from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import axes_text, nearest
-from intertwine.binding.output_fields import project_at_scale, project_keeping_norms
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
-from intertwine.binding.typed import Ends
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
 from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
+from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
+from intertwine.layers.parametrized import parametrizations
+from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.representations import Group
 

@@ -1,17 +1,16 @@
 """One typed tensor of a model: where it lives and the projector that it carries."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
 
-from intertwine.binding.output_fields import OutputFields
 from intertwine.errors import ArgumentError, UnknownNameError
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.parametrized import parametrizations, parametrized_names
+from intertwine.layers.rule import Kind
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
-
-Kind = Literal["weight", "bias", "parameter", "buffer"]
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,6 @@ class Entry:
     def __deepcopy__(self, memo: object) -> "Entry":
         # Names and constants only, so that a copied binding shares them.
         return self
-
-
-def parametrized_names(module: nn.Module) -> tuple[str, ...]:
-    """The attributes of ``module`` that ``torch.nn.utils.parametrize`` computes."""
-    # A missing attribute, and an empty ModuleDict, take as long as the arithmetic of a small weight.
-    found = module._modules.get("parametrizations")
-    return tuple(found.keys()) if isinstance(found, nn.ModuleDict) else ()
-
-
-def parametrizations(module: nn.Module) -> nn.ModuleDict:
-    """The parametrisations of the module's attributes, by attribute."""
-    found = module._modules.get("parametrizations")
-    return found if isinstance(found, nn.ModuleDict) else nn.ModuleDict()
 
 
 def is_sharded(tensor: torch.Tensor) -> bool:

@@ -7,7 +7,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from intertwine.binding.entry import Kind, parametrized_names
+from intertwine.layers.parametrized import parametrized_names
+from intertwine.layers.rule import Kind
 
 
 @dataclass(frozen=True)

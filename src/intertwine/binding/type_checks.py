@@ -9,16 +9,16 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from intertwine._arguments import check_dense
-from intertwine.binding.entry import Kind, is_sharded, sharded
+from intertwine.binding.entry import is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
-from intertwine.binding.modules import is_norm, module_slots
 from intertwine.binding.names import axes_text
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.shared_projectors import SharedProjectors
-from intertwine.binding.slot import Typing
-from intertwine.binding.typed import Ends, Typed
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.registry import is_norm, module_slots
+from intertwine.layers.rule import Kind, Typing
+from intertwine.layers.shared_projectors import SharedProjectors
+from intertwine.layers.typed import Ends, Typed
 from intertwine.projectors import Projector
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.representations import Representation

@@ -15,11 +15,11 @@ from intertwine.binding.representation_text import (
     parse_representation,
     shown,
 )
-from intertwine.binding.typed import Typed
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
 from intertwine.groups.arguments import permutation_table, real_array, signs_in_indices
 from intertwine.groups.base import BaseGroup
 from intertwine.groups.signed_permutations import read_signs
+from intertwine.layers.typed import Typed
 from intertwine.representations import Representation
 
 T = TypeVar("T")

@@ -9,8 +9,9 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrize import ParametrizationList
 
 from intertwine._numerics import TOLERANCES, accumulation_dtype
-from intertwine.binding.entry import Entry, parametrizations, parametrized_names
+from intertwine.binding.entry import Entry
 from intertwine.errors import ArgumentError, listing
+from intertwine.layers.parametrized import parametrizations, parametrized_names
 
 # What right inverses raise for values that they do not take, or for want of one.
 REFUSALS = (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError)

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.finding import Finding, Sides
-from intertwine.diagnostics.layer_geometry import Symmetry
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
-from intertwine.diagnostics.resizing_layers import padding, upsampling
-from intertwine.diagnostics.window_layers import convolution
+from intertwine.layers.grid.finding import Finding, Sides
+from intertwine.layers.grid.resizing import padding, upsampling
+from intertwine.layers.grid.symmetry import Symmetry
+from intertwine.layers.grid.windows import convolution
 
 Ends = list[tuple[int, int]]
 

@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from intertwine._arguments import check_dense
-from intertwine.diagnostics.axis_moves import axis_moves, grid_space
-from intertwine.diagnostics.finding import Sides, Verdict, by
 from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry, is_torchs_own
-from intertwine.diagnostics.grids.pixel_shifts import strides, torus_field
 from intertwine.diagnostics.grids.shift_geometry import Shifts
-from intertwine.diagnostics.layer_geometry import Symmetry, TurnsAndMirrors, is_judged
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
+from intertwine.layers.grid.axis_moves import axis_moves, grid_space
+from intertwine.layers.grid.finding import Sides, Verdict, by
+from intertwine.layers.grid.pixel_shifts import strides, torus_field
+from intertwine.layers.grid.symmetry import Symmetry, TurnsAndMirrors, is_judged
 from intertwine.representations import Group
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.finding import Finding, Sides, by
-from intertwine.diagnostics.grids.pixel_shifts import coarser, strides
-from intertwine.diagnostics.layer_geometry import Judge, Symmetry, unknown_change
-from intertwine.diagnostics.resizing_layers import flatten, padding, pixel_shuffle
-from intertwine.diagnostics.window_layers import (
+from intertwine.layers.grid.finding import Finding, Sides, by
+from intertwine.layers.grid.pixel_shifts import coarser, strides
+from intertwine.layers.grid.resizing import flatten, padding, pixel_shuffle
+from intertwine.layers.grid.symmetry import Judge, Symmetry, unknown_change
+from intertwine.layers.grid.windows import (
     Windows,
     convolution,
     convolution_windows,

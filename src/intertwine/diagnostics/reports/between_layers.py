@@ -10,11 +10,11 @@ from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _Av
 
 from intertwine._numerics import INPUT_TOLERANCE
 from intertwine.binding import Binding
-from intertwine.binding.channel_rules import check_pointwise
-from intertwine.binding.norms import NORM_TYPES, statistics
-from intertwine.binding.typed import Ends
-from intertwine.diagnostics.finding import Finding, Verdict
 from intertwine.diagnostics.models.model_layers import kind_name
+from intertwine.layers.channels.checks import check_pointwise
+from intertwine.layers.grid.finding import Finding, Verdict
+from intertwine.layers.norms import NORM_TYPES, statistics
+from intertwine.layers.typed import Ends
 from intertwine.nn.pointwise_activation import is_odd
 from intertwine.representations import Representation
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.finding import Finding
 from intertwine.diagnostics.reports.between_layers import Carried, largest_finding, norm_finding, pointwise_finding
+from intertwine.layers.grid.finding import Finding
 from intertwine.nn.pointwise_activation import is_odd
 
 

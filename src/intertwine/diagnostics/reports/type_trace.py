@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from intertwine.binding import Binding
-from intertwine.binding.norms import NORM_TYPES
-from intertwine.diagnostics.finding import Finding
 from intertwine.diagnostics.models.model_layers import kind_name
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
 from intertwine.diagnostics.reports.between_layers import POINTWISE, Carried, Verdicts
 from intertwine.diagnostics.reports.function_types import Call, function_effect
+from intertwine.layers.grid.finding import Finding
+from intertwine.layers.norms import NORM_TYPES
 
 _SOFTMAX = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 

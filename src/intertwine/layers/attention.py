@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from intertwine.binding.chunks import whole_field_chunks
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError, NotOrthogonalError
+from intertwine.layers.channels.chunks import whole_field_chunks
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.rule import Slot, Typing
 from intertwine.representations import Representation
 
 

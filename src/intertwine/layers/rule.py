@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
-from intertwine.binding.entry import Kind
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.shared_projectors import SharedProjectors
-from intertwine.binding.typed import Typed
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.shared_projectors import SharedProjectors
+from intertwine.layers.typed import Typed
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
+
+Kind = Literal["weight", "bias", "parameter", "buffer"]
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _LPPoolNd, _MaxPoolNd
 
-from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by
-from intertwine.diagnostics.resizing_layers import adaptive_pooling, flatten, padding, pixel_shuffle, upsampling
-from intertwine.diagnostics.window_layers import convolution, pooling, transposed_convolution
+from intertwine.layers.grid.axis_moves import AxisMove
+from intertwine.layers.grid.finding import KEEPS, Finding, Sides, by
+from intertwine.layers.grid.resizing import adaptive_pooling, flatten, padding, pixel_shuffle, upsampling
+from intertwine.layers.grid.windows import convolution, pooling, transposed_convolution
 
 _PADDING = tuple(
     getattr(nn, f"{kind}Pad{dim}d")

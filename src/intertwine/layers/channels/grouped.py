@@ -3,7 +3,7 @@
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.binding.chunks import generator_permutations
+from intertwine.layers.channels.chunks import generator_permutations
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
 

@@ -4,8 +4,8 @@ import warnings
 from collections.abc import Callable, Hashable, Sequence
 
 from intertwine._arguments import check_instance
-from intertwine.binding.broadcast import broadcast_projector
 from intertwine.errors import IntertwineError, RankZeroWarning
+from intertwine.layers.channels.broadcast import broadcast_projector
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.diagonal import diagonal_projector
 from intertwine.projectors.kernels.steerable import Rings

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.grids.pixel_shifts import shift_text, torus_field
+from intertwine.layers.grid.pixel_shifts import shift_text, torus_field
 from tests.binding.cases import seeded
 
 TORUS = iw.torus(16, 16)

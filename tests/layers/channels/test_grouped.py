@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.binding.grouped import channel_pairs
+from intertwine.layers.channels.grouped import channel_pairs
 from tests.binding.acting import ATOL, image_error, projected, randn
 from tests.binding.cases import dense, fill
 

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.binding.entry import parametrized_names
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.slot import Slot, Typing
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.parametrized import parametrized_names
+from intertwine.layers.rule import Slot, Typing
 
 # How classes call their widths: PyTorch Geometric has channels, transformers' Conv1D (stored in, out) nx and nf.
 _WIDTHS = (("in_features", "out_features"), ("in_channels", "out_channels"), ("nx", "nf"))

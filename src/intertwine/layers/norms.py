@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from intertwine.binding.broadcast import ones_character
-from intertwine.binding.channel_rules import check_groups, check_mean_of_all, check_norm_of_all, check_pointwise
-from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError, ShapeError
+from intertwine.layers.channels.broadcast import ones_character
+from intertwine.layers.channels.checks import check_groups, check_mean_of_all, check_norm_of_all, check_pointwise
+from intertwine.layers.rule import Slot, Typing
 from intertwine.representations import Representation
 
 # One representation types them: what comes in goes out. (_NormBase: batch and instance norms of every dimension.)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from intertwine.binding.chunks import whole_field_chunks
-from intertwine.binding.grouped import channel_pairs
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError
+from intertwine.layers.channels.chunks import whole_field_chunks
+from intertwine.layers.channels.grouped import channel_pairs
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.rule import Slot, Typing
 from intertwine.projectors import Projector
 from intertwine.projectors.kernels.kernel import pixel_representation, space_representation
 from intertwine.representations import Representation

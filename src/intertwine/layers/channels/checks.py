@@ -6,8 +6,8 @@ carries runs onto whole runs.
 """
 
 from intertwine._numerics import Array
-from intertwine.binding.broadcast import signs_of_ones
-from intertwine.binding.chunks import generator_permutations, whole_field_chunks
+from intertwine.layers.channels.broadcast import signs_of_ones
+from intertwine.layers.channels.chunks import generator_permutations, whole_field_chunks
 from intertwine.representations import Representation
 
 

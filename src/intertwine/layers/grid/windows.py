@@ -6,10 +6,10 @@ from typing import Any
 
 from torch.nn.modules.pooling import _MaxPoolNd
 
-from intertwine.diagnostics import axis_incidence
-from intertwine.diagnostics.axis_incidence import Incidence, Window
-from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides, other_output
+from intertwine.layers.grid import axis_incidence
+from intertwine.layers.grid.axis_incidence import Incidence, Window
+from intertwine.layers.grid.axis_moves import AxisMove
+from intertwine.layers.grid.finding import KEEPS, Finding, Sides, other_output
 
 # The incidence along an axis of so many pixels.
 Along = Callable[[int, int], Incidence]

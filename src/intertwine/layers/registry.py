@@ -1,15 +1,15 @@
 """How a module's parameters follow from its type: one function a module type, found by type."""
 
 from torch import nn
+from torch.nn.utils import parametrize
 
-from intertwine.binding.attention import attention
-from intertwine.binding.convolutions import convolution
-from intertwine.binding.linear import embedding, embedding_bag, linear
-from intertwine.binding.linear_like import is_linear_like, linear_like
-from intertwine.binding.names import qualified_name
-from intertwine.binding.norms import NORM_TYPES, norm
-from intertwine.binding.slot import ModuleTyping, Slot, Typing
 from intertwine.errors import ArgumentError, listing
+from intertwine.layers.attention import attention
+from intertwine.layers.convolutions import convolution
+from intertwine.layers.linear import embedding, embedding_bag, linear
+from intertwine.layers.linear_like import is_linear_like, linear_like
+from intertwine.layers.norms import NORM_TYPES, norm
+from intertwine.layers.rule import ModuleTyping, Slot, Typing
 
 # Modules typed by a pair (rep_in, rep_out).
 MODULE_TYPINGS: dict[type[nn.Module], ModuleTyping] = {
@@ -89,3 +89,16 @@ def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError
         got=f"a {qualified_name(module)}",
         advice=advice,
     )
+
+
+def qualified_name(module: nn.Module) -> str:
+    """The class of a module with the package that it is from, torch's own by their name alone.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> qualified_name(nn.ReLU()), qualified_name(iw.nn.FieldNorm(iw.Cyclic(4).regular()))
+        ('ReLU', 'intertwine.nn.field_norm.FieldNorm')
+    """
+    kind = parametrize.type_before_parametrizations(module)
+    plain = kind.__module__.startswith("torch.nn.modules")
+    return kind.__name__ if plain else f"{kind.__module__}.{kind.__qualname__}"

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from intertwine.binding.channel_rules import check_pointwise
-from intertwine.binding.chunks import generator_permutations
-from intertwine.binding.output_fields import OutputFields
-from intertwine.binding.slot import Slot, Typing
 from intertwine.errors import ArgumentError
+from intertwine.layers.channels.checks import check_pointwise
+from intertwine.layers.channels.chunks import generator_permutations
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.rule import Slot, Typing
 
 
 def linear(module: Any, typing: Typing) -> tuple[Slot, ...]:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.axis_moves import AxisMove
-from intertwine.diagnostics.finding import KEEPS, Finding, Sides, by, other_output, unequal_output
+from intertwine.layers.grid.axis_moves import AxisMove
+from intertwine.layers.grid.finding import KEEPS, Finding, Sides, by, other_output, unequal_output
 
 
 def adaptive_pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:

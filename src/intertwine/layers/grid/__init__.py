@@ -1,0 +1,1 @@
+"""What layers do to the pixels of an image, judged under turns, mirrors and shifts."""
