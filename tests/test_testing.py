@@ -10,7 +10,6 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
-from intertwine.groups.base import single
 from intertwine.representations.image_field import ImageField, Images
 from intertwine.testing import assert_equivariant, assert_group, assert_projector, assert_representation
 
@@ -230,7 +229,7 @@ def images(group, matrices, lie=None):
     """A representation with unchecked images."""
     matrices = np.asarray(matrices, dtype=float)
     lie = np.zeros((0, *matrices.shape[1:])) if lie is None else lie
-    return single(ImageField(group, Images.of(matrices), Images.of(lie)))
+    return iw.Representation.of(ImageField(group, Images.of(matrices), Images.of(lie)))
 
 
 def test_broken_representations_are_found():
@@ -262,7 +261,7 @@ def test_broken_images_of_generators_are_found():
 
     odd = Odd(**{f.name: getattr(field, f.name) for f in dataclasses.fields(field)})
     with pytest.raises(AssertionError, match="generator_images differ"):
-        assert_representation(single(odd))
+        assert_representation(iw.Representation.of(odd))
 
 
 class _Wrong(Faulty):

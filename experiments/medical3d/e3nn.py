@@ -15,8 +15,7 @@ from experiments.medical3d.model import ARCHITECTURES, halvings
 from experiments.medical3d.network import TypedNetwork
 from intertwine.binding import Binding
 from intertwine.errors import UnknownNameError, listing, missing_extra
-from intertwine.groups import O
-from intertwine.representations import Group
+from intertwine.groups import Group, O
 
 E3NN, E3NN_LABEL = "e3nn", "exactly equivariant, e3nn"
 # Of e3nn's networks on volumes there are those of these conditions.
@@ -115,7 +114,7 @@ def e3nn_network(name: str, classes: int, side: int, width: int, seed: int) -> T
     with _without_compilation(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, "weights").initial_seed())
         model = nn.Sequential(_layers(group, classes, side, width))
-    trivial = group.irrep(group.trivial_label)  # type: ignore[attr-defined]
+    trivial = group.trivial()
     return TypedNetwork(model, Binding(model, ()), group, {}, 16 * width * trivial, classes)
 
 

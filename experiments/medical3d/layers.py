@@ -49,7 +49,7 @@ class FieldBatchNorm(nn.Module):
 
     def types(self, name: str) -> Mapping[str, Representation]:
         """What to bind this layer with under the name ``name``: every number of it is invariant."""
-        trivial = self.rep.group.irrep(self.rep.group.trivial_label)  # type: ignore[attr-defined]
+        trivial = self.rep.group.trivial()
         found: dict[str, Representation] = {}
         for i, ((mul, _), centred) in enumerate(zip(self.sizes, self.centred, strict=True)):
             tensors = ("",) if centred else (".weight", ".running_var")

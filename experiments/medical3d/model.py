@@ -11,9 +11,9 @@ from experiments.medical3d.layers import AtVoxels, FieldBatchNorm, ResidualBlock
 from experiments.medical3d.network import TypedNetwork
 from intertwine.binding import bind
 from intertwine.errors import UnknownNameError, listing
-from intertwine.groups import SO, O, Octahedral
+from intertwine.groups import SO, Group, O, Octahedral
 from intertwine.nn import Gate
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 # The last feature map has this side before it is averaged; sides halve until then.
 LAST_SIDE = 4
@@ -81,7 +81,7 @@ class _Builder:
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self.trivial: Representation = group.irrep(group.trivial_label)  # type: ignore[attr-defined]
+        self.trivial: Representation = group.trivial()
         self.rep = self.trivial
         self.layers: OrderedDict[str, nn.Module] = OrderedDict()
         self.types: dict[str, object] = {}
@@ -132,7 +132,7 @@ def halvings(side: int) -> list[tuple[int, int]]:
 
 
 def _regular(builder: _Builder, side: int, width: int) -> None:
-    regular: Representation = builder.group.regular()  # type: ignore[attr-defined]
+    regular: Representation = builder.group.regular()
     steps = [*halvings(side), (2, 0)]
     for i, (kernel, padding) in enumerate(steps):
         fields = 8 if i == len(steps) - 1 else 1 if i == 0 else 2
@@ -174,5 +174,5 @@ def _irreps(group: Group, width: int) -> Representation:
     """Fields of degree 0, 1, 2; for O(3) with the parity of a harmonic."""
     labels = ("0e", "1o", "2e") if group == O(3) else ("0", "1", "2")
     terms = " + ".join(f"{mul * width}x{label}" for mul, label in zip((4, 2, 1), labels, strict=True))
-    rep: Representation = group.irreps(terms)  # type: ignore[attr-defined]
+    rep: Representation = group.irreps(terms)
     return rep

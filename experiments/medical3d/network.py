@@ -10,8 +10,8 @@ from experiments.medical3d.rotation import turn_volume, turn_voxels, turning_rat
 from intertwine.baselines import Subject, leave, no_motion
 from intertwine.binding import Binding
 from intertwine.diagnostics import Breaker, EquivarianceError, equivariance_error, first_breaker, on_grid
-from intertwine.groups import SO, O, Octahedral
-from intertwine.representations import Group, Representation
+from intertwine.groups import SO, Group, O, Octahedral
+from intertwine.representations import Representation
 
 # Random elements in ``rotation_error``.
 ROTATIONS = 8
@@ -79,7 +79,7 @@ class TypedNetwork:
         """The first layer behind which the network is not equivariant under what maps voxels onto voxels."""
         G = self.pixel_group
         reps = {name: on_grid(_restricted(rep, G)) for name, rep in self.channels.items()}
-        trivial = G.irrep(G.trivial_label)  # type: ignore[attr-defined]
+        trivial = G.trivial()
         ends: dict[str, object] = {"pooled": _restricted(self.pooled, G), "head": self.classes * trivial}
         return first_breaker(self.model, reps | ends, on_grid(trivial), x)
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from intertwine.baselines import Action
-from intertwine.representations import Group
+from intertwine.groups import Group
 
 # (x, y, z) = (last, -middle, first) index: the sign of each coordinate, in the order of torch's grid_sample.
 AXES = torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64)

@@ -14,11 +14,11 @@ from intertwine.baselines import Action, Subject, leave, no_motion
 from intertwine.binding import bind
 from intertwine.diagnostics import on_grid
 from intertwine.errors import ArgumentError, UnknownNameError, listing
-from intertwine.groups import SO, BaseGroup, Cyclic, Dihedral
+from intertwine.groups import SO, Cyclic, Dihedral, Group
 from intertwine.nn import Gate
 from intertwine.representations import Representation
 
-GROUPS: dict[str, BaseGroup] = {"C4": Cyclic(4), "D4": Dihedral(4), "C8": Cyclic(8), "SO(2)": SO(2)}
+GROUPS: dict[str, Group] = {"C4": Cyclic(4), "D4": Dihedral(4), "C8": Cyclic(8), "SO(2)": SO(2)}
 # Those whose elements take pixels onto pixels.
 ON_PIXELS = ("C4", "D4")
 # What a unit of width brings to a layer under SO(2): scalars, fields of frequency 1 and 2, and their gates: 8 channels.

@@ -13,12 +13,12 @@ from experiments.runtime.actions import image_action, image_derivative
 from intertwine.baselines import Criterion, Subject, leave, lie_action, no_motion
 from intertwine.binding import Binding, bind
 from intertwine.errors import UnknownNameError, listing
-from intertwine.groups import SO, BaseGroup, Cyclic, Dihedral, Octahedral
+from intertwine.groups import SO, Cyclic, Dihedral, Group, Octahedral
 from intertwine.nn import Gate
 from intertwine.representations import Representation
 
 # Constructors, so that importing this module builds nothing whose set-up is timed later.
-GROUPS: Mapping[str, Callable[[], BaseGroup]] = {
+GROUPS: Mapping[str, Callable[[], Group]] = {
     "C4": partial(Cyclic, 4),
     "D4": partial(Dihedral, 4),
     "O": Octahedral,

@@ -32,6 +32,7 @@ from intertwine.groups import (
     Dihedral,
     DirectProduct,
     FiniteGroup,
+    Group,
     Icosahedral,
     MatrixGroup,
     Mirror,
@@ -51,7 +52,7 @@ from intertwine.projectors.positions.relaxed import relaxed_projector
 from intertwine.projectors.positions.translation import torus, translation_projector
 from intertwine.projectors.spectral.spectral import spectral_projector
 from intertwine.projectors.spectral.spherical import spherical_projector
-from intertwine.representations import Field, Group, Representation, Segment
+from intertwine.representations import Field, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
 
 try:

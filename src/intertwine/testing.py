@@ -15,10 +15,10 @@ from intertwine._numerics import TOLERANCES, Array, relative_distance
 from intertwine.diagnostics.equivariance.equivariance_assertion import assert_equivariant
 from intertwine.diagnostics.models.value_trees import described
 from intertwine.errors import ArgumentError
-from intertwine.groups.base import single
+from intertwine.groups import Group
 from intertwine.groups.element_text import element_text
 from intertwine.projectors import Projector
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 from intertwine.representations.irrep_field import IrrepField
 
 __all__ = ["assert_equivariant", "assert_group", "assert_projector", "assert_representation"]
@@ -81,7 +81,7 @@ def assert_group(
         _assert_elements(group, atol)
     labels = group.irrep_labels(5)
     for label in labels[:8]:
-        assert_representation(single(IrrepField(group, label)), atol=atol, generator=generator)
+        assert_representation(Representation.of(IrrepField(group, label)), atol=atol, generator=generator)
     if group.is_finite and group.order <= _DENSE_NUMEL:
         _assert_irreps_complete(group)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from tests.groups.registry import FINITE, SMALL
+from tests.groups.registry import COMPACT, FINITE, SMALL
 
 
 def assert_representation(rep, n=10):
@@ -15,6 +15,16 @@ def assert_representation(rep, n=10):
     x = torch.randn(3, rep.dim, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(rep.act(g[0], x), x @ rep.matrix(g[0]).T, atol=1e-12, rtol=0)
     torch.testing.assert_close(rep.character(g), rep.matrix(g).diagonal(dim1=1, dim2=2).sum(-1), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("name", COMPACT)
+def test_the_class_of_groups_makes_representations(name):
+    group = COMPACT[name]
+    assert isinstance(group, iw.Group)
+    assert (
+        iw.Group.trivial(group) == group.trivial() == iw.Representation.of(group.irrep(group.trivial_label).as_field())
+    )
+    assert group.trivial().group.trivial() == group.trivial()
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -85,7 +85,7 @@ def test_limits_are_named() -> None:
 
 def test_more_functions_than_pixels_are_refused_unsampled() -> None:
     G = iw.SO(3)
-    rings = iw.projectors.kernels.steerable.Rings((0.0, 1.0), (0.6, 0.6), (0, 10**6))
+    rings = iw.Rings((0.0, 1.0), (0.6, 0.6), (0, 10**6))
     with pytest.raises(
         iw.errors.SeparationError, match=r"independent on 3 x 3 x 3 pixels; got 785 functions for 27 pix"
     ):

@@ -171,7 +171,7 @@ def test_representation_law_fails_for_a_false_representation() -> None:
 
     field = FalseField(rep.group, "1")
     with pytest.raises(AssertionError):
-        iw.testing.assert_representation(iw.Representation(rep.group, (iw.Segment(1, field),)))
+        iw.testing.assert_representation(iw.Representation.of(field))
 
 
 def plain_step(self: iw.Projector, W: torch.Tensor, factor: float) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 import intertwine as iw
+from intertwine.projectors.kernels.steerable import default_rings
 from tests.binding.acting import ATOL, acted, image_error, projected, randn
 from tests.binding.cases import fill, seeded
 
@@ -118,7 +119,7 @@ def test_given_bases_and_rings() -> None:
     torch.testing.assert_close(
         swapped["weight"].projector.project(K.swapaxes(0, 1)), plain["weight"].projector.project(K).swapaxes(0, 1)
     )
-    rings = iw.projectors.kernels.steerable.default_rings((3, 3))
+    rings = default_rings((3, 3))
     binding = iw.bind(nn.Conv2d(4, 4, 3), {"": iw.Typed(R4, R4, rings=rings)})
     assert not binding["weight"].projector.exact
 

@@ -33,7 +33,7 @@ def rotation_error(P: iw.Projector, rep_in: iw.Representation, rep_out: iw.Repre
             phases = x @ waves.T  # noqa: B023
             return torch.cat([phases.cos(), phases.sin()], -1) @ amplitudes  # noqa: B023
 
-        x, turn = 10 * randn(8, 1, dim), rep_in.group.standard().matrix(g)  # type: ignore[attr-defined]
+        x, turn = 10 * randn(8, 1, dim), rep_in.group.standard().matrix(g)
         of_turned = torch.einsum("oiq,xqi->xo", K, field((x + pixels) @ turn) @ rep_in.matrix(g).T)
         turned = torch.einsum("oiq,xqi->xo", K, field(x @ turn + pixels)) @ rep_out.matrix(g).T
         wrong += float((of_turned - turned).square().sum())
@@ -68,7 +68,7 @@ def test_small_and_not_worse_than_escnn_at_equal_rank(name: str) -> None:
 @pytest.mark.parametrize("group", [iw.SO(2), iw.Cyclic(8), iw.SO(3), iw.Icosahedral()], ids=str)
 def test_default_rings_of_every_size(group: iw.Group, side: int) -> None:
     """They do not depend on the group, and the pixels tell them apart."""
-    standard = group.standard()  # type: ignore[attr-defined]
+    standard = group.standard()
     kernel = (side,) * standard.dim
     assert default_rings(kernel) == default_rings((side, side))
     P = iw.projector(standard, standard, kernel=kernel)

@@ -15,7 +15,7 @@ from intertwine.representations.intertwiners import fixed_constraints
 
 
 def irreps(group: iw.Group, *labels: str) -> list[Field]:
-    return [group.irrep(label).as_field() for label in labels]  # type: ignore[attr-defined]
+    return [group.irrep(label).as_field() for label in labels]
 
 
 def vector_of_product() -> list[Field]:

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.groups.base import single
 from intertwine.representations.changed_basis import ChangedBasisField, changed_basis, irreps_field, matching_basis
 
 
@@ -29,7 +28,7 @@ CASES = [
 @pytest.mark.parametrize("rep", CASES, ids=str)
 def test_matrices_turn(rep):
     Q = orthogonal(rep.dim)
-    turned = single(changed_basis(field(rep), Q, "turned"))
+    turned = iw.Representation.of(changed_basis(field(rep), Q, "turned"))
     iw.testing.assert_representation(turned)
     g = rep.group.sample(4, generator=torch.Generator().manual_seed(0))
     expected = torch.from_numpy(Q) @ rep.matrix(g) @ torch.from_numpy(Q.T)
@@ -41,7 +40,7 @@ def test_matrices_turn(rep):
 def test_projector_turns(rep):
     # P' W = Q P(Q^T W): the change of basis is an isometry, so it carries one projector into the other.
     Q = torch.from_numpy(orthogonal(rep.dim, 1))
-    turned = single(changed_basis(field(rep), Q.numpy(), "turned"))
+    turned = iw.Representation.of(changed_basis(field(rep), Q.numpy(), "turned"))
     P, other = iw.projector(rep, rep), iw.projector(rep, turned)
     assert P.rank == other.rank
     W = torch.randn(rep.dim, rep.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

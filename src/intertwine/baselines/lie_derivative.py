@@ -10,7 +10,8 @@ from intertwine.baselines.method import Method
 from intertwine.baselines.sampled_activation import mean_square
 from intertwine.baselines.subject import Action, Subject
 from intertwine.errors import ArgumentError, GroupMismatchError
-from intertwine.representations import Group, Representation
+from intertwine.groups import Group
+from intertwine.representations import Representation
 
 # How far a matrix may be from the span of the Lie algebra's basis, relative to its norm.
 IN_ALGEBRA = 1e-8

@@ -6,7 +6,7 @@ import torch
 
 from intertwine.baselines.subject import Action
 from intertwine.errors import ArgumentError
-from intertwine.representations import Group
+from intertwine.groups import Group
 
 # Groups up to this order are listed once and drawn by number; larger ones are sampled as infinite ones are.
 LISTED_ORDER = 512

@@ -9,7 +9,7 @@ from torch import nn
 from intertwine._arguments import check_function, check_instance
 from intertwine.binding import Binding
 from intertwine.errors import ArgumentError
-from intertwine.representations import Group
+from intertwine.groups import Group
 
 Action = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

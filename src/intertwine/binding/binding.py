@@ -17,13 +17,13 @@ from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
 from intertwine.errors import ArgumentError, UnknownNameError, listing
+from intertwine.groups import Group
 from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
 from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
 from intertwine.layers.parametrized import parametrizations
 from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
-from intertwine.representations import Group
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,10 +6,10 @@ from math import prod
 
 from intertwine import groups
 from intertwine.errors import ArgumentError, UnknownNameError, listing
-from intertwine.groups.base import BaseGroup
+from intertwine.groups.group import Group
 from intertwine.representations import Representation
 
-_FAMILIES: dict[str, Callable[[int], BaseGroup]] = {
+_FAMILIES: dict[str, Callable[[int], Group]] = {
     "C": groups.Cyclic,
     "Cyclic": groups.Cyclic,
     "D": groups.Dihedral,
@@ -19,7 +19,7 @@ _FAMILIES: dict[str, Callable[[int], BaseGroup]] = {
     "SO": groups.SO,
     "O": groups.O,
 }
-_SINGLE: dict[str, Callable[[], BaseGroup]] = {
+_SINGLE: dict[str, Callable[[], Group]] = {
     "Trivial": groups.Trivial,
     "Mirror": groups.Mirror,
     "T": groups.Tetrahedral,
@@ -45,7 +45,7 @@ WORDS = ("trivial", "standard", "defining", "regular")
 _MAX_PIXELS = 2**20
 
 
-def parse_group(name: object) -> BaseGroup:
+def parse_group(name: object) -> Group:
     """The group of a name such as ``"C4"``, ``"SO(3)"``, ``"Oh"``, ``"Mirror(x)"`` or ``"C4 * C2"``.
 
     Raises:
@@ -64,7 +64,7 @@ def parse_group(name: object) -> BaseGroup:
     return product
 
 
-def _factor(part: str, name: str) -> BaseGroup:
+def _factor(part: str, name: str) -> Group:
     if part in _SINGLE:
         return _SINGLE[part]()
     mirror = re.fullmatch(r"Mirror\(\s*(\w)\s*(?:,\s*(\d)\s*)?\)", part)
@@ -77,7 +77,7 @@ def _factor(part: str, name: str) -> BaseGroup:
 
 
 def parse_representation(
-    group: BaseGroup, text: object, named: Mapping[str, Representation] | None = None
+    group: Group, text: object, named: Mapping[str, Representation] | None = None
 ) -> Representation:
     """The representation of a text such as ``"8x0 + 4x1"``, ``"4xregular + 2xtrivial"`` or ``"grid(8, 8)"``.
 
@@ -111,7 +111,7 @@ def parse_representation(
     return total + _irreps(group, text[end:], first=end == 0)
 
 
-def check_name(group: BaseGroup, name: str) -> None:
+def check_name(group: Group, name: str) -> None:
     """Whether a user may call a representation so: an identifier that means nothing else in such a text.
 
     Raises:
@@ -140,7 +140,7 @@ def _pattern(named: Mapping[str, Representation]) -> re.Pattern[str]:
     return re.compile(rf"(?:^|\+)\s*(?:(\d+)\s*x\s*)?({words}|{grid}|{permutation})\s*(?=\+|$)")
 
 
-def _term(group: BaseGroup, word: str, named: Mapping[str, Representation]) -> Representation:
+def _term(group: Group, word: str, named: Mapping[str, Representation]) -> Representation:
     if word in named:
         return named[word]
     if word.startswith("permutation"):
@@ -155,7 +155,7 @@ def _term(group: BaseGroup, word: str, named: Mapping[str, Representation]) -> R
     return group.grid(*sides)
 
 
-def _irreps(group: BaseGroup, text: str, *, first: bool) -> Representation:
+def _irreps(group: Group, text: str, *, first: bool) -> Representation:
     """What stands between named terms: a sum of irreps, after the plus sign that joins it."""
     text = text.strip()
     if not first and text:

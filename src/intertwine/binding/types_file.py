@@ -17,7 +17,7 @@ from intertwine.binding.representation_text import (
 )
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
 from intertwine.groups.arguments import permutation_table, real_array, signs_in_indices
-from intertwine.groups.base import BaseGroup
+from intertwine.groups.group import Group
 from intertwine.groups.signed_permutations import read_signs
 from intertwine.layers.typed import Typed
 from intertwine.representations import Representation
@@ -114,7 +114,7 @@ def read_types(path: str | Path) -> Types:
 class _Reader:
     """Values of a file as representations of one group, by text, by name or by table."""
 
-    def __init__(self, group: BaseGroup, named: dict[str, Representation]) -> None:
+    def __init__(self, group: Group, named: dict[str, Representation]) -> None:
         self.group, self.named = group, named
 
     def read(self, value: object, key: str) -> Representation:
@@ -141,7 +141,7 @@ def _module(reader: _Reader, value: object, key: str) -> Representation | Typed 
     return Typed(rep_in, rep_out, **options) if options else (rep_in, rep_out)  # type: ignore[arg-type]
 
 
-def _permutation(group: BaseGroup, table: Mapping[str, object]) -> Representation:
+def _permutation(group: Group, table: Mapping[str, object]) -> Representation:
     """``{permutation = ..., signs = ...}`` or ``{index_map = ..., signs = ...}``."""
     kinds = [name for name in ("permutation", "index_map") if name in table]
     if len(kinds) != 1 or not set(table) <= {"permutation", "index_map", "signs"}:

@@ -11,10 +11,10 @@ import torch
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.splits import measured
 from intertwine.errors import ArgumentError, RankZeroWarning, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.dispatch import projector
 from intertwine.projectors.projector import Projector
-from intertwine.representations import Group
 from intertwine.representations.embedding import PLANES
 
 

@@ -1,9 +1,9 @@
 """Concrete groups: one family a file, each with its elements, generators and irreps."""
 
-from intertwine.groups.base import BaseGroup
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
+from intertwine.groups.group import Group
 from intertwine.groups.matrix_group import MatrixGroup
 from intertwine.groups.mirror import Mirror
 from intertwine.groups.o2 import O2
@@ -22,11 +22,11 @@ __all__ = [
     "SO",
     "SO2",
     "SO3",
-    "BaseGroup",
     "Cyclic",
     "Dihedral",
     "DirectProduct",
     "FiniteGroup",
+    "Group",
     "Icosahedral",
     "MatrixGroup",
     "Mirror",

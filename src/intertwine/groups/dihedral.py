@@ -13,7 +13,7 @@ from intertwine.groups.enumeration import Enumeration, check_listable, describe
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.plane import MIRROR, angles, fraction_turns
-from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.abstract_group import orthogonal_membership
 from intertwine.representations.representation import Representation
 
 

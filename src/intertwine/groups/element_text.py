@@ -8,14 +8,14 @@ import torch
 from intertwine._numerics import Array
 from intertwine.groups.product import DirectProduct
 from intertwine.groups.signed_permutations import cycles
-from intertwine.representations import Group, Representation
+from intertwine.representations import AbstractGroup, Representation
 from intertwine.representations.field import block_permutation
 
 # Matrices larger than this are named by their size alone.
 PRINTED_SIZE = 6
 
 
-def element_text(g: torch.Tensor, group: Group | None = None) -> str:
+def element_text(g: torch.Tensor, group: AbstractGroup | None = None) -> str:
     """What the defining matrix ``g``, shape (d, d), does, in a few words.
 
     Plane and space rotations are named by angle and axis, mirrors by what they reverse, permutation matrices by

@@ -7,7 +7,7 @@ import numpy as np
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import GroupMismatchError, SizeLimitError
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 
 # Elements that a group may have before listing them is refused, and before dense tables over pairs are.
 MAX_ELEMENTS, MAX_PAIRS = 20_000, 512
@@ -89,7 +89,7 @@ def _too_large(name: str, limit: int, got: str) -> SizeLimitError:
     )
 
 
-def check_listable(group: Group) -> None:
+def check_listable(group: AbstractGroup) -> None:
     """Refuse to list a group that is too large.
 
     Raises:
@@ -125,11 +125,11 @@ class ElementIndex:
 
 
 @lru_cache(maxsize=64)
-def _index(group: Group) -> ElementIndex:
+def _index(group: AbstractGroup) -> ElementIndex:
     return ElementIndex(group.element_matrices())
 
 
-def find_elements(group: Group, matrices: Array) -> Array:
+def find_elements(group: AbstractGroup, matrices: Array) -> Array:
     """Positions of ``matrices`` (n, d, d) in ``group.element_matrices()``, shape (n,).
 
     Raises:
@@ -149,7 +149,7 @@ def find_elements(group: Group, matrices: Array) -> Array:
     return np.asarray(index, dtype=np.int64)
 
 
-def finite_membership(group: Group, matrices: Array) -> tuple[bool, str]:
+def finite_membership(group: AbstractGroup, matrices: Array) -> tuple[bool, str]:
     """``(ok, reason)``: whether all ``matrices`` (n, d, d) are in the list of elements."""
     if not len(matrices):
         return True, ""
@@ -169,7 +169,7 @@ def describe(matrix: Array) -> str:
 
 
 @lru_cache(maxsize=32)
-def multiplication_table(group: Group) -> Array:
+def multiplication_table(group: AbstractGroup) -> Array:
     """``table[i, j]`` = position of element i times element j, shape (order, order), multiplied up along words.
 
     Raises:

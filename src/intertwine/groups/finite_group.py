@@ -11,8 +11,8 @@ from intertwine.groups.enumeration import MAX_PAIRS, ElementIndex, Enumeration, 
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.numerical import numerical_irreps
+from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.field import permutation_matrices
-from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import Images
 
 

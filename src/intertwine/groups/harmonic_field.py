@@ -8,7 +8,7 @@ from intertwine._numerics import Array
 from intertwine.groups.irreps.wigner import pole_columns
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
-from intertwine.representations import Field, Group, Representation
+from intertwine.representations import AbstractGroup, Field, Representation
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class HarmonicField(Field):
     degree: int
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.space.group
 
     @property

@@ -10,7 +10,7 @@ from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_dis
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
 from intertwine.groups.arguments import check_name, flag, is_absent, square_matrices
 from intertwine.groups.product import FactorGroup
-from intertwine.representations.group import orthogonality_defect
+from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.image_field import Images
 from intertwine.representations.intertwiners import fixed_constraints
 from intertwine.representations.permutation_field import DefiningField

@@ -10,7 +10,7 @@ from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.irreps.frequencies import check_frequency, frequency, spectrum, unknown_irrep
 from intertwine.groups.irreps.plane import MIRROR, angles, turns
 from intertwine.groups.so2 import TURN, random_turns
-from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.abstract_group import orthogonal_membership
 from intertwine.representations.representation import Representation
 
 

@@ -12,8 +12,8 @@ from intertwine.groups.irreps.frequencies import unknown_irrep
 from intertwine.groups.irreps.harmonic_bases import harmonic_field
 from intertwine.groups.irreps.wigner import check_degree, rotation_algebra, wigner_matrices
 from intertwine.groups.so3 import degrees, random_rotations, rotation_vectors
+from intertwine.representations.abstract_group import orthogonal_membership
 from intertwine.representations.field import Field
-from intertwine.representations.group import orthogonal_membership
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation
 

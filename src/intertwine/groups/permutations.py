@@ -7,15 +7,15 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.embedding import embed
 from intertwine.representations.field import block_permutation
-from intertwine.representations.group import Group
 from intertwine.representations.permutation_field import PermutationField
 
 MAX_PIXELS = 10_000_000
 
 
-def require_finite(group: Group, argument: str, what: str) -> None:
+def require_finite(group: AbstractGroup, argument: str, what: str) -> None:
     """Refuse an infinite group.
 
     Raises:
@@ -30,7 +30,7 @@ def require_finite(group: Group, argument: str, what: str) -> None:
         )
 
 
-def regular_field(group: Group) -> PermutationField:
+def regular_field(group: AbstractGroup) -> PermutationField:
     """``rho(g) e_h = e_gh`` on one basis vector an element, in the order of ``elements()``."""
     require_finite(group, "group", "a regular representation")
     elements = group.element_matrices()
@@ -38,10 +38,10 @@ def regular_field(group: Group) -> PermutationField:
     return _field(group, "regular", images, len(elements))
 
 
-def quotient_field(group: Group, subgroup: Group, axis: str | None) -> PermutationField:
+def quotient_field(group: AbstractGroup, subgroup: AbstractGroup, axis: str | None) -> PermutationField:
     """``rho(g) e_xH = e_gxH`` on one basis vector a coset xH, that of the identity first."""
     for argument, value in (("group", group), ("subgroup", subgroup)):
-        if not isinstance(value, Group):
+        if not isinstance(value, AbstractGroup):
             raise ArgumentError(argument, expected="a group", got=repr(value))
         require_finite(value, argument, "a quotient representation")
     embedding = embed(subgroup, group, axis)
@@ -57,7 +57,7 @@ def quotient_field(group: Group, subgroup: Group, axis: str | None) -> Permutati
     return _field(group, label, images, len(firsts))
 
 
-def grid_field(group: Group, shape: Sequence[int], space: Array | None = None) -> PermutationField:
+def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None = None) -> PermutationField:
     """``(rho(g) f)(x) = f(g^-1 x)`` on the pixels of a grid, flattened in C order; the grid's centre stays.
 
     (x) = (index), (x, y) = (column, -row), (x, y, z) = (last, -middle, first), all about the centre.
@@ -126,5 +126,5 @@ def _to_offsets(vectors: Array) -> Array:
     return offsets[:, ::-1]
 
 
-def _field(group: Group, label: str, images: Sequence[Array], size: int) -> PermutationField:
+def _field(group: AbstractGroup, label: str, images: Sequence[Array], size: int) -> PermutationField:
     return PermutationField(group, label, tuple(tuple(image.tolist()) for image in images), size=size)

@@ -7,15 +7,15 @@ import torch
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
-from intertwine.groups.base import BaseGroup
 from intertwine.groups.enumeration import check_listable
+from intertwine.groups.group import Group
 from intertwine.groups.irreps.products import PairIrrep, find_pair, pairs_of
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation, Segment
 
 
-class FactorGroup(BaseGroup):
+class FactorGroup(Group):
     """A group that can be multiplied with another: ``G * H``."""
 
     def __mul__(self, other: object) -> "DirectProduct":
@@ -335,7 +335,7 @@ def block_diagonal(first: Array, second: Array) -> Array:
     return out
 
 
-def _word(group: BaseGroup, index: int) -> tuple[int, ...]:
+def _word(group: Group, index: int) -> tuple[int, ...]:
     """The generators whose product, left to right, is element ``index``."""
     parents, letters = group.word_tree()
     word = []

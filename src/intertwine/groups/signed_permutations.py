@@ -7,7 +7,7 @@ import numpy as np
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, NotARepresentationError, ShapeError, listing
 from intertwine.groups.arguments import real_array
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.permutation_field import PermutationField
 
 # Entries that a name spells out; longer tables print their size and a checksum, so that other ones print differently.
@@ -80,7 +80,7 @@ def check_permutations(field: PermutationField) -> None:
         )
 
 
-def _fault(group: Group, images: Array, signs: Array) -> tuple[str, str, str]:
+def _fault(group: AbstractGroup, images: Array, signs: Array) -> tuple[str, str, str]:
     """``(argument, got, advice)`` of a permutation that is not the identity when applied as often as its generator."""
     for letter, generator in enumerate(group.generator_matrices()):
         order, power = 1, generator

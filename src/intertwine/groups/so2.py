@@ -9,7 +9,7 @@ from intertwine._numerics import Array
 from intertwine.groups.compact_lie_group import CompactLieGroup
 from intertwine.groups.irreps.frequencies import check_frequency, frequency, spectrum, unknown_irrep
 from intertwine.groups.irreps.plane import angles, turns
-from intertwine.representations.group import orthogonal_membership
+from intertwine.representations.abstract_group import orthogonal_membership
 from intertwine.representations.representation import Representation
 
 TURN = np.array([[[0.0, -1.0], [1.0, 0.0]]])

@@ -62,7 +62,7 @@ def _projector(
         # One pixel stays where it is however space turns, on flattened grids too, whose points the group permutes.
         if space is not None:
             space_representation(rows.group, kernel, space)
-        space = len(kernel) * rows.group.trivial()  # type: ignore[attr-defined]
+        space = len(kernel) * rows.group.trivial()
     chunks, reason = whole_field_chunks(columns, groups)
     row_chunks, row_reason = whole_field_chunks(rows, groups)
     if chunks is not None and row_chunks is not None:

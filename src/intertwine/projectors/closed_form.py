@@ -5,8 +5,9 @@ from abc import abstractmethod
 import torch
 
 from intertwine._numerics import accumulation_dtype
+from intertwine.groups import Group
 from intertwine.projectors.projector import Projector
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 
 class ClosedFormProjector(Projector):

@@ -8,6 +8,7 @@ import numpy as np
 
 from intertwine._arguments import check_instance
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
@@ -26,7 +27,7 @@ from intertwine.projectors.methods.orbit import OrbitProjector
 from intertwine.projectors.methods.schur import schur_projector
 from intertwine.projectors.projector import Part, Projector
 from intertwine.projectors.symmetric import SymmetricProjector, exchanged_axes
-from intertwine.representations import Field, Group, Representation
+from intertwine.representations import Field, Representation
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.orbits import is_transitive
 

@@ -13,11 +13,12 @@ import torch
 from intertwine._arguments import check_dense
 from intertwine._numerics import accumulation_dtype, divided, in_own_precision, norm, scale_of
 from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitError
+from intertwine.groups import Group
 from intertwine.projectors.autograd import Map, self_adjoint, squared_norm_of_image
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan
 from intertwine.projectors.methods.components import Components
 from intertwine.projectors.methods.method import Constants, TupleProjector
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
 BASIS_LIMIT = 2**26

@@ -1,7 +1,7 @@
 """What a representation is: the abstract group, fields, and their sums, as immutable values."""
 
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field
-from intertwine.representations.group import Group
 from intertwine.representations.representation import Representation, Segment
 
-__all__ = ["Field", "Group", "Representation", "Segment"]
+__all__ = ["AbstractGroup", "Field", "Representation", "Segment"]

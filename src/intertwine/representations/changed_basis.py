@@ -6,9 +6,9 @@ import numpy as np
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError, ShapeError
+from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
 from intertwine.representations.derived import SumField
 from intertwine.representations.field import Field, block_permutation
-from intertwine.representations.group import Group, orthogonality_defect
 from intertwine.representations.image_field import Images
 
 # A change of basis that was found in floating point is believed when it reproduces the matrices this well.
@@ -30,7 +30,7 @@ class ChangedBasisField(Field):
     label: str
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.field.group
 
     @property

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from intertwine._numerics import Array
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.embedding import Embedding
 from intertwine.representations.field import Field
-from intertwine.representations.group import Group
 
 
 def dual_field(field: Field) -> Field:
@@ -42,7 +42,7 @@ class DualField(WrappedField):
     field: Field
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.field.group
 
     @property
@@ -66,7 +66,7 @@ class SumField(Field):
     parts: tuple[tuple[int, Field], ...]
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.parts[0][1].group
 
     @property
@@ -126,7 +126,7 @@ class TensorField(Field):
     second: Field
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.first.group
 
     @property
@@ -173,7 +173,7 @@ class RestrictedField(WrappedField):
     embedding: Embedding
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> AbstractGroup:  # type: ignore[override]
         return self.embedding.subgroup
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from intertwine._numerics import Array, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 
 # Right-handed turns: about z in the (x, y) plane, about y in (z, x), about x in (y, z).
 PLANES = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}
@@ -21,8 +21,8 @@ class Embedding:
     reverses it otherwise (the dihedral rotation group). The trivial group enters any group.
     """
 
-    subgroup: Group
-    group: Group
+    subgroup: AbstractGroup
+    group: AbstractGroup
     axis: str | None = None
 
     def elements(self, matrices: Array) -> Array:
@@ -57,7 +57,7 @@ class Embedding:
         return coefficients
 
 
-def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
+def embed(subgroup: AbstractGroup, group: AbstractGroup, axis: str | None = None) -> Embedding:
     """The embedding of ``subgroup`` into ``group``, checked on generators.
 
     Args:
@@ -68,7 +68,7 @@ def embed(subgroup: Group, group: Group, axis: str | None = None) -> Embedding:
         ArgumentError: an axis is missing, unknown or out of place.
         GroupMismatchError: the generators do not lie in the group.
     """
-    if not isinstance(subgroup, Group):
+    if not isinstance(subgroup, AbstractGroup):
         raise ArgumentError("subgroup", expected=f"a subgroup of {group}, such as iw.Cyclic(2)", got=repr(subgroup))
     if axis is not None and not isinstance(axis, str):
         raise ArgumentError("axis", expected="'x', 'y' or 'z', or None", got=repr(axis)[:80])

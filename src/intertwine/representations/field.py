@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 
 
 class Field(ABC):
@@ -14,7 +14,7 @@ class Field(ABC):
     Concrete fields are frozen dataclasses with a ``group``, equal and hashable by content.
     """
 
-    group: Group
+    group: AbstractGroup
 
     @property
     @abstractmethod

@@ -7,8 +7,8 @@ import numpy as np
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
+from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
 from intertwine.representations.field import Field, block_permutation
-from intertwine.representations.group import Group, orthogonality_defect
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Images:
 class ImageField(Field):
     """``rho`` with given images of the discrete generators and of the Lie algebra basis; made by ``image_field``."""
 
-    group: Group
+    group: AbstractGroup
     discrete: Images
     lie: Images
     label: str = "images"
@@ -97,7 +97,7 @@ def _table(field: ImageField) -> Array:
     return out
 
 
-def image_field(group: Group, discrete: Array, lie: Array, label: str = "images") -> ImageField:
+def image_field(group: AbstractGroup, discrete: Array, lie: Array, label: str = "images") -> ImageField:
     """The field with the given images, after checking that they are a representation.
 
     Finite groups are checked on every product generator x element; Lie groups on the brackets of the algebra, on the

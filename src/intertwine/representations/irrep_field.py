@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from intertwine._numerics import Array
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation
-from intertwine.representations.group import Group
 
 
 @dataclass(frozen=True)
 class IrrepField(Field):
     """The irrep ``label`` of ``group`` in the group's own basis (e3nn's for SO(3) and O(3))."""
 
-    group: Group
+    group: AbstractGroup
     label: str
 
     @property

@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from intertwine._numerics import Array
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
-from intertwine.representations.group import Group
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PermutationField(Field):
         signs: likewise, of +1 and -1; None for none.
     """
 
-    group: Group
+    group: AbstractGroup
     label: str
     images: tuple[tuple[int, ...], ...]
     signs: tuple[tuple[int, ...], ...] | None = None
@@ -79,7 +79,7 @@ def _element_table(field: PermutationField) -> tuple[Array, Array]:
 class DefiningField(Field):
     """The group's own defining matrices: the vectors of a matrix group, the points that S_n permutes."""
 
-    group: Group
+    group: AbstractGroup
 
     @property
     def dim(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
@@ -10,11 +10,14 @@ import torch
 from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, SeparationError, ShapeError, SizeLimitError
+from intertwine.representations.abstract_group import AbstractGroup, as_elements
 from intertwine.representations.derived import RestrictedField, SumField, TensorField, dual_field
 from intertwine.representations.embedding import Embedding, embed
 from intertwine.representations.field import Field
-from intertwine.representations.group import Group, as_elements
 from intertwine.representations.irrep_field import IrrepField
+
+if TYPE_CHECKING:  # a representation's group makes representations, so the two know each other, in annotations alone
+    from intertwine.groups.group import Group
 
 Layout = Literal["mul_ir", "ir_mul"]
 
@@ -73,7 +76,7 @@ class Representation:
         True
     """
 
-    group: Group
+    group: "Group"
     segments: tuple[Segment, ...]
 
     def __post_init__(self) -> None:
@@ -100,6 +103,17 @@ class Representation:
             else:
                 merged.append(plain)
         object.__setattr__(self, "segments", tuple(merged))
+
+    @classmethod
+    def of(cls, field: Field) -> "Representation":
+        """One copy of ``field``.
+
+        Examples:
+            >>> import intertwine as iw
+            >>> iw.Representation.of(iw.Cyclic(4).irreps("2x0 + 1").as_field())
+            Representation(C4: (2x0 + 1))
+        """
+        return cls(cast("Group", field.group), (Segment(1, field),))
 
     @property
     def dim(self) -> int:
@@ -247,7 +261,7 @@ class Representation:
         """``rho(g^-1)^T``; the same value if the matrices are real and orthogonal."""
         return Representation(self.group, tuple(replace(s, field=dual_field(s.field)) for s in self.segments))
 
-    def restrict(self, subgroup: Group, *, axis: str | None = None) -> "Representation":
+    def restrict(self, subgroup: "Group", *, axis: str | None = None) -> "Representation":
         """The same matrices, seen by a subgroup.
 
         Args:
@@ -263,7 +277,7 @@ class Representation:
             >>> iw.SO(2).irreps("2x0 + 1").restrict(iw.Cyclic(4))
             Representation(C4: 2x0 + 1)
         """
-        if isinstance(subgroup, Group) and subgroup == self.group and axis is None:
+        if isinstance(subgroup, AbstractGroup) and subgroup == self.group and axis is None:
             return self
         embedding = embed(subgroup, self.group, axis)
         return Representation(

@@ -11,8 +11,8 @@ from intertwine._arguments import check_generator
 from intertwine.diagnostics.data.energy_distance import energy_coefficients, row_chunks
 from intertwine.diagnostics.data.samples import Samples, random_subset, read_blocks, read_samples
 from intertwine.errors import ArgumentError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.arguments import integer
-from intertwine.representations import Group
 
 Verdict = Literal["differs", "no difference", "cannot tell"]
 

@@ -9,9 +9,10 @@ from intertwine._arguments import check_dense
 from intertwine._numerics import Array
 from intertwine.diagnostics.grids.on_grid import GridAction
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, NonFiniteError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.element_text import action_text, element_text
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,9 @@ import torch
 from intertwine.diagnostics.grids.on_grid import GridAction
 from intertwine.diagnostics.models.value_trees import copied, described, mapped, tensors
 from intertwine.errors import ArgumentError, DtypeError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.element_text import action_text
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 
 class Action:

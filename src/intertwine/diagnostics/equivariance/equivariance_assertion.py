@@ -12,8 +12,8 @@ from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.measured_values import tolerance
 from intertwine.diagnostics.models.value_trees import children, described, rebuilt
 from intertwine.errors import ArgumentError
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
-from intertwine.representations import Group
 
 _log = logging.getLogger("intertwine.testing")
 

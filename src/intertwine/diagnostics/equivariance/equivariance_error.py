@@ -16,8 +16,8 @@ from intertwine.diagnostics.models.evaluating import evaluating
 from intertwine.diagnostics.models.inner_modules import training_modules
 from intertwine.diagnostics.models.value_trees import described
 from intertwine.errors import ArgumentError, IdentityActionWarning
+from intertwine.groups import Group
 from intertwine.groups.element_text import element_text
-from intertwine.representations import Group
 
 # Without num_samples, groups up to this order are run through completely; others are sampled this many times.
 COMPLETE_ORDER, DEFAULT_SAMPLES = 128, 32

@@ -15,7 +15,7 @@ from intertwine.diagnostics.equivariance.typed_parts import read_types
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.value_trees import copied, described
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
-from intertwine.representations import Group
+from intertwine.groups import Group
 
 # Rounding adds up over the layers in front of the one that is measured; what breaks a symmetry is far above it.
 ROUNDING = 10

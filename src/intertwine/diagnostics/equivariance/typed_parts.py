@@ -13,8 +13,8 @@ from intertwine.diagnostics.equivariance.actions import Action, AlongAxis, OnGri
 from intertwine.diagnostics.grids.on_grid import GridAction
 from intertwine.diagnostics.models.value_trees import Path, child, children, described, path_text, rebuilt
 from intertwine.errors import ArgumentError, GroupMismatchError, IntertwineError, listing
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
-from intertwine.representations import Group
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from intertwine.diagnostics.grids.shift_geometry import Shifts
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
+from intertwine.groups import Group
 from intertwine.layers.grid.axis_moves import axis_moves, grid_space
 from intertwine.layers.grid.finding import Sides, Verdict, by
 from intertwine.layers.grid.pixel_shifts import strides, torus_field
 from intertwine.layers.grid.symmetry import Symmetry, TurnsAndMirrors, is_judged
-from intertwine.representations import Group
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import torch
 from intertwine._arguments import check_dense, check_instance
 from intertwine.diagnostics.grids.turned_images import MODES, through_window, turned
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.element_text import element_text
 from intertwine.layers.grid.axis_moves import grid_space, on_axes
 from intertwine.layers.grid.pixel_shifts import shift_text, shifted, torus_field
 from intertwine.projectors.kernels.kernel import space_representation
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 
 @dataclass(frozen=True)

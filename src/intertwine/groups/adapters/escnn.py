@@ -7,13 +7,13 @@ import numpy as np
 from intertwine._numerics import Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
 from intertwine.groups.adapters.escnn_groups import Counterpart, counterpart, probes
-from intertwine.groups.base import BaseGroup
+from intertwine.groups.group import Group
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
 from intertwine.representations import Field, Representation, Segment
+from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.changed_basis import VERIFIED, changed_basis, irreps_field, matching_basis, snapped
 from intertwine.representations.field import block_permutation
-from intertwine.representations.group import orthogonality_defect
 from intertwine.representations.image_field import image_field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import named_irrep
@@ -143,7 +143,7 @@ def _verify(rep: Representation, ours: Counterpart, piece: Any, argument: str) -
         )
 
 
-def _lie_label(group: BaseGroup, i: tuple[int, ...]) -> str:
+def _lie_label(group: Group, i: tuple[int, ...]) -> str:
     """Our name of escnn's irrep ``i``: (frequency), (mirror sign, frequency), (degree), (inversion sign, degree)."""
     if isinstance(group, O2):
         return f"0{'-' if i[0] else '+'}" if i[1] == 0 else str(i[1])

@@ -9,10 +9,10 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, GroupMismatchError
-from intertwine.groups.base import BaseGroup
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
+from intertwine.groups.group import Group
 from intertwine.groups.irreps.plane import MIRROR, angles, turns
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3, determinants
@@ -35,7 +35,7 @@ PROBE_VECTORS = ((0.7, 0.0, 0.0), (0.0, -1.1, 0.0), (0.4, 0.9, -1.7))
 class Counterpart:
     """Our group for an escnn fibre group, and our elements as escnn's."""
 
-    group: BaseGroup
+    group: Group
     locate: Callable[[Array], Any]  # one defining matrix -> escnn's GroupElement
 
 
@@ -125,7 +125,7 @@ def _inverted(parity: int, rotation: Any) -> Array:
 
 def _lie(fibre: Any, base: Any, argument: str) -> Counterpart:
     """SO(2), O(2), SO(3), O(3), turned so that an element moves the base space as its matrix says."""
-    known: dict[str, tuple[BaseGroup, Callable[[Array], Any]]] = {
+    known: dict[str, tuple[Group, Callable[[Array], Any]]] = {
         "SO(2)": (SO2(), lambda m: fibre.element(_angle(m), "radians")),
         "O(2)": (O2(), lambda m: fibre.element(_mirror_and_angle(m), "radians")),
         "SO(3)": (SO3(), lambda m: fibre.element(m, "MAT")),
@@ -151,7 +151,7 @@ def _mirror_and_angle(matrix: Array) -> tuple[int, float]:
     return int(mirrored), _angle(matrix @ MIRROR if mirrored else matrix)
 
 
-def probes(group: BaseGroup) -> Array:
+def probes(group: Group) -> Array:
     """The generators of a finite group; turns that generate a Lie group densely, and their products with its mirror."""
     if group.is_finite:
         return group.generator_matrices()

@@ -8,7 +8,7 @@ from intertwine.groups.adapters.metatensor import is_metatensor, metatensor_repr
 from intertwine.groups.arguments import integer
 from intertwine.groups.o3 import O3
 from intertwine.groups.so3 import SO3
-from intertwine.representations import Group, Representation, Segment
+from intertwine.representations import AbstractGroup, Representation, Segment
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Layout
 
@@ -44,7 +44,7 @@ def as_representation(value: object, argument: str = "rep") -> Representation:
             got=repr(value),
             advice="A string needs a group: use G.irreps(...), as in iw.SO(3).irreps('8x0 + 4x1').",
         )
-    if isinstance(value, Group):
+    if isinstance(value, AbstractGroup):
         raise ArgumentError(
             argument,
             expected=ACCEPTED,

@@ -9,7 +9,7 @@ from intertwine._numerics import Array
 from intertwine.errors import SeparationError, SizeLimitError
 from intertwine.groups.enumeration import MAX_PAIRS, multiplication_table
 from intertwine.groups.irreps.subspaces import eigenspaces, ordered_basis
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 
 SEEDS = 8
 
@@ -27,7 +27,7 @@ class NumericalIrrep:
 
 
 @lru_cache(maxsize=32)
-def numerical_irreps(group: Group) -> tuple[NumericalIrrep, ...]:
+def numerical_irreps(group: AbstractGroup) -> tuple[NumericalIrrep, ...]:
     """All real irreps: the trivial one, then by rising dimension and falling characters in the order of the elements.
 
     A random symmetric matrix that commutes with the regular representation, ``A[g, h] = a(g^-1 h)`` with ``a(x) =

@@ -8,7 +8,7 @@ import numpy as np
 from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError
 from intertwine.groups.irreps.subspaces import eigenspaces, ordered_basis
-from intertwine.representations.group import Group
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.intertwiners import commutant
 from intertwine.representations.irrep_field import IrrepField
 
@@ -81,7 +81,7 @@ def pairs_of(first: IrrepField, second: IrrepField) -> list[PairIrrep]:
 
 
 @lru_cache(maxsize=1024)
-def find_pair(product: Group, first: Group, second: Group, name: str) -> PairIrrep:
+def find_pair(product: AbstractGroup, first: AbstractGroup, second: AbstractGroup, name: str) -> PairIrrep:
     """The irrep ``name`` of ``product``, the direct product of ``first`` and ``second``.
 
     Raises:

@@ -42,7 +42,7 @@ def broadcast_projector(rep: Representation, over: Representation) -> Projector:
     if (found == 1).all():
         return projector(rep)
     images = np.zeros((len(found), 1), dtype=np.int64)
-    sign = rep.group.permutation(images, signs=found[:, None])  # type: ignore[attr-defined]
+    sign = rep.group.permutation(images, signs=found[:, None])
     return projector(rep.tensor(sign))
 
 

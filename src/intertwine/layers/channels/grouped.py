@@ -4,7 +4,7 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.layers.channels.chunks import generator_permutations
-from intertwine.representations import Representation, Segment
+from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
 
@@ -47,12 +47,11 @@ def channel_pairs(rows: Representation, columns: Representation, groups: int) ->
         signs.append((first[1][number][:, None] * local_signs).reshape(-1))
     size = rows.dim * width
     if not images:
-        return size * group.trivial(), ""  # type: ignore[attr-defined]
+        return size * group.trivial(), ""
     if not group.is_finite:
-        rep: Representation = group.permutation(np.stack(images), signs=np.stack(signs))  # type: ignore[attr-defined]
-        return rep, ""
+        return group.permutation(np.stack(images), signs=np.stack(signs)), ""
     field = PermutationField(group, f"pairs[{rows.dim}x{width}]", _tuples(images), _tuples(signs), size)
-    return Representation(group, (Segment(1, field),)), ""
+    return Representation.of(field), ""
 
 
 def _group_images(images: Array, size: int) -> Array | None:

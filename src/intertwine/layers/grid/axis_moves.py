@@ -6,8 +6,9 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
+from intertwine.groups import Group
 from intertwine.projectors.kernels.kernel import space_representation
-from intertwine.representations import Group, Representation
+from intertwine.representations import Representation
 
 
 @dataclass(frozen=True, order=True)

@@ -7,13 +7,14 @@ import torch
 
 from intertwine._arguments import check_dense
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.permutations import grid_field
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
 from intertwine.projectors.kernels.steerable import Rings, default_rings, steerable_basis
 from intertwine.projectors.methods.block import BasisProjector
 from intertwine.projectors.projector import Part, Projector
-from intertwine.representations import Group, Representation, Segment
+from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
 # Singular values of a given kernel basis, relative to the largest, below which its vectors are dependent.
@@ -43,13 +44,12 @@ def space_representation(group: Group, kernel: tuple[int, ...], space: object) -
     """
     dim = len(kernel)
     if space is None:
-        standard = group.standard() if hasattr(group, "standard") else None
-        if standard is None or standard.dim != dim:
+        standard = group.standard()
+        if standard.dim != dim:
             raise ArgumentError(
                 "space",
                 expected=f"a representation of {group} of dimension {dim}: how it turns the kernel's {dim} axes",
-                got="none, and the standard representation "
-                + ("is not defined" if standard is None else f"has dimension {standard.dim}"),
+                got=f"none, and the standard representation has dimension {standard.dim}",
                 advice=f"Say space={dim} * G.trivial() if it leaves space alone (time), or restrict a larger "
                 "group's: Octahedral().standard().restrict(Cyclic(4), axis='z') for turns about z.",
             )
@@ -72,8 +72,7 @@ def pixel_representation(
         return None, f"{group} turns pixels continuously, and a grid has quarter turns and mirrors only"
     images = space.as_field().generator_images()
     if np.allclose(images, np.eye(len(kernel))):
-        trivial = group.trivial_label
-        return int(np.prod(kernel)) * group.irrep(trivial), ""  # type: ignore[attr-defined]
+        return int(np.prod(kernel)) * group.trivial(), ""
     try:
         field: PermutationField = grid_field(group, kernel, images)
     except GroupMismatchError as error:
@@ -81,7 +80,7 @@ def pixel_representation(
             None,
             f"{group} does not map the pixels of a {' x '.join(map(str, kernel))} kernel onto pixels: {error.got}",
         )
-    return Representation(group, (Segment(1, field),)), ""
+    return Representation.of(field), ""
 
 
 def steerable_projector(

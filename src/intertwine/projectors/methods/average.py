@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
+from intertwine.groups import Group
 from intertwine.projectors.methods.method import Constants, TupleProjector
-from intertwine.representations import Group
 from intertwine.representations.field import Field
 
 # Elements tried for the next link of the chain of subgroups; prime steps turn up early.

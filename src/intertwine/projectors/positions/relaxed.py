@@ -7,6 +7,7 @@ import torch
 
 from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
+from intertwine.groups import Group
 from intertwine.groups.arguments import real_array
 from intertwine.projectors.autograd import Map, linear
 from intertwine.projectors.closed_form import ClosedFormProjector
@@ -14,7 +15,6 @@ from intertwine.projectors.methods.method import Constants
 from intertwine.projectors.positions.positions import position_axes, position_projector
 from intertwine.projectors.positions.translation import Boundary
 from intertwine.projectors.projector import Projector
-from intertwine.representations import Group
 
 # Of a Gram matrix's eigenvalues, relative to the largest: coefficients below make no filter but rounding.
 NO_FILTER = 1e-14

@@ -10,7 +10,7 @@ import torch
 from intertwine._arguments import check_choice
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
-from intertwine.groups import Cyclic, DirectProduct
+from intertwine.groups import Cyclic, DirectProduct, Group
 from intertwine.groups.arguments import integer
 from intertwine.groups.product import FactorGroup
 from intertwine.projectors.closed_form import ClosedFormProjector
@@ -18,7 +18,7 @@ from intertwine.projectors.dispatch import projector
 from intertwine.projectors.methods.method import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import check_sides
-from intertwine.representations import Group, Representation, Segment
+from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
 Boundary = Literal["periodic", "bounded"]
@@ -71,7 +71,7 @@ def torus(*sides: int) -> Representation:
     label = f"torus[{'x'.join(map(str, checked))}]"
     permutations = tuple(tuple(image.tolist()) for image in images)
     field = TorusField(group, label, permutations, size=pixels.size, sides=tuple(checked))
-    return Representation(group, (Segment(1, field),))
+    return Representation.of(field)
 
 
 def translation_projector(
@@ -227,4 +227,4 @@ def translations(sides: tuple[int, ...] | list[int]) -> FactorGroup:
 def permuting(group: Group, label: str, images: list[Array], size: int) -> Representation:
     """The permutation of ``size`` basis vectors with these images, one array a generator."""
     field = PermutationField(group, label, tuple(tuple(image.tolist()) for image in images), size=size)
-    return Representation(group, (Segment(1, field),))
+    return Representation.of(field)

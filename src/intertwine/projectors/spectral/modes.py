@@ -8,13 +8,13 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import DtypeError, RankZeroWarning
-from intertwine.groups import Cyclic, DirectProduct
+from intertwine.groups import Cyclic, DirectProduct, Group
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.dispatch import projector
 from intertwine.projectors.methods.method import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import ModeOrbits
-from intertwine.representations import Group, Representation, Segment
+from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
 Norm = Literal["operator", "stored"]
@@ -200,14 +200,14 @@ def _wave_projector(
         warnings.simplefilter("ignore", RankZeroWarning)
         if not half:
             modes = PermutationField(group, f"waves[{count}]", _tuples(orbits.images), size=count)
-            return projector(axes=(first, second, Representation(group, (Segment(1, modes),))))
+            return projector(axes=(first, second, Representation.of(modes)))
         product = DirectProduct(group, Cyclic(2))  # type: ignore[arg-type]
         pairs = (2 * orbits.images[..., None] + np.arange(2)).reshape(len(orbits.images), -1)
         signs = np.ones_like(pairs)
         signs[-1, 1::2] = -1
         modes = PermutationField(product, f"waves[{count}]", _tuples(pairs), _tuples(signs), 2 * count)
         axes = (product.lift(first, which=0), product.lift(second, which=0))
-        return projector(axes=(*axes, Representation(product, (Segment(1, modes),))))
+        return projector(axes=(*axes, Representation.of(modes)))
 
 
 def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:

@@ -15,8 +15,8 @@ from intertwine.groups.permutations import (
     regular_field,
 )
 from intertwine.groups.signed_permutations import check_permutations, permutation_label, read_signs
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
-from intertwine.representations.group import Group
 from intertwine.representations.image_field import image_field
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.permutation_field import DefiningField, PermutationField
@@ -25,7 +25,7 @@ from intertwine.representations.representation import Layout, Representation, Se
 Images = torch.Tensor | Array | Sequence[object]
 
 
-class BaseGroup(Group):
+class Group(AbstractGroup):
     """A group with the constructors of its representations.
 
     Examples:
@@ -43,7 +43,7 @@ class BaseGroup(Group):
             >>> 3 * iw.SO(3).trivial()
             Representation(SO(3): 3x0)
         """
-        return single(IrrepField(self, self.trivial_label))
+        return Representation.of(IrrepField(self, self.trivial_label))
 
     def defining(self) -> Representation:
         """``rho(g) = g``: the group's own matrices, of dimension ``matrix_dim``, under the name ``defining``.
@@ -53,7 +53,7 @@ class BaseGroup(Group):
             >>> iw.Symmetric(5).defining().dim
             5
         """
-        return single(DefiningField(self))
+        return Representation.of(DefiningField(self))
 
     def standard(self) -> Representation:
         """The representation that the group is known by: the defining matrices, as a named irrep if they are one.
@@ -66,7 +66,7 @@ class BaseGroup(Group):
             (Representation(SO(3): 1), Representation(O(3): 1o), Representation(O: T1))
         """
         field = DefiningField(self)
-        return single(named_irrep(field) or field)
+        return Representation.of(named_irrep(field) or field)
 
     def irrep(self, label: object, *, basis: str | None = None) -> Representation:
         """One irreducible real representation, by name.
@@ -88,7 +88,7 @@ class BaseGroup(Group):
             raise UnknownNameError(
                 "label", expected="the name of an irrep, a string or an integer", got=repr(label)[:80]
             )
-        return single(self._named_field(self.irrep_label(label), basis))
+        return Representation.of(self._named_field(self.irrep_label(label), basis))
 
     def irreps(self, text: str, *, basis: str | None = None, layout: Layout = "mul_ir") -> Representation:
         """A sum of irreps, as e3nn writes it: ``"16x0 + 8x1"``.
@@ -141,9 +141,9 @@ class BaseGroup(Group):
             >>> iw.Octahedral().regular().dim
             24
         """
-        return single(regular_field(self))
+        return Representation.of(regular_field(self))
 
-    def quotient(self, subgroup: Group, *, axis: str | None = None) -> Representation:
+    def quotient(self, subgroup: AbstractGroup, *, axis: str | None = None) -> Representation:
         """``rho(g) e_xH = e_gxH``: one basis vector a coset of ``subgroup``, its own first; finite groups only.
 
         Args:
@@ -159,7 +159,7 @@ class BaseGroup(Group):
             >>> iw.Octahedral().quotient(iw.Cyclic(4), axis="z").dim
             6
         """
-        return single(quotient_field(self, subgroup, axis))
+        return Representation.of(quotient_field(self, subgroup, axis))
 
     def permutation(self, images: Images, *, signs: Images | None = None) -> Representation:
         """A permutation of a basis, with signs if wanted: ``rho(g) e_i = signs[i] e_images[i]`` for each generator.
@@ -192,7 +192,7 @@ class BaseGroup(Group):
         label = permutation_label(table, sign_table)
         if not self.is_finite:
             lie = np.zeros((len(self.algebra_matrices()), table.shape[1], table.shape[1]))
-            return single(image_field(self, permutation_matrices(table, sign_table), lie, label))
+            return Representation.of(image_field(self, permutation_matrices(table, sign_table), lie, label))
         field = PermutationField(
             self,
             label,
@@ -201,7 +201,7 @@ class BaseGroup(Group):
             table.shape[1],
         )
         check_permutations(field)
-        return single(field)
+        return Representation.of(field)
 
     def representation(self, images: Images | None = None, lie_images: Images | None = None) -> Representation:
         """The representation with the given images of the generators, after checking that it is one.
@@ -242,7 +242,7 @@ class BaseGroup(Group):
             )
         permuted = None if lie.any() else block_permutation(discrete)
         label = "images" if permuted is None or not len(discrete) else permutation_label(*permuted, word="images")
-        return single(image_field(self, discrete, lie, label))
+        return Representation.of(image_field(self, discrete, lie, label))
 
     def _images(self, argument: str, value: Images | None, count: int, what: str) -> Array:
         if is_absent(value):
@@ -287,12 +287,7 @@ class BaseGroup(Group):
             shape = tuple(shape[0])
         if not shape:
             raise ArgumentError("shape", expected="the sides of a grid, as in G.grid(5, 5)", got="nothing")
-        return single(grid_field(self, tuple(integer("shape", side, 1) for side in shape)))
-
-
-def single(field: Field) -> Representation:
-    """One copy of ``field`` as a representation."""
-    return Representation(field.group, (Segment(1, field),))
+        return Representation.of(grid_field(self, tuple(integer("shape", side, 1) for side in shape)))
 
 
 def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:
