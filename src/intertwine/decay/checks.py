@@ -1,15 +1,20 @@
 """What is checked of an optimiser and of typed tensors, when a decay is made and at each step."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
+from intertwine.binding import Binding
+from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible
 from intertwine.decay.decay_step import Averaging
 from intertwine.decay.targets import Target
 from intertwine.errors import ArgumentError, DtypeError, listing
 
+# A strength, or one for each number of steps done.
+Schedule = Strength | Callable[[int], Strength]
 HALF = (torch.float16, torch.bfloat16)
 # The strength of each projector on a target; None where a callable says.
 Strengths = Sequence[float | None]
@@ -88,3 +93,26 @@ def check_parametrized(target: Target, averaging: Averaging) -> None:
             "remove_parametrizations, or an optimiser without averages.",
         )
     check_invertible(target.model, target.entry, "binding")
+
+
+def check_bindings(binding: object) -> tuple[Binding, ...]:
+    """The bindings of one, or of a sequence of them."""
+    bindings = (binding,) if isinstance(binding, Binding) else tuple(binding) if isinstance(binding, Sequence) else ()
+    if not bindings or not all(isinstance(b, Binding) for b in bindings):
+        raise ArgumentError(
+            "binding",
+            expected="a Binding or a sequence of them",
+            got=type(binding).__name__,
+            advice="Make one with iw.bind(model, types).",
+        )
+    return bindings
+
+
+def check_schedules(strength: Any, count: int, *, single: bool) -> tuple[Schedule, ...]:
+    """One strength a binding."""
+    if single:
+        return (strength,)
+    if not isinstance(strength, Sequence) or isinstance(strength, str) or len(strength) != count:
+        got = f"{len(strength)} of them" if isinstance(strength, Sequence) else repr(strength)[:80]
+        raise ArgumentError("strength", expected=f"a sequence of {count} strengths, one a binding", got=got)
+    return tuple(strength)

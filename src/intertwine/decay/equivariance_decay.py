@@ -2,15 +2,24 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from intertwine.binding import Binding
-from intertwine.binding.strengths import Strength, entry_strengths
+from intertwine.binding.strengths import entry_strengths
 from intertwine.binding.writing import check_stored
-from intertwine.decay.checks import Strengths, check_dtype, check_held, check_parametrized, may_act
+from intertwine.decay.checks import (
+    Schedule,
+    Strengths,
+    check_bindings,
+    check_dtype,
+    check_held,
+    check_parametrized,
+    check_schedules,
+    may_act,
+)
 from intertwine.decay.decay_step import Averaging, DecayStep
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.step_watch import StepWatch
@@ -18,8 +27,6 @@ from intertwine.decay.targets import Target, targets_of
 from intertwine.errors import ArgumentError, DecayWarning, listing
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate
-
-Schedule = Strength | Callable[[int], Strength]
 
 
 class EquivarianceDecay:
@@ -118,8 +125,8 @@ class EquivarianceDecay:
             switches=keeps_averages(self.optimizer),
             inside=keeps_averages(optimizer) and optimizer is not self.optimizer,
         )
-        self.bindings = _bindings(binding)
-        self.strengths = _schedules(strength, len(self.bindings), single=isinstance(binding, Binding))
+        self.bindings = check_bindings(binding)
+        self.strengths = check_schedules(strength, len(self.bindings), single=isinstance(binding, Binding))
         self.steps = 0
         for bound in self.bindings:
             check_stored(bound.model, bound.entries, "binding")
@@ -275,24 +282,3 @@ class EquivarianceDecay:
         exact = "" if self.exact else f", exact=False ({self.reason})"
         what = f"{len(self._targets)} parameters, strength {strengths}, {self.steps} steps"
         return f"EquivarianceDecay({groups}; {what}{exact})"
-
-
-def _bindings(binding: object) -> tuple[Binding, ...]:
-    bindings = (binding,) if isinstance(binding, Binding) else tuple(binding) if isinstance(binding, Sequence) else ()
-    if not bindings or not all(isinstance(b, Binding) for b in bindings):
-        raise ArgumentError(
-            "binding",
-            expected="a Binding or a sequence of them",
-            got=type(binding).__name__,
-            advice="Make one with iw.bind(model, types).",
-        )
-    return bindings
-
-
-def _schedules(strength: Any, count: int, *, single: bool) -> tuple[Schedule, ...]:
-    if single:
-        return (strength,)
-    if not isinstance(strength, Sequence) or isinstance(strength, str) or len(strength) != count:
-        got = f"{len(strength)} of them" if isinstance(strength, Sequence) else repr(strength)[:80]
-        raise ArgumentError("strength", expected=f"a sequence of {count} strengths, one a binding", got=got)
-    return tuple(strength)

@@ -1,6 +1,7 @@
 """Measurements and reports: how far a function is from equivariant, and which weights are why."""
 
-from intertwine.diagnostics.data.data_symmetry import DataSymmetry, ElementTest, data_symmetry
+from intertwine.diagnostics.data.data_symmetry import data_symmetry
+from intertwine.diagnostics.data.found_symmetry import DataSymmetry, ElementTest
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.first_breaker import Breaker, first_breaker
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
@@ -10,9 +11,10 @@ from intertwine.diagnostics.reports.between_layers import LayerVerdict
 from intertwine.diagnostics.reports.environment import environment
 from intertwine.diagnostics.reports.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
 from intertwine.diagnostics.reports.kernel_plots import plot_chain, plot_kernel
+from intertwine.diagnostics.reports.measure_report import report
 from intertwine.diagnostics.reports.parameter_report import PairShare, ParameterReport
 from intertwine.diagnostics.reports.plots import plot_report
-from intertwine.diagnostics.reports.report import Report, report
+from intertwine.diagnostics.reports.report import Report
 from intertwine.diagnostics.reports.unanalysed import Unanalysed
 
 __all__ = [

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine.diagnostics.grids.function_layers import LAYERS, PARAMETERS
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
 from intertwine.layers.grid.finding import Finding, Sides
 from intertwine.layers.grid.resizing import padding, upsampling
@@ -75,7 +76,7 @@ class FunctionGeometry(WatchedCalls):
             self._follow(x, result)
         if is_torchs_own(self.innermost[1]) or x.ndim != self._dim + 2:
             return
-        rest = dict(zip(_PARAMETERS.get(name, ()), args[1:], strict=False)) | kwargs
+        rest = dict(zip(PARAMETERS.get(name, ()), args[1:], strict=False)) | kwargs
         rest.pop("input", None)
         if name == "pad":
             self._pad(x, result, rest)
@@ -85,8 +86,8 @@ class FunctionGeometry(WatchedCalls):
             self._note(name, x, result, self._interpolated(x, result, function, rest))
         elif name.startswith("conv") and name[4:] in ("1d", "2d", "3d"):
             self._convolve(name, x, result, args, rest)
-        elif name in _LAYERS:
-            layer = _LAYERS[name](rest)
+        elif name in LAYERS:
+            layer = LAYERS[name](rest)
             found = self._symmetry.layer(layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
             self._note(name, x, result, found)
 
@@ -215,37 +216,3 @@ def _sequence(value: Any) -> tuple[Any, ...]:
 def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
     values = _sequence(value)
     return values * dim if len(values) == 1 else values
-
-
-_POOLING = ("kernel_size", "stride", "padding")
-_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "pad": ("pad", "mode", "value"),
-    "roll": ("shifts", "dims"),
-    "interpolate": ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
-    "pixel_shuffle": ("upscale_factor",),
-    "pixel_unshuffle": ("downscale_factor",),
-    **{f"conv{d}d": ("weight", "bias", "stride", "padding", "dilation", "groups") for d in (1, 2, 3)},
-    **{f"max_pool{d}d": (*_POOLING, "dilation", "ceil_mode", "return_indices") for d in (1, 2, 3)},
-    **{f"avg_pool{d}d": (*_POOLING, "ceil_mode", "count_include_pad", "divisor_override") for d in (1, 2, 3)},
-    **{f"adaptive_{kind}_pool{d}d": ("output_size",) for kind in ("avg", "max") for d in (1, 2, 3)},
-}
-
-
-def _made(kind: Callable[..., nn.Module], names: tuple[str, ...]) -> Callable[[dict[str, Any]], nn.Module]:
-    """The layer that a function is: its arguments are the layer's settings."""
-    return lambda rest: kind(**{name: rest[name] for name in names if name in rest})
-
-
-# Functions that are judged as the layers of the same name.
-_LAYERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "pixel_shuffle": _made(nn.PixelShuffle, _PARAMETERS["pixel_shuffle"]),
-    "pixel_unshuffle": _made(nn.PixelUnshuffle, _PARAMETERS["pixel_unshuffle"]),
-    **{f"max_pool{d}d": _made(getattr(nn, f"MaxPool{d}d"), (*_POOLING, "dilation", "ceil_mode")) for d in (1, 2, 3)},
-    "avg_pool1d": _made(nn.AvgPool1d, _PARAMETERS["avg_pool1d"][:5]),
-    **{f"avg_pool{d}d": _made(getattr(nn, f"AvgPool{d}d"), _PARAMETERS[f"avg_pool{d}d"]) for d in (2, 3)},
-    **{
-        f"adaptive_{kind}_pool{d}d": _made(getattr(nn, f"Adaptive{kind.title()}Pool{d}d"), ("output_size",))
-        for kind in ("avg", "max")
-        for d in (1, 2, 3)
-    },
-}
