@@ -24,10 +24,11 @@ def real_number(argument: str, value: object, expected: str, *, minimum: float, 
     Raises:
         ArgumentError: it is something else; booleans, strings, arrays and NaN are no numbers here.
     """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < minimum or (positive and value == minimum):  # type: ignore[operator]
-        raise ArgumentError(argument, expected=expected, got=_shown(value))
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+        number = float(value)
+        if number > minimum or (number == minimum and not positive):
+            return number
+    raise ArgumentError(argument, expected=expected, got=_shown(value))
 
 
 def check_function(argument: str, value: object, expected: str) -> None:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,7 +92,7 @@ def read_types(path: str | Path) -> Types:
     reader = _Reader(group, {})
     for name, value in _table(content, "representations", path).items():
         key = f"{path}, key representations.{name!r}"
-        _in_file(key, lambda name=name: check_name(group, name))  # type: ignore[misc]
+        _in_file(key, partial(check_name, group, name))
         reader.named[name] = reader.read(value, key)
     types: Types = {}
     for name, value in _table(content, "modules", path).items():

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ def integer(argument: str, value: object, minimum: int) -> int:
         ArgumentError: it is none.
     """
     try:
-        number = None if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
+        whole = isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_)
+        number = operator.index(value) if whole else None
     except (TypeError, RuntimeError):
         number = None
     if number is None or number < minimum or number > MAX_INTEGER:

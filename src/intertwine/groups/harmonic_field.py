@@ -26,7 +26,7 @@ class HarmonicField(Field):
     degree: int
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.space.group
 
     @property

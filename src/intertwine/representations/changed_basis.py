@@ -30,7 +30,7 @@ class ChangedBasisField(Field):
     label: str
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.field.group
 
     @property

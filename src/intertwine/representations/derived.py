@@ -42,7 +42,7 @@ class DualField(WrappedField):
     field: Field
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.field.group
 
     @property
@@ -66,7 +66,7 @@ class SumField(Field):
     parts: tuple[tuple[int, Field], ...]
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.parts[0][1].group
 
     @property
@@ -126,7 +126,7 @@ class TensorField(Field):
     second: Field
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.first.group
 
     @property
@@ -173,7 +173,7 @@ class RestrictedField(WrappedField):
     embedding: Embedding
 
     @property
-    def group(self) -> AbstractGroup:  # type: ignore[override]
+    def group(self) -> AbstractGroup:
         return self.embedding.subgroup
 
     @property

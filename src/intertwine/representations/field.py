@@ -1,6 +1,7 @@
 """A field: one copy of one kind of feature, the unit that multiplicities repeat and projectors treat alike."""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,10 @@ class Field(ABC):
     Concrete fields are frozen dataclasses with a ``group``, equal and hashable by content.
     """
 
-    group: AbstractGroup
+    if TYPE_CHECKING:
+        # Read-only. At run time a property here would be taken for the default of a dataclass's own field.
+        @property
+        def group(self) -> AbstractGroup: ...
 
     @property
     @abstractmethod

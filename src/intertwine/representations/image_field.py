@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from intertwine._numerics import INPUT_TOLERANCE, Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
@@ -165,7 +166,7 @@ def _lie_defect(field: ImageField) -> str:
     if not field.group.is_compact:
         return ""
     # A projective (spin) representation passes the algebra's test and fails on the group: compare products of elements.
-    elements = field.group.sample_matrices(24, None if len(own) == 0 else _fixed_generator())
+    elements = field.group.sample_matrices(24, None if len(own) == 0 else torch.Generator().manual_seed(0))
     left, right = elements[:12], elements[12:]
     defect = relative_distance(field.matrices(left) @ field.matrices(right), field.matrices(left @ right))
     return (
@@ -173,12 +174,6 @@ def _lie_defect(field: ImageField) -> str:
         if defect > 1e-5
         else ""
     )
-
-
-def _fixed_generator():  # type: ignore[no-untyped-def]
-    import torch
-
-    return torch.Generator().manual_seed(0)
 
 
 def _orthogonalised(field: ImageField) -> str:

@@ -17,8 +17,15 @@ from intertwine.representations import Representation
 class Action:
     """``(g, x) -> g x`` on float64 values; this one leaves x as it is."""
 
-    group: Group | None = None
-    interpolates = False
+    @property
+    def group(self) -> Group | None:
+        """The group that acts, where the action says it."""
+        return None
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether images are sampled between their pixels."""
+        return False
 
     def prepared(self, x: Any) -> Any:
         """``x`` as it is given to the function and compared: all of it, but where turned images have a window."""
@@ -47,7 +54,7 @@ class AlongAxis(Action):
     what: str
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> Group:
         return self.rep.group
 
     def __call__(self, g: torch.Tensor, x: Any) -> torch.Tensor:
@@ -79,11 +86,11 @@ class OnGrid(Action):
     what: str
 
     @property
-    def group(self) -> Group:  # type: ignore[override]
+    def group(self) -> Group:
         return self.action.group
 
     @property
-    def interpolates(self) -> bool:  # type: ignore[override]
+    def interpolates(self) -> bool:
         return self.action.interpolation is not None
 
     def prepared(self, x: Any) -> torch.Tensor:

@@ -117,8 +117,8 @@ def _parts_of(spec: object) -> dict[int | str, Any] | None:
     """The entries of a tuple, list or dictionary of representations; e3nn's Irreps is a tuple too, and none."""
     if isinstance(spec, Mapping):
         return dict(spec)
-    if type(spec) in (tuple, list) and not _is_irreps(spec):
-        return dict(enumerate(spec))  # type: ignore[arg-type]
+    if isinstance(spec, tuple | list) and type(spec) in (tuple, list) and not _is_irreps(spec):
+        return dict(enumerate(spec))
     return None
 
 

@@ -4,6 +4,7 @@ import inspect
 import itertools
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import FunctionType
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -59,22 +60,22 @@ def _held(value: object) -> Iterator[tuple[str, object]]:
         yield from vars(value).items()
 
 
-def _in_function(function: object) -> Iterator[tuple[str, object]]:
+def _in_function(function: FunctionType) -> Iterator[tuple[str, object]]:
     """The variables of outer scopes that a Python function uses, its defaults and what it wraps."""
-    code = function.__code__  # type: ignore[attr-defined]
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):  # type: ignore[attr-defined]
+    code = function.__code__
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
         except ValueError:  # a variable that is not assigned yet
             continue
-    globals_ = function.__globals__  # type: ignore[attr-defined]
+    globals_ = function.__globals__
     for name in code.co_names:
         value = globals_.get(name)
         # Functions of installed packages hold nothing of the user's.
         if isinstance(value, nn.Module) or (inspect.isfunction(value) and value.__globals__ is globals_):
             yield name, value
-    yield from (("", value) for value in function.__defaults__ or ())  # type: ignore[attr-defined]
-    yield from (function.__kwdefaults__ or {}).items()  # type: ignore[attr-defined]
+    yield from (("", value) for value in function.__defaults__ or ())
+    yield from (function.__kwdefaults__ or {}).items()
     yield "", getattr(function, "__wrapped__", None)
 
 

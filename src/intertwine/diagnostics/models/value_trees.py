@@ -30,13 +30,15 @@ def children(value: object) -> dict[int | str, Any] | None:
 
 def child(value: object, key: int | str) -> Any:
     """One part: an entry, or a field of a named tuple or dataclass."""
-    return value[key] if isinstance(value, Mapping) or isinstance(key, int) else getattr(value, key)  # type: ignore[index]
+    if isinstance(value, Mapping):
+        return value[key]
+    return value[key] if isinstance(value, tuple | list) and isinstance(key, int) else getattr(value, str(key))
 
 
 def rebuilt(value: Any, parts: Mapping[int | str, Any]) -> Any:
     """A container of the kind of ``value`` with other parts, all of them."""
-    if isinstance(value, tuple | list) and any(isinstance(key, str) for key in parts):
-        return value._replace(**{str(key): part for key, part in parts.items()})  # type: ignore[union-attr]  # a named tuple's
+    if hasattr(value, "_replace") and any(isinstance(key, str) for key in parts):  # a named tuple, by names
+        return value._replace(**{str(key): part for key, part in parts.items()})
     if isinstance(value, tuple | list):
         return type(value)._make(parts.values()) if hasattr(value, "_make") else type(value)(parts.values())
     if type(value) is dict:

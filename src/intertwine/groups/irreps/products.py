@@ -36,7 +36,8 @@ class PairIrrep:
     @property
     def types(self) -> tuple[int, int]:
         """Dimensions of the commutants of both irreps."""
-        return tuple(irrep.group.commutant_dim(irrep.label) for irrep in (self.first, self.second))  # type: ignore[return-value]
+        first, second = (irrep.group.commutant_dim(irrep.label) for irrep in (self.first, self.second))
+        return first, second
 
     @property
     def part_count(self) -> int:
