@@ -22,8 +22,9 @@ def integer(argument: str, value: object, minimum: int) -> int:
         ArgumentError: it is none.
     """
     try:
-        whole = isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_)
-        number = operator.index(value) if whole else None
+        number = None
+        if isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_):
+            number = operator.index(value)
     except (TypeError, RuntimeError):
         number = None
     if number is None or number < minimum or number > MAX_INTEGER:
