@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 import intertwine as iw
-from intertwine.projectors.methods.method import Constants
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.positions.positions import position_projector
 from intertwine.projectors.positions.translation import ToeplitzProjector, torus, translation_projector
 from tests.laws.registry import projector_matrix

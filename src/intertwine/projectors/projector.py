@@ -16,8 +16,9 @@ from intertwine.errors import ArgumentError, DtypeError, ShapeError, SizeLimitEr
 from intertwine.groups import Group
 from intertwine.projectors.autograd import Map, self_adjoint, squared_norm_of_image
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
-from intertwine.projectors.methods.method import Constants, TupleProjector
+from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations import Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.

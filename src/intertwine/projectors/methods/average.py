@@ -7,7 +7,8 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.groups import Group
-from intertwine.projectors.methods.method import Constants, TupleProjector
+from intertwine.projectors.constants import Constants
+from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 
 # Elements tried for the next link of the chain of subgroups; prime steps turn up early.

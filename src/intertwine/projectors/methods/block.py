@@ -8,7 +8,8 @@ import torch
 
 from intertwine._numerics import Array, nullspace
 from intertwine.errors import SizeLimitError
-from intertwine.projectors.methods.method import Constants, TupleProjector, copies_first, interleaved
+from intertwine.projectors.constants import Constants
+from intertwine.projectors.methods.method import TupleProjector, copies_first, interleaved
 from intertwine.projectors.methods.zero_weight import fixed_by_lie_group
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import fixed_constraints

@@ -6,31 +6,8 @@ from typing import ClassVar
 import torch
 
 from intertwine._numerics import Array
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, basis_components
-
-
-class Constants:
-    """Named tensors built once in float64 (or int64) on the CPU and cast once per device and dtype."""
-
-    def __init__(self, **arrays: Array) -> None:
-        self._cpu = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-        self._cast: dict[tuple[str, torch.device, torch.dtype], torch.Tensor] = {}
-
-    def get(self, name: str, like: torch.Tensor) -> torch.Tensor:
-        """The tensor on the device of ``like``, in its dtype unless it is an index."""
-        source = self._cpu[name]
-        dtype = like.dtype if source.is_floating_point() or source.is_complex() else source.dtype
-        if torch.compiler.is_compiling():
-            return source.to(like.device, dtype)  # a compiled graph keeps its own constants
-        key = (name, like.device, dtype)
-        if key not in self._cast:
-            self._cast[key] = source.to(like.device, dtype)
-        return self._cast[key]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the constants as built."""
-        return sum(tensor.nbytes for tensor in self._cpu.values())
 
 
 class TupleProjector(ABC):

@@ -7,8 +7,9 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, orbit_components
-from intertwine.projectors.methods.method import Constants, TupleProjector
+from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 from intertwine.representations.orbits import connected, permutation_table
 

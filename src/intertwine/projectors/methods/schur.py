@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.projectors.methods.method import Constants, TupleProjector
+from intertwine.projectors.constants import Constants
+from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import commutant
 

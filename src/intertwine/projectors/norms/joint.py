@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array, accumulation_dtype
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
-from intertwine.projectors.methods.method import Constants, copies_first
+from intertwine.projectors.methods.method import copies_first
 from intertwine.projectors.projector import Projector
 
 # Decimals by which two bases count as the same.

@@ -11,7 +11,7 @@ from intertwine.groups import Group
 from intertwine.groups.arguments import real_array
 from intertwine.projectors.autograd import Map, linear
 from intertwine.projectors.closed_form import ClosedFormProjector
-from intertwine.projectors.methods.method import Constants
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.positions.positions import position_axes, position_projector
 from intertwine.projectors.positions.translation import Boundary
 from intertwine.projectors.projector import Projector

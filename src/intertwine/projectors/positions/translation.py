@@ -14,8 +14,8 @@ from intertwine.groups import Cyclic, DirectProduct, Group
 from intertwine.groups.arguments import integer
 from intertwine.groups.product import FactorGroup
 from intertwine.projectors.closed_form import ClosedFormProjector
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.dispatch import projector
-from intertwine.projectors.methods.method import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import check_sides
 from intertwine.representations import Representation

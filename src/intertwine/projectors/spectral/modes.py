@@ -10,8 +10,8 @@ from intertwine._numerics import Array
 from intertwine.errors import DtypeError, RankZeroWarning
 from intertwine.groups import Cyclic, DirectProduct, Group
 from intertwine.projectors.closed_form import ClosedFormProjector
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.dispatch import projector
-from intertwine.projectors.methods.method import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import ModeOrbits
 from intertwine.representations import Representation

@@ -11,7 +11,7 @@ from intertwine.errors import ArgumentError
 from intertwine.groups import SO
 from intertwine.groups.arguments import flag, integer
 from intertwine.projectors.closed_form import ClosedFormProjector
-from intertwine.projectors.methods.method import Constants
+from intertwine.projectors.constants import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.modes import NORMS, Norm
 
