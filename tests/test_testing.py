@@ -10,7 +10,8 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
-from intertwine.representations.image_field import ImageField, Images
+from intertwine.representations.frozen_array import FrozenArray
+from intertwine.representations.image_field import ImageField
 from intertwine.testing import assert_equivariant, assert_group, assert_projector, assert_representation
 
 BOOST = torch.zeros(1, 4, 4)
@@ -229,7 +230,7 @@ def images(group, matrices, lie=None):
     """A representation with unchecked images."""
     matrices = np.asarray(matrices, dtype=float)
     lie = np.zeros((0, *matrices.shape[1:])) if lie is None else lie
-    return iw.Representation.of(ImageField(group, Images.of(matrices), Images.of(lie)))
+    return iw.Representation.of(ImageField(group, FrozenArray.of(matrices), FrozenArray.of(lie)))
 
 
 def test_broken_representations_are_found():

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.nn.copies import join, split
 from intertwine.representations import Representation, Segment
 
 
@@ -133,10 +132,10 @@ def test_nothing_to_act_on(kind):
 def test_split_and_join_in_both_layouts():
     rep = SO3.irreps("2x0 + 2x1")
     x = torch.arange(8.0)
-    assert split(x, rep)[1].tolist() == [[2.0, 3.0, 4.0], [5.0, 6.0, 7.0]]
-    assert split(x, ir_mul(rep))[1].tolist() == [[2.0, 4.0, 6.0], [3.0, 5.0, 7.0]]
+    assert rep.split(x)[1].tolist() == [[2.0, 3.0, 4.0], [5.0, 6.0, 7.0]]
+    assert ir_mul(rep).split(x)[1].tolist() == [[2.0, 4.0, 6.0], [3.0, 5.0, 7.0]]
     for layout in (rep, ir_mul(rep)):
-        assert torch.equal(join(split(x, layout), layout), x)
+        assert torch.equal(layout.join(layout.split(x)), x)
 
 
 def test_gate_values():

@@ -55,19 +55,9 @@ def _act_on_axis(rep: Representation, g: torch.Tensor, element: Array, W: torch.
 
 def _sources(rep: Representation, element: Array) -> tuple[Array, Array] | None:
     """``(sources, signs)``, shape (dim,) each: ``(rho(g) x)_j = signs[j] x_sources[j]``; None if not a permutation."""
-    sources, signs = np.empty(rep.dim, dtype=np.int64), np.empty(rep.dim)
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        table = segment.field.signed_permutations(element)
-        if table is None:
-            return None
-        images = table[0][0]
-        source, sign = np.empty_like(images), np.empty(len(images))
-        source[images], sign[images] = np.arange(len(images)), table[1][0]
-        copies = np.arange(segment.mul)[:, None]
-        if segment.layout == "mul_ir":
-            sources[where] = where.start + (copies * len(images) + source).reshape(-1)
-            signs[where] = np.tile(sign, segment.mul)
-        else:
-            sources[where] = where.start + (copies + source * segment.mul).T.reshape(-1)
-            signs[where] = np.repeat(sign, segment.mul)
-    return sources, signs
+    table = rep.signed_permutations(element)
+    if table is None:
+        return None
+    images, signs = table[0][0], table[1][0]
+    sources = np.argsort(images)
+    return sources, signs[sources]

@@ -13,7 +13,7 @@ from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.numerical import numerical_irreps
 from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.field import permutation_matrices
-from intertwine.representations.image_field import Images
+from intertwine.representations.frozen_array import FrozenArray
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -45,7 +45,7 @@ class FiniteGroup(FiniteBase):
         12
     """
 
-    matrices: Images
+    matrices: FrozenArray
     size: int = field(compare=False)
     label: str | None = field(compare=False)
 
@@ -53,7 +53,7 @@ class FiniteGroup(FiniteBase):
         check_name(name)
         matrices = _generators(generators)
         enumeration = closure(matrices, name or "the group of these generators")
-        object.__setattr__(self, "matrices", Images.of(_refined(matrices, enumeration)))
+        object.__setattr__(self, "matrices", FrozenArray.of(_refined(matrices, enumeration)))
         object.__setattr__(self, "size", len(enumeration.elements))
         object.__setattr__(self, "label", name)
 

@@ -18,9 +18,10 @@ from intertwine.groups.signed_permutations import check_permutations, permutatio
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
 from intertwine.representations.image_field import image_field
-from intertwine.representations.irrep_field import IrrepField
+from intertwine.representations.irrep_field import IrrepField, named_irrep
 from intertwine.representations.permutation_field import DefiningField, PermutationField
-from intertwine.representations.representation import Layout, Representation, Segment, named_irrep
+from intertwine.representations.representation import Representation
+from intertwine.representations.segment import Layout, Segment
 
 Images = torch.Tensor | Array | Sequence[object]
 

@@ -11,7 +11,7 @@ from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalEr
 from intertwine.groups.arguments import check_name, flag, is_absent, square_matrices
 from intertwine.groups.product import FactorGroup
 from intertwine.representations.abstract_group import orthogonality_defect
-from intertwine.representations.image_field import Images
+from intertwine.representations.frozen_array import FrozenArray
 from intertwine.representations.intertwiners import fixed_constraints
 from intertwine.representations.permutation_field import DefiningField
 
@@ -47,8 +47,8 @@ class MatrixGroup(FactorGroup):
         16
     """
 
-    lie: Images
-    discrete: Images
+    lie: FrozenArray
+    discrete: FrozenArray
     compact: bool
     label: str | None = field(compare=False)
 
@@ -74,8 +74,8 @@ class MatrixGroup(FactorGroup):
         if compact:
             _check_compact(lie, generators)
         for key, value in (
-            ("lie", Images.of(lie)),
-            ("discrete", Images.of(generators)),
+            ("lie", FrozenArray.of(lie)),
+            ("discrete", FrozenArray.of(generators)),
             ("compact", compact),
             ("label", name),
         ):

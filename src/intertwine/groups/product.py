@@ -12,7 +12,8 @@ from intertwine.groups.group import Group
 from intertwine.groups.irreps.products import PairIrrep, find_pair, pairs_of
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import Representation, Segment
+from intertwine.representations.representation import Representation
+from intertwine.representations.segment import Segment
 
 
 class FactorGroup(Group):

@@ -6,7 +6,6 @@ import numpy as np
 
 from intertwine.errors import ArgumentError
 from intertwine.layers.channels.checks import check_pointwise
-from intertwine.layers.channels.chunks import generator_permutations
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.rule import Slot, Typing
 
@@ -32,7 +31,7 @@ def embedding(module: Any, typing: Typing) -> tuple[Slot, ...]:
     rep_in, rep_out = typing.rep_in, typing.rep_out
     typing.check_width("rep_in", rep_in, module.num_embeddings, "num_embeddings")
     typing.check_width("rep_out", rep_out, module.embedding_dim, "embedding_dim")
-    table = generator_permutations(rep_in) if rep_in.is_permutation else None
+    table = rep_in.generator_permutations() if rep_in.is_permutation else None
     if table is None:
         raise ArgumentError(
             typing.argument,

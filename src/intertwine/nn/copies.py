@@ -8,7 +8,7 @@ from intertwine._arguments import check_dense, check_instance
 from intertwine._numerics import accumulation_dtype, power_of_two
 from intertwine.errors import ArgumentError, DtypeError, NotOrthogonalError, ShapeError
 from intertwine.groups.adapters.notation import as_representation
-from intertwine.representations import Field, Representation, Segment
+from intertwine.representations import Field, Representation
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 
@@ -60,27 +60,6 @@ def is_trivial(field: Field) -> bool:
     images = field.generator_images()
     unit = torch.eye(field.dim, dtype=torch.float64).numpy()
     return bool(abs(images - unit).max(initial=0.0) < 1e-12 and abs(field.algebra()).max(initial=0.0) < 1e-12)
-
-
-def split(x: torch.Tensor, rep: Representation) -> list[torch.Tensor]:
-    """One view (..., mul, dim) a segment of ``rep``, whatever its layout."""
-    parts = []
-    for segment, part in zip(rep.segments, x.split([segment.dim for segment in rep.segments], dim=-1), strict=True):
-        if segment.layout == "mul_ir":
-            parts.append(part.unflatten(-1, (segment.mul, segment.field.dim)))
-        else:
-            parts.append(part.unflatten(-1, (segment.field.dim, segment.mul)).transpose(-1, -2))
-    return parts
-
-
-def join(parts: list[torch.Tensor], rep: Representation) -> torch.Tensor:
-    """Inverse of ``split``."""
-    flat = [_flat(part, segment) for part, segment in zip(parts, rep.segments, strict=True)]
-    return torch.cat(flat, dim=-1)
-
-
-def _flat(part: torch.Tensor, segment: Segment) -> torch.Tensor:
-    return (part if segment.layout == "mul_ir" else part.transpose(-1, -2)).flatten(-2)
 
 
 def widened(x: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from torch import nn
 
 from intertwine._arguments import real_number
 from intertwine.groups.arguments import flag
-from intertwine.nn.copies import check_features, join, real_representation, scale_of_copies, split, widened
+from intertwine.nn.copies import check_features, real_representation, scale_of_copies, widened
 from intertwine.representations import Representation
 
 
@@ -59,11 +59,11 @@ class FieldNorm(nn.Module):
         check_features(x, self.rep_in)
         if not self._copies:
             return x
-        parts = [self._normalised(part) for part in split(widened(x), self.rep_in)]
+        parts = [self._normalised(part) for part in self.rep_in.split(widened(x))]
         if self.weight is not None:
             scales = self.weight.split(self._copies)
             parts = [part * scale.to(part.dtype).unsqueeze(-1) for part, scale in zip(parts, scales, strict=True)]
-        return join(parts, self.rep_in).to(x.dtype)
+        return self.rep_in.join(parts).to(x.dtype)
 
     def _normalised(self, part: torch.Tensor) -> torch.Tensor:
         scale = scale_of_copies(part, (-2, -1), self.eps**0.5)

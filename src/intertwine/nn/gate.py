@@ -4,10 +4,9 @@ import torch
 from torch import nn
 
 from intertwine._arguments import check_function
-from intertwine.nn.copies import Activation, check_features, is_trivial, join, real_representation, split
-from intertwine.representations import Representation
+from intertwine.nn.copies import Activation, check_features, is_trivial, real_representation
+from intertwine.representations import Representation, Segment
 from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import Segment
 
 
 class Gate(nn.Module):
@@ -69,10 +68,10 @@ class Gate(nn.Module):
             return features
         parts = []
         for part, gate, scalar in zip(
-            split(features, self.rep_out), gates.split(self._gates, dim=-1), self._scalar, strict=True
+            self.rep_out.split(features), gates.split(self._gates, dim=-1), self._scalar, strict=True
         ):
             parts.append(self.scalar_activation(part) if scalar else self.gate_activation(gate).unsqueeze(-1) * part)
-        return join(parts, self.rep_out)
+        return self.rep_out.join(parts)
 
     def extra_repr(self) -> str:
         return f"{self.rep_in} -> {self.rep_out}"

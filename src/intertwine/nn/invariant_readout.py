@@ -4,11 +4,10 @@ import torch
 from torch import nn
 
 from intertwine._arguments import real_number
-from intertwine.nn.copies import check_features, is_trivial, real_representation, scale_of_copies, split, widened
-from intertwine.representations import Representation
+from intertwine.nn.copies import check_features, is_trivial, real_representation, scale_of_copies, widened
+from intertwine.representations import Representation, Segment
 from intertwine.representations.field import Field
 from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import Segment
 
 
 class InvariantReadout(nn.Module):
@@ -63,7 +62,7 @@ class InvariantReadout(nn.Module):
         if not self._rules:
             return x
         parts = []
-        for part, rule in zip(split(widened(x), self.rep_in), self._rules, strict=True):
+        for part, rule in zip(self.rep_in.split(widened(x)), self._rules, strict=True):
             if rule == "self":
                 parts.append(part.flatten(-2))
             elif rule == "mean":

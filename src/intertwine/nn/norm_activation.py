@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from intertwine._arguments import check_function, real_number
-from intertwine.nn.copies import Activation, check_features, join, real_representation, scale_of_copies, split, widened
+from intertwine.nn.copies import Activation, check_features, real_representation, scale_of_copies, widened
 from intertwine.representations import Representation
 
 
@@ -52,11 +52,11 @@ class NormActivation(nn.Module):
         if not self.rep_in.segments:
             return x
         parts = []
-        for part in split(widened(x), self.rep_in):
+        for part in self.rep_in.split(widened(x)):
             scale = scale_of_copies(part, (-1,), self.eps)
             norm = ((part / scale).square().sum(-1, keepdim=True) + (self.eps / scale).square()).sqrt() * scale
             parts.append(self.activation(norm) * (part / norm))
-        return join(parts, self.rep_in).to(x.dtype)
+        return self.rep_in.join(parts).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.rep_in}"

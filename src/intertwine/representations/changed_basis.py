@@ -7,16 +7,17 @@ import numpy as np
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError, ShapeError
 from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
-from intertwine.representations.derived import SumField
+from intertwine.representations.derived import SumField, WrappedField
 from intertwine.representations.field import Field, block_permutation
-from intertwine.representations.image_field import Images
+from intertwine.representations.frozen_array import FrozenArray
+from intertwine.representations.segment import Segment, merged
 
 # A change of basis that was found in floating point is believed when it reproduces the matrices this well.
 VERIFIED = 1e-9
 
 
 @dataclass(frozen=True)
-class ChangedBasisField(Field):
+class ChangedBasisField(WrappedField):
     """``g -> Q rho(g) Q^T`` for an orthogonal Q, the field ``rho`` in another basis; build it with ``changed_basis``.
 
     Args:
@@ -26,16 +27,12 @@ class ChangedBasisField(Field):
     """
 
     field: Field
-    basis: Images
+    basis: FrozenArray
     label: str
 
     @property
     def group(self) -> AbstractGroup:
         return self.field.group
-
-    @property
-    def dim(self) -> int:
-        return self.field.dim
 
     @property
     def name(self) -> str:
@@ -44,14 +41,6 @@ class ChangedBasisField(Field):
     @property
     def irreducible(self) -> str | None:
         return self.field.irreducible
-
-    @property
-    def is_complex(self) -> bool:
-        return self.field.is_complex
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.field.is_orthogonal
 
     def matrices(self, elements: Array) -> Array:
         return self._turned(self.field.matrices(elements))
@@ -88,7 +77,7 @@ def changed_basis(field: Field, Q: Array, label: str) -> Field:
     defect = orthogonality_defect(Q[None])
     if defect > INPUT_TOLERANCE:
         raise NotOrthogonalError("Q", expected="an orthogonal matrix", got=f"|Q^T Q - 1| = {defect:.1e}")
-    turned = ChangedBasisField(field, Images.of(Q), label)
+    turned = ChangedBasisField(field, FrozenArray.of(Q), label)
     images = np.concatenate([field.generator_images(), field.algebra()])
     same = np.abs(np.concatenate([turned.generator_images(), turned.algebra()]) - images).max(initial=0.0) < 1e-12
     return field if same else turned
@@ -98,13 +87,7 @@ def irreps_field(fields: tuple[Field, ...]) -> Field:
     """The direct sum of ``fields`` taken as one, like neighbours counted."""
     if len(fields) == 1:
         return fields[0]
-    parts: list[tuple[int, Field]] = []
-    for field in fields:
-        if parts and parts[-1][1] == field:
-            parts[-1] = (parts[-1][0] + 1, field)
-        else:
-            parts.append((1, field))
-    return SumField(tuple(parts))
+    return SumField(merged([Segment(1, field) for field in fields]))
 
 
 def matching_basis(ours: Array, theirs: Array, what: str) -> Array:

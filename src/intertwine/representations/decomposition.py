@@ -14,7 +14,8 @@ from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import commutant
 from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.orbits import Piece, field_pieces
-from intertwine.representations.representation import Representation, Segment
+from intertwine.representations.representation import Representation
+from intertwine.representations.segment import Segment
 
 MAX_DIM = 2000
 # Elements x dim^2 that are held at once while a finite group is averaged over.
@@ -94,16 +95,13 @@ def decompose(rep: Representation) -> Decomposition:
         )
     segments: list[Segment] = []
     basis = np.zeros((rep.dim, rep.dim))
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        block, column = basis[where], where.start
-        rows = np.arange(segment.dim).reshape(segment.mul, segment.field.dim)
-        if segment.layout == "ir_mul":
-            rows = np.arange(segment.dim).reshape(segment.field.dim, segment.mul).T
+    column = 0
+    for segment, rows in zip(rep.segments, rep.positions, strict=True):
         for label, maps in field_decomposition(segment.field):
             segments.append(Segment(segment.mul * len(maps), IrrepField(rep.group, label)))
             for copy in range(segment.mul):
                 for isometry in maps:
-                    block[rows[copy], column : column + isometry.shape[1]] = isometry
+                    basis[rows[copy], column : column + isometry.shape[1]] = isometry
                     column += isometry.shape[1]
     return Decomposition(rep, Representation(rep.group, tuple(segments)), torch.from_numpy(basis))
 

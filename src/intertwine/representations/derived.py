@@ -8,6 +8,8 @@ from intertwine._numerics import Array
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.embedding import Embedding
 from intertwine.representations.field import Field
+from intertwine.representations.irrep_field import named_irrep
+from intertwine.representations.segment import Segment, block_matrices, block_permutations
 
 
 def dual_field(field: Field) -> Field:
@@ -61,61 +63,45 @@ class DualField(WrappedField):
 
 @dataclass(frozen=True)
 class SumField(Field):
-    """A direct sum ``m_1 F_1 + m_2 F_2 + ...`` taken as one field, multiplicity-major."""
+    """A direct sum ``m_1 F_1 + m_2 F_2 + ...`` taken as one field."""
 
-    parts: tuple[tuple[int, Field], ...]
+    segments: tuple[Segment, ...]
 
     @property
     def group(self) -> AbstractGroup:
-        return self.parts[0][1].group
+        return self.segments[0].field.group
 
     @property
     def dim(self) -> int:
-        return sum(mul * field.dim for mul, field in self.parts)
+        return sum(segment.dim for segment in self.segments)
 
     @property
     def name(self) -> str:
-        return "(" + " + ".join(field.name if mul == 1 else f"{mul}x{field.name}" for mul, field in self.parts) + ")"
+        return "(" + " + ".join(segment.name for segment in self.segments) + ")"
 
     @property
     def is_complex(self) -> bool:
-        return any(field.is_complex for _, field in self.parts)
+        return any(segment.field.is_complex for segment in self.segments)
 
     @property
     def is_orthogonal(self) -> bool:
-        return all(field.is_orthogonal for _, field in self.parts)
+        return all(segment.field.is_orthogonal for segment in self.segments)
 
     def matrices(self, elements: Array) -> Array:
-        return self._block_diagonal([field.matrices(elements) for _, field in self.parts], len(elements))
+        return self._blocks([segment.field.matrices(elements) for segment in self.segments])
 
     def generator_images(self) -> Array:
-        count = len(self.group.generator_matrices())
-        return self._block_diagonal([field.generator_images() for _, field in self.parts], count)
+        return self._blocks([segment.field.generator_images() for segment in self.segments])
 
     def algebra(self) -> Array:
-        count = len(self.group.algebra_matrices())
-        return self._block_diagonal([field.algebra() for _, field in self.parts], count)
+        return self._blocks([segment.field.algebra() for segment in self.segments])
 
-    def _block_diagonal(self, blocks: list[Array], count: int) -> Array:
-        out = np.zeros((count, self.dim, self.dim), dtype=complex if self.is_complex else float)
-        start = 0
-        for (mul, field), block in zip(self.parts, blocks, strict=True):
-            for _ in range(mul):
-                out[:, start : start + field.dim, start : start + field.dim] = block
-                start += field.dim
-        return out
+    def _blocks(self, blocks: list[Array]) -> Array:
+        return block_matrices(self.segments, blocks, len(blocks[0]))
 
     def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
-        images, signs, start = [], [], 0
-        for mul, field in self.parts:
-            part = field.signed_permutations(elements)
-            if part is None:
-                return None
-            for _ in range(mul):
-                images.append(part[0] + start)
-                signs.append(part[1])
-                start += field.dim
-        return np.concatenate(images, axis=1), np.concatenate(signs, axis=1)
+        tables = [segment.field.signed_permutations(elements) for segment in self.segments]
+        return block_permutations(self.segments, tables, len(elements))
 
 
 @dataclass(frozen=True)
@@ -146,15 +132,15 @@ class TensorField(Field):
         return self.first.is_orthogonal and self.second.is_orthogonal
 
     def matrices(self, elements: Array) -> Array:
-        return _batched_kron(self.first.matrices(elements), self.second.matrices(elements))
+        return kron(self.first.matrices(elements), self.second.matrices(elements))
 
     def generator_images(self) -> Array:
-        return _batched_kron(self.first.generator_images(), self.second.generator_images())
+        return kron(self.first.generator_images(), self.second.generator_images())
 
     def algebra(self) -> Array:
         first, second = self.first.algebra(), self.second.algebra()
-        left = _batched_kron(first, np.broadcast_to(np.eye(self.second.dim), second.shape))
-        return left + _batched_kron(np.broadcast_to(np.eye(self.first.dim), first.shape), second)
+        left = kron(first, np.broadcast_to(np.eye(self.second.dim), second.shape))
+        return left + kron(np.broadcast_to(np.eye(self.first.dim), first.shape), second)
 
     def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
         first, second = self.first.signed_permutations(elements), self.second.signed_permutations(elements)
@@ -190,6 +176,13 @@ class RestrictedField(WrappedField):
         return self.field.signed_permutations(self.embedding.elements(elements))
 
 
-def _batched_kron(a: Array, b: Array) -> Array:
+def restricted_field(field: Field, embedding: Embedding) -> Field:
+    """``field`` seen by the subgroup: by its own name where the restriction is an irrep in the same basis."""
+    restricted = RestrictedField(field, embedding)
+    return named_irrep(restricted) or restricted
+
+
+def kron(a: Array, b: Array) -> Array:
+    """Kronecker products of matrices (n, i, j) and (n, k, l), shape (n, ik, jl)."""
     n, p, q = len(a), a.shape[1] * b.shape[1], a.shape[2] * b.shape[2]
     return np.einsum("nij,nkl->nikjl", a, b).reshape(n, p, q)

@@ -10,25 +10,7 @@ from intertwine._numerics import INPUT_TOLERANCE, Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
 from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
 from intertwine.representations.field import Field, block_permutation
-
-
-@dataclass(frozen=True)
-class Images:
-    """Matrices as a hashable value: shape, kind and bytes."""
-
-    shape: tuple[int, ...]
-    complex: bool
-    data: bytes
-
-    @classmethod
-    def of(cls, matrices: Array) -> "Images":
-        kind = np.complex128 if np.iscomplexobj(matrices) else np.float64
-        array = np.ascontiguousarray(matrices, dtype=kind) + 0.0  # -0.0 and 0.0 are the same matrix
-        return cls(array.shape, kind is np.complex128, array.tobytes())
-
-    @property
-    def array(self) -> Array:
-        return np.frombuffer(self.data, dtype=np.complex128 if self.complex else np.float64).reshape(self.shape)
+from intertwine.representations.frozen_array import FrozenArray
 
 
 @dataclass(frozen=True)
@@ -36,8 +18,8 @@ class ImageField(Field):
     """``rho`` with given images of the discrete generators and of the Lie algebra basis; made by ``image_field``."""
 
     group: AbstractGroup
-    discrete: Images
-    lie: Images
+    discrete: FrozenArray
+    lie: FrozenArray
     label: str = "images"
 
     @property
@@ -109,7 +91,7 @@ def image_field(group: AbstractGroup, discrete: Array, lie: Array, label: str = 
         NotARepresentationError: the images do not multiply as the group does.
         NotOrthogonalError: a compact group with non-orthogonal images; the message has the orthogonal form's recipe.
     """
-    field = ImageField(group, Images.of(discrete), Images.of(lie), label)
+    field = ImageField(group, FrozenArray.of(discrete), FrozenArray.of(lie), label)
     if group.is_compact and not field.is_orthogonal:
         raise NotOrthogonalError(
             "images",

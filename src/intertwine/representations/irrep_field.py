@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from intertwine._numerics import Array
+from intertwine.errors import SeparationError, SizeLimitError
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation
 
@@ -35,3 +38,22 @@ class IrrepField(Field):
     def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
         # One-dimensional irreps are signs; larger ones may happen to permute a basis (irrep 1 of C4 does).
         return block_permutation(self.matrices(elements))
+
+
+def named_irrep(field: Field) -> Field | None:
+    """The named irrep of the field's group with exactly the same matrices, if there is one."""
+    group = field.group
+    images, algebra = field.generator_images(), field.algebra()
+    try:
+        labels = group.irrep_candidates(field.dim, algebra)
+    except (SizeLimitError, SeparationError):  # a group too large for a table of irreps
+        return None
+    for label in labels:
+        if group.irrep_dim(label) != field.dim:
+            continue
+        candidate = IrrepField(group, label)
+        if np.allclose(candidate.generator_images(), images, atol=1e-12) and np.allclose(
+            candidate.algebra(), algebra, atol=1e-12
+        ):
+            return candidate
+    return None

@@ -10,6 +10,7 @@ from intertwine.errors import ArgumentError
 from intertwine.representations.derived import SumField, TensorField
 from intertwine.representations.field import Field
 from intertwine.representations.permutation_field import PermutationField
+from intertwine.representations.segment import positions
 
 # Matching like orbits tries every base point; beyond this size an orbit is simply its own field.
 MATCHED_ORBIT_SIZE = 256
@@ -32,14 +33,12 @@ def field_pieces(field: Field) -> tuple[Piece, ...]:
         [([0, 4], '(1 x 0)'), ([1, 2, 3, 5, 6, 7], '(1 x regular)')]
     """
     if isinstance(field, SumField):
-        out: list[Piece] = []
-        start = 0
-        for mul, part in field.parts:
-            pieces = field_pieces(part)
-            for copy in range(mul):
-                out += [(start + copy * part.dim + where, piece) for where, piece in pieces]
-            start += mul * part.dim
-        return tuple(out)
+        return tuple(
+            (copy[where], piece)
+            for segment, copies in zip(field.segments, positions(field.segments), strict=True)
+            for copy in copies
+            for where, piece in field_pieces(segment.field)
+        )
     if field.generator_permutations() is None and isinstance(field, TensorField):
         second = field_pieces(field.second)
         return tuple(

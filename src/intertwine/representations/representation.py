@@ -1,54 +1,24 @@
 """A representation: an ordered direct sum of fields with multiplicities, as a frozen value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
-from intertwine._arguments import check_dense, check_instance
+from intertwine._arguments import check_dense
 from intertwine._numerics import Array, accumulation_dtype, in_own_precision
-from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, SeparationError, ShapeError, SizeLimitError
+from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
 from intertwine.representations.abstract_group import AbstractGroup, as_elements
-from intertwine.representations.derived import RestrictedField, SumField, TensorField, dual_field
-from intertwine.representations.embedding import Embedding, embed
+from intertwine.representations.derived import SumField, TensorField, dual_field, restricted_field
+from intertwine.representations.embedding import embed
 from intertwine.representations.field import Field
-from intertwine.representations.irrep_field import IrrepField
+from intertwine.representations.segment import Segment, block_matrices, block_permutations, merged, positions
 
 if TYPE_CHECKING:  # a representation's group makes representations, so the two know each other, in annotations alone
     from intertwine.groups.group import Group
-
-Layout = Literal["mul_ir", "ir_mul"]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """``mul`` copies of ``field``. Layout ``mul_ir`` stores copy after copy, ``ir_mul`` the copies innermost."""
-
-    mul: int
-    field: Field
-    layout: Layout = "mul_ir"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.mul, int | np.integer) or isinstance(self.mul, bool) or not 0 <= self.mul < 2**31:
-            raise ArgumentError(
-                "mul", expected="how many copies, an integer from 0 to 2^31 - 1", got=repr(self.mul)[:80]
-            )
-        check_instance("field", self.field, Field, "a field, as rep.segments[0].field is")
-        if not isinstance(self.layout, str) or self.layout not in ("mul_ir", "ir_mul"):
-            raise ArgumentError("layout", expected="'mul_ir' or 'ir_mul'", got=repr(self.layout)[:80])
-
-    @property
-    def dim(self) -> int:
-        """Number of features."""
-        return self.mul * self.field.dim
-
-    @property
-    def name(self) -> str:
-        """As in ``"8x1o"``; the copy count is left out if it is one."""
-        text = self.field.name if self.mul == 1 else f"{self.mul}x{self.field.name}"
-        return text if self.layout == "mul_ir" or 1 in (self.mul, self.field.dim) else f"{text} (ir_mul)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,19 +60,7 @@ class Representation:
                 raise GroupMismatchError(
                     "segments", expected=f"fields of {self.group}", got=f"{segment.field.name} of {segment.field.group}"
                 )
-        # Adjacent copies of one field are one segment, so that equal sums are equal values.
-        merged: list[Segment] = []
-        for segment in self.segments:
-            if segment.mul == 0 or segment.field.dim == 0:
-                continue
-            one_layout = segment.field.dim == 1 or segment.mul == 1
-            plain = replace(segment, layout="mul_ir") if one_layout else segment
-            last = merged[-1] if merged else None
-            if last is not None and last.field == plain.field and last.layout == plain.layout == "mul_ir":
-                merged[-1] = replace(last, mul=last.mul + plain.mul)
-            else:
-                merged.append(plain)
-        object.__setattr__(self, "segments", tuple(merged))
+        object.__setattr__(self, "segments", merged(self.segments))
 
     @classmethod
     def of(cls, field: Field) -> "Representation":
@@ -137,6 +95,20 @@ class Representation:
         ends = np.cumsum([0, *(segment.dim for segment in self.segments)]).tolist()
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
+    @property
+    def positions(self) -> tuple[Array, ...]:
+        """Where the numbers of each copy lie among the features, one array (mul, field.dim) a segment."""
+        return positions(self.segments)
+
+    def split(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Features (..., dim) as copies of fields: one view (..., mul, field.dim) a segment, whatever its layout."""
+        parts = x.split([segment.dim for segment in self.segments], dim=-1)
+        return [segment.split(part) for segment, part in zip(self.segments, parts, strict=True)]
+
+    def join(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Inverse of ``split``."""
+        return torch.cat([segment.join(part) for segment, part in zip(self.segments, parts, strict=True)], dim=-1)
+
     # -- the action -------------------------------------------------------------------------------
 
     def matrix(self, g: object) -> torch.Tensor:
@@ -153,19 +125,8 @@ class Representation:
             GroupMismatchError: not an element of the group.
         """
         elements, batched = as_elements(self.group, g)
-        out = np.zeros((len(elements), self.dim, self.dim), dtype=complex if self.is_complex else float)
-        for segment, where in zip(self.segments, self.slices, strict=True):
-            block = segment.field.matrices(elements)
-            view = out[:, where, where]
-            mul, dim = segment.mul, segment.field.dim
-            copies = np.arange(mul)
-            if segment.layout == "mul_ir":
-                for copy in copies:
-                    view[:, copy * dim : (copy + 1) * dim, copy * dim : (copy + 1) * dim] = block
-            else:
-                for copy in copies:
-                    view[:, copy::mul, copy::mul] = block
-        result = torch.from_numpy(out)
+        blocks = [segment.field.matrices(elements) for segment in self.segments]
+        result = torch.from_numpy(block_matrices(self.segments, blocks, len(elements)))
         return result if batched else result[0]
 
     @in_own_precision
@@ -197,18 +158,29 @@ class Representation:
                 got=f"a batch of {len(elements)}",
                 advice="Loop over the batch, or use matrix(g).",
             )
-        parts = []
         # Half precision would round the matrix itself; in float32 the action is as exact as the features.
         wide = x.to(accumulation_dtype(x.dtype))
-        for segment, where in zip(self.segments, self.slices, strict=True):
-            part = wide[..., where]
+        parts = []
+        for segment, copies in zip(self.segments, self.split(wide), strict=True):
             image = torch.from_numpy(np.ascontiguousarray(segment.field.matrices(elements)[0]))
-            matrix = image.to(wide.device, wide.dtype)
-            if segment.layout == "mul_ir":
-                parts.append((part.unflatten(-1, (segment.mul, segment.field.dim)) @ matrix.T).flatten(-2))
-            else:
-                parts.append((matrix @ part.unflatten(-1, (segment.field.dim, segment.mul))).flatten(-2))
-        return torch.cat(parts, dim=-1).to(x.dtype) if parts else x.clone()
+            parts.append(copies @ image.to(wide.device, wide.dtype).T)
+        return self.join(parts).to(x.dtype) if parts else x.clone()
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        """``(images, signs)``, (n, dim) each, at ``elements`` (n, d, d), as ``Field.signed_permutations`` has them."""
+        tables = [segment.field.signed_permutations(elements) for segment in self.segments]
+        return block_permutations(self.segments, tables, len(elements))
+
+    def generator_permutations(self) -> tuple[Array, Array] | None:
+        """Images and signs of the discrete generators, (m, dim) each; None if they permute no basis.
+
+        Examples:
+            >>> import intertwine as iw
+            >>> iw.Cyclic(2).irreps("2x0 + 1").generator_permutations()
+            (array([[0, 1, 2]]), array([[ 1,  1, -1]]))
+        """
+        tables = [segment.field.generator_permutations() for segment in self.segments]
+        return block_permutations(self.segments, tables, len(self.group.generator_matrices()))
 
     def character(self, g: object) -> torch.Tensor:
         """``trace rho(g)``: a scalar for one element, shape (n,) for a batch."""
@@ -288,11 +260,7 @@ class Representation:
         """The whole representation as one field, for constructions that take it as a unit."""
         if len(self.segments) == 1 and self.segments[0].mul == 1:
             return self.segments[0].field
-        if any(segment.layout == "ir_mul" for segment in self.segments):
-            raise ArgumentError(
-                "layout", expected="mul_ir", got="ir_mul", advice="Tensor products need the multiplicity-major layout."
-            )
-        return SumField(tuple((segment.mul, segment.field) for segment in self.segments))
+        return SumField(self.segments)
 
     def _same_group(self, other: object) -> None:
         if not isinstance(other, Representation):
@@ -310,28 +278,3 @@ class Representation:
 
     def __repr__(self) -> str:
         return f"Representation({self.group}: {self})"
-
-
-def restricted_field(field: Field, embedding: Embedding) -> Field:
-    """``field`` seen by the subgroup: by its own name where the restriction is an irrep in the same basis."""
-    restricted = RestrictedField(field, embedding)
-    return named_irrep(restricted) or restricted
-
-
-def named_irrep(field: Field) -> Field | None:
-    """The named irrep of the field's group with exactly the same matrices, if there is one."""
-    group = field.group
-    images, algebra = field.generator_images(), field.algebra()
-    try:
-        labels = group.irrep_candidates(field.dim, algebra)
-    except (SizeLimitError, SeparationError):  # a group too large for a table of irreps
-        return None
-    for label in labels:
-        if group.irrep_dim(label) != field.dim:
-            continue
-        candidate = IrrepField(group, label)
-        if np.allclose(candidate.generator_images(), images, atol=1e-12) and np.allclose(
-            candidate.algebra(), algebra, atol=1e-12
-        ):
-            return candidate
-    return None

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from intertwine._arguments import check_instance
+from intertwine._numerics import Array
 from intertwine.diagnostics.chains import ChainSplit, chain_split
 from intertwine.errors import ArgumentError, missing_extra
 from intertwine.projectors.projector import Projector
@@ -55,7 +56,7 @@ def plot_kernel(P: Projector, W: torch.Tensor, *, out: int = 0, in_: int = 0) ->
     (rows, row_name), (columns, column_name) = _field(P, 0, out, "out"), _field(P, 1, in_, "in_")
     check_instance("W", W, torch.Tensor, f"a torch tensor of shape {P.shape}")
     projected = P.project(W.detach())
-    panels = (len(range(*rows.indices(W.shape[0]))), len(range(*columns.indices(W.shape[1]))))
+    panels = (len(rows), len(columns))
     if panels[0] * panels[1] > PANEL_LIMIT:
         raise ArgumentError(
             "out",
@@ -64,7 +65,7 @@ def plot_kernel(P: Projector, W: torch.Tensor, *, out: int = 0, in_: int = 0) ->
             advice="Plot slices of W as they are.",
         )
     weight = W.detach()
-    parts = [part[rows, columns].cpu().double().numpy() for part in (weight, projected, P.residual(weight))]
+    parts = [part.cpu().double().numpy()[np.ix_(rows, columns)] for part in (weight, projected, P.residual(weight))]
     if parts[0].ndim == 5:
         middle = parts[0].shape[2] // 2
         slices = [part[:, :, middle] for part in parts]
@@ -146,21 +147,18 @@ def _figure_class() -> Any:
     return Figure
 
 
-def _field(P: Projector, axis: int, number: int, argument: str) -> tuple[slice, str]:
+def _field(P: Projector, axis: int, number: int, argument: str) -> tuple[Array, str]:
     """Where one field lies on an axis of a kernel, and its name."""
     rep = P.axes[axis] if isinstance(P, Projector) and len(P.axes) == 3 and len(P.shape) > 2 else None
     if rep is None:
         raise ArgumentError(
             "P", expected="a projector of kernels, projector(rep_in, rep_out, kernel=(5, 5))", got=repr(P)[:80]
         )
-    fields = []
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        for copy in range(segment.mul):
-            start, step = where.start + copy * segment.field.dim, 1
-            stop = start + segment.field.dim
-            if segment.layout == "ir_mul":
-                start, stop, step = where.start + copy, where.stop, segment.mul
-            fields.append((slice(start, stop, step), segment.field.name))
+    fields = [
+        (copy, segment.field.name)
+        for segment, copies in zip(rep.segments, rep.positions, strict=True)
+        for copy in copies
+    ]
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(fields):
         raise ArgumentError(argument, expected=f"a field of {rep}, from 0 to {len(fields) - 1}", got=repr(number))
     return fields[number]

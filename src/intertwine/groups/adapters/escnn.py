@@ -15,8 +15,7 @@ from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.changed_basis import VERIFIED, changed_basis, irreps_field, matching_basis, snapped
 from intertwine.representations.field import block_permutation
 from intertwine.representations.image_field import image_field
-from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import named_irrep
+from intertwine.representations.irrep_field import IrrepField, named_irrep
 
 
 def is_escnn(value: Any) -> bool:

@@ -10,7 +10,7 @@ from intertwine.groups.o3 import O3
 from intertwine.groups.so3 import SO3
 from intertwine.representations import AbstractGroup, Representation, Segment
 from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import Layout
+from intertwine.representations.segment import Layout
 
 ACCEPTED = (
     "a Representation, e3nn Irreps, cuEquivariance Irreps or IrrepsAndLayout, a metatensor TensorMap or Labels, or an "

@@ -9,6 +9,7 @@ from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError
 from intertwine.groups.irreps.subspaces import eigenspaces, ordered_basis
 from intertwine.representations.abstract_group import AbstractGroup
+from intertwine.representations.derived import kron
 from intertwine.representations.intertwiners import commutant
 from intertwine.representations.irrep_field import IrrepField
 
@@ -61,14 +62,14 @@ class PairIrrep:
 
     def matrices(self, left: Array, right: Array) -> Array:
         """Matrices at pairs of elements, shape (n, dim, dim)."""
-        return self._cut(batched_kron(self.first.matrices(left), self.second.matrices(right)))
+        return self._cut(kron(self.first.matrices(left), self.second.matrices(right)))
 
     def algebra(self) -> Array:
         """Images of both Lie algebra bases, the first group's first, shape (k, dim, dim)."""
         left, right = self.first.algebra(), self.second.algebra()
         d1, d2 = self.first.dim, self.second.dim
-        first = batched_kron(left, np.broadcast_to(np.eye(d2), (len(left), d2, d2)))
-        second = batched_kron(np.broadcast_to(np.eye(d1), (len(right), d1, d1)), right)
+        first = kron(left, np.broadcast_to(np.eye(d2), (len(left), d2, d2)))
+        second = kron(np.broadcast_to(np.eye(d1), (len(right), d1, d1)), right)
         return self._cut(np.concatenate([first, second]))
 
     def _cut(self, matrices: Array) -> Array:
@@ -158,9 +159,3 @@ def _oriented(skew: Array) -> Array:
     flat = skew.reshape(len(skew), -1)
     first = flat[np.arange(len(flat)), (np.abs(flat) > 1e-6).argmax(axis=1)]
     return skew * np.sign(first)[:, None, None]
-
-
-def batched_kron(a: Array, b: Array) -> Array:
-    """Kronecker products of two batches of matrices, (n, p, q) and (n, r, s), shape (n, p r, q s)."""
-    n, p, q = len(a), a.shape[1] * b.shape[1], a.shape[2] * b.shape[2]
-    return np.einsum("nij,nkl->nikjl", a, b).reshape(n, p, q)

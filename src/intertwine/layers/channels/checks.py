@@ -7,7 +7,7 @@ carries runs onto whole runs.
 
 from intertwine._numerics import Array
 from intertwine.layers.channels.broadcast import signs_of_ones
-from intertwine.layers.channels.chunks import generator_permutations, whole_field_chunks
+from intertwine.layers.channels.chunks import whole_field_chunks
 from intertwine.representations import Representation
 
 
@@ -60,7 +60,7 @@ def check_groups(rep: Representation, groups: int, *, mean: bool = True) -> tupl
                 if not ok:
                     return False, why
         return True, ""
-    table = generator_permutations(rep) if rep.dim % groups == 0 else None
+    table = rep.generator_permutations() if rep.dim % groups == 0 else None
     if table is None:
         return False, reason
     size = rep.dim // groups

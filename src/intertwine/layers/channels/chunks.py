@@ -1,8 +1,5 @@
 """Channels in equal chunks: the groups of a convolution, the heads of an attention."""
 
-import numpy as np
-
-from intertwine._numerics import Array
 from intertwine.representations import Representation, Segment
 
 
@@ -25,7 +22,7 @@ def whole_field_chunks(rep: Representation, count: int) -> tuple[tuple[Represent
     chunks: list[list[Segment]] = [[]]
     filled = 0
     for segment in rep.segments:
-        units = [Segment(1, segment.field)] * segment.mul if segment.layout == "mul_ir" else [segment]
+        units = [segment] if segment.copies_innermost else [Segment(1, segment.field)] * segment.mul
         for unit in units:
             if filled == size:
                 chunks.append([])
@@ -35,24 +32,3 @@ def whole_field_chunks(rep: Representation, count: int) -> tuple[tuple[Represent
             chunks[-1].append(unit)
             filled += unit.dim
     return tuple(Representation(rep.group, tuple(chunk)) for chunk in chunks), ""
-
-
-def generator_permutations(rep: Representation) -> tuple[Array, Array] | None:
-    """Images and signs of the discrete generators on all features, (m, dim) each; None if no basis is permuted."""
-    images, signs = [], []
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        table = segment.field.generator_permutations()
-        if table is None:
-            return None
-        features = np.arange(segment.dim)
-        mul, dim = segment.mul, segment.field.dim
-        copy, index = (
-            (features // dim, features % dim) if segment.layout == "mul_ir" else (features % mul, features // mul)
-        )
-        moved = table[0][:, index]
-        images.append(where.start + (copy * dim + moved if segment.layout == "mul_ir" else moved * mul + copy))
-        signs.append(table[1][:, index])
-    if not images:
-        count = len(rep.group.generator_matrices())
-        return np.zeros((count, 0), dtype=np.int64), np.ones((count, 0), dtype=np.int64)
-    return np.concatenate(images, axis=1), np.concatenate(signs, axis=1)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from intertwine._numerics import Array
-from intertwine.layers.channels.chunks import generator_permutations
 from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
@@ -30,7 +29,7 @@ def channel_pairs(rows: Representation, columns: Representation, groups: int) ->
         (8, 'generator 0 of C4 takes channels of one group into several')
     """
     group = rows.group
-    first, second = generator_permutations(rows), generator_permutations(columns)
+    first, second = rows.generator_permutations(), columns.generator_permutations()
     if first is None or second is None:
         return None, f"{rows if first is None else columns} does not permute channels, up to signs"
     height, width = rows.dim // groups, columns.dim // groups

@@ -54,13 +54,12 @@ def copy_index(rep: Representation) -> Array:
         >>> copy_index(iw.SO(3).irreps("2x0 + 2x1")).tolist()
         [0, 1, 2, 2, 2, 3, 3, 3]
     """
-    index, start = [np.zeros(0, dtype=np.int64)], 0
-    for segment in rep.segments:
-        copies = start + np.arange(segment.mul)
-        dim = segment.field.dim
-        index.append(np.repeat(copies, dim) if segment.layout == "mul_ir" else np.tile(copies, dim))
-        start += segment.mul
-    return np.concatenate(index)
+    index = np.zeros(rep.dim, dtype=np.int64)
+    start = 0
+    for copies in rep.positions:
+        index[copies] = start + np.arange(len(copies))[:, None]
+        start += len(copies)
+    return index
 
 
 def project_at_scale(P: Projector, W: torch.Tensor) -> torch.Tensor:

@@ -64,20 +64,16 @@ def free_axis() -> AxisPlan:
 
 def plan_axis(rep: Representation) -> AxisPlan:
     """Blocks of ``rep``: its segments, or, where fields keep coming back, its features sorted by field."""
-    starts = [where.start for where in rep.slices]
     if len(rep.segments) <= max(SEPARATE_SEGMENTS, len({segment.field for segment in rep.segments})):
         return AxisPlan(
             tuple(
-                AxisBlock(start, segment.mul, segment.field, segment.layout == "ir_mul")
-                for start, segment in zip(starts, rep.segments, strict=True)
+                AxisBlock(where.start, segment.mul, segment.field, segment.copies_innermost)
+                for where, segment in zip(rep.slices, rep.segments, strict=True)
             )
         )
     positions: dict[Field, list[Array]] = {}
-    for start, segment in zip(starts, rep.segments, strict=True):
-        index = start + np.arange(segment.dim)
-        if segment.layout == "ir_mul":
-            index = index.reshape(segment.field.dim, segment.mul).T.reshape(-1)
-        positions.setdefault(segment.field, []).append(index)
+    for segment, copies in zip(rep.segments, rep.positions, strict=True):
+        positions.setdefault(segment.field, []).append(copies.reshape(-1))
     return _gathered({field: np.concatenate(index) for field, index in positions.items()})
 
 
@@ -87,10 +83,7 @@ def plan_orbits(rep: Representation, cut: Callable[[Field], Sequence[tuple[Array
     Fields that permute no basis stay whole, unless another ``cut`` says so, ``(indices, field)`` a piece.
     """
     positions: dict[Field, list[Array]] = {}
-    for segment, where in zip(rep.segments, rep.slices, strict=True):
-        index = where.start + np.arange(segment.dim)
-        shape = (segment.mul, segment.field.dim)
-        copies = index.reshape(shape) if segment.layout == "mul_ir" else index.reshape(shape[::-1]).T
+    for segment, copies in zip(rep.segments, rep.positions, strict=True):
         for orbit, field in cut(segment.field):
             positions.setdefault(field, []).append(copies[:, orbit].reshape(-1))
     return _gathered({field: np.concatenate(index) for field, index in positions.items()})
