@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import torch
@@ -41,6 +42,24 @@ def test_shrink_is_what_it_says(P, dtype):
         torch.testing.assert_close(result.double(), expected, rtol=tolerance, atol=tolerance)
     with pytest.raises(iw.errors.ShapeError, match="W: expected shape"):
         P.shrink_(W[:-1].clone() if None not in P.shape else W[..., :-1].clone(), 0.5)
+
+
+@pytest.mark.parametrize("P", [pytest.param(P, id=name) for name, P in projectors()])
+@pytest.mark.parametrize("entries", [1, 40])
+def test_shrink_by_rows_is_the_same(P, entries, monkeypatch):
+    """Large weights are taken some rows at a time: here small ones, by single copies and by several."""
+    W = torch.randn([3 if n is None else n for n in P.shape], generator=seeded())
+    whole, pieces = W.clone(), W.clone()
+    P.shrink_(whole, 0.25)
+    monkeypatch.setattr(sys.modules[iw.Projector.__module__], "CACHED", entries)
+    P.shrink_(pieces, 0.25)
+    torch.testing.assert_close(pieces, whole, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("entries", [1, 40])
+def test_shrink_by_rows_leaves_strides_alone(entries, monkeypatch):
+    monkeypatch.setattr(sys.modules[iw.Projector.__module__], "CACHED", entries)
+    test_shrink_leaves_strides_alone()
 
 
 def test_shrink_leaves_strides_alone():

@@ -53,6 +53,20 @@ def test_first_and_second_derivatives(maps: JointMaps | None) -> None:
     assert torch.autograd.gradgradcheck(value, tensors)
 
 
+def test_the_last_backward_pass_alone_may_use_up_what_is_kept(maps: JointMaps | None) -> None:
+    found = terms()
+    tensors = [term.tensor for term in found]
+    value = weighted_squared_norms(found, maps)
+    first = torch.autograd.grad(value, tensors, retain_graph=True)
+    kept = [gradient.clone() for gradient in first]
+    for gradient in first:
+        gradient.zero_()  # what a caller does with one result leaves the next alone
+    value.backward(retain_graph=True)
+    value.backward()
+    for W, gradient in zip(tensors, kept, strict=True):
+        torch.testing.assert_close(W.grad, 2 * gradient)
+
+
 def test_frozen_parameters_have_no_gradient_and_count_all_the_same(maps: JointMaps | None) -> None:
     found = [*terms(), *terms()]
     found[1].tensor.requires_grad_(False)
@@ -100,6 +114,34 @@ class Doubled(iw.Projector):
 
     def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
         return 2 * super().squared_residual(W)
+
+
+@pytest.mark.parametrize("copies", [1, 6, 7, 24])
+@pytest.mark.parametrize("kernel", [None, (3, 3)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_copies_that_are_gathered_side_by_side(
+    kernel: tuple[int, int] | None, signed: bool, copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever divides their number, in memory of any layout: the same bits as one at a time."""
+    G = iw.Dihedral(4)
+    reps = copies * (G.standard() if signed else G.regular()), 2 * G.regular()
+    P = iw.projector(*reps, kernel=kernel)
+    assert P.method == "orbit"
+    W = drawn(P, torch.float64, torch.Generator().manual_seed(0))
+    turned = W.transpose(0, 1).contiguous().transpose(0, 1)
+    for weight in (W, turned):
+        side_by_side = P.residual(weight), shrunk(P, weight)
+        with monkeypatch.context() as patch:
+            patch.setattr(orbit, "RUN", 1)
+            Q = iw.projector(*reps, kernel=kernel)
+            assert torch.equal(Q.residual(weight), side_by_side[0])
+            assert torch.equal(shrunk(Q, weight), side_by_side[1])
+
+
+def shrunk(P: iw.Projector, W: torch.Tensor) -> torch.Tensor:
+    copy = W.clone()
+    P.shrink_(copy, 0.5)
+    return copy
 
 
 @pytest.mark.parametrize("kernel", [None, (3, 3)])

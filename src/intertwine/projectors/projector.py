@@ -1,7 +1,7 @@
 """The projector of one parameter: what it projects on, and the measurements that follow from it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -27,6 +27,8 @@ BASIS_LIMIT = 2**26
 JOINT_LIMIT = 2**18
 # A smaller one is computed with others whatever its parts.
 JOINT_LEAST = 2**13
+# Entries that a step in place works on at a time on a processor: what it reads is still there when it writes.
+CACHED = 2**20
 
 
 @dataclass(frozen=True)
@@ -253,12 +255,32 @@ class Projector:
         if self._single:
             self._parts[0].projector.shrink_(self._parts[0].view(self.folded(W)), factor)
             return
-        blocks = [(part.projector, part.view(self.folded(W))) for part in self._parts]
-        # What P keeps is set aside and written back, not scaled and restored, so that rounding does not make it drift.
-        entries = [projector.shrunk(block, factor) for projector, block in blocks]
-        W.mul_(factor)
-        for (projector, block), part in zip(blocks, entries, strict=True):
-            projector.write_(block, part)
+        wide = self.folded(W)
+        for rows, blocks in self._by_rows(wide):
+            # What P keeps is set aside and written back, not scaled and restored: rounding does not make it drift.
+            entries = [projector.shrunk(block, factor) for projector, block in blocks]
+            rows.mul_(factor)
+            for (projector, block), part in zip(blocks, entries, strict=True):
+                projector.write_(block, part)
+
+    def _by_rows(self, wide: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[tuple[TupleProjector, torch.Tensor]]]]:
+        """The whole in pieces along its first axis, each with the blocks in it: what a processor's cache holds."""
+        views = [(part.projector, part.view(wide), part.blocks[0]) for part in self._parts]
+        if wide.device.type != "cpu" or wide.numel() <= CACHED or torch.compiler.is_compiling():
+            yield wide, [(projector, view) for projector, view, _ in views]
+            return
+        width = wide.numel() // len(wide)
+        for block in self._plans[0].blocks:
+            mine = [(projector, view) for projector, view, first in views if first == block]
+            if block.mul is None or block.copies_innermost:
+                length = len(wide) if block.mul is None else block.mul * block.dim
+                yield wide.narrow(0, block.start, length), mine
+                continue
+            step = max(1, CACHED // (block.dim * width))
+            for first in range(0, block.mul, step):
+                copies = min(step, block.mul - first)
+                rows = wide.narrow(0, block.start + first * block.dim, copies * block.dim)
+                yield rows, [(projector, view.narrow(0, first, copies)) for projector, view in mine]
 
     def basis(self) -> torch.Tensor:
         """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.

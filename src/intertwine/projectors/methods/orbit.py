@@ -15,6 +15,8 @@ from intertwine.representations.orbits import connected, permutation_table
 
 # Entries that are worked on at a time on a processor: a few copies of so many float32 fit into its cache.
 CACHED = 2**18
+# Entries that a gather on a processor moves at a time: each run of them costs it as much as four entries.
+RUN = 64
 
 
 class OrbitProjector(TupleProjector):
@@ -59,7 +61,11 @@ class OrbitProjector(TupleProjector):
         self._whole = count == 1 and not self._signed
         # The other fields lie behind the rows as they are: no axis has to be moved.
         self._in_order = row == 0 or len(fields) == 1
-        arrays: dict[str, Array] = {} if self._whole else {"gather": gather[:, None, :]}
+        # Copies side by side are gathered alike, each behind the one before; of one copy alone it is the beginning.
+        columns = gather.shape[1]
+        most = max(1, RUN // max(1, columns)) if len(fields) > 1 else 1
+        wide = (columns * np.arange(most)[:, None] + gather[:, None, :]).reshape(rows, 1, most * columns)
+        arrays: dict[str, Array] = {} if self._whole else {"gather": wide}
         if not self._run:
             arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
         if self._signed:
@@ -102,11 +108,12 @@ class OrbitProjector(TupleProjector):
         entries = self._lined_up(rows)
         entries.lerp_(self._means(entries), 1 - factor)
         # The rows are a view of the block: what was lined up goes straight back to where it came from.
-        rows.scatter_(3, self._index(rows), entries)
+        self._scatter_(rows, entries)
 
     def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
         """Each row's entries sorted by orbit, signs taken out; a new tensor."""
-        entries = rows.gather(3, self._index(rows))
+        wide, index = self._wide(rows)
+        entries = wide.gather(3, index).view(rows.shape)
         return entries * self.constants.get("sorted_flips", rows)[:, None, :] if self._signed else entries
 
     def _residual_of(self, rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -116,12 +123,24 @@ class OrbitProjector(TupleProjector):
     def _put_back(self, entries: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         """Inverse of ``_lined_up``, in ``out`` if it is given."""
         rows = torch.empty_like(entries, memory_format=torch.contiguous_format) if out is None else out
-        rows.scatter_(3, self._index(entries), entries)
+        self._scatter_(rows, entries)
         return rows.mul_(self.constants.get("flips", entries)[:, None, :]) if self._signed else rows
 
-    def _index(self, rows: torch.Tensor) -> torch.Tensor:
-        """Where the entries of each row come from."""
-        return self.constants.get("gather", rows).expand(rows.shape)
+    def _scatter_(self, rows: torch.Tensor, entries: torch.Tensor) -> None:
+        """Puts what ``gather`` took from the rows back into them."""
+        wide, index = self._wide(rows)
+        wide.scatter_(3, index, entries.view(wide.shape))
+
+    def _wide(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows with some copies of the others side by side as one run, a view, and where its entries come from."""
+        index, (copies, columns) = self.constants.get("gather", rows), rows.shape[2:]
+        together = 1
+        in_a_line = rows.stride(2) == columns * rows.stride(3)
+        if in_a_line and rows.device.type == "cpu" and not torch.compiler.is_compiling():
+            most = index.shape[2] // max(1, columns)
+            together = next((n for n in range(min(most, copies), 1, -1) if copies % n == 0), 1)
+        wide = rows if together == 1 else rows.view(*rows.shape[:2], copies // together, together * columns)
+        return wide, index[..., : wide.shape[3]].expand(wide.shape)
 
     def _means(self, entries: torch.Tensor) -> torch.Tensor:
         """The mean of each entry's orbit, shape (copies of the row field, 1, copies of the others, columns)."""

@@ -12,6 +12,9 @@ from intertwine.projectors.autograd import Map, derivative_of_square, is_transfo
 from intertwine.projectors.norms.joint import JointMaps, is_joinable
 from intertwine.projectors.projector import Projector
 
+# Whether the graph can be walked again after this backward pass; torch before 2.5 does not say.
+graph_is_kept: Callable[[], bool] = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+
 
 class NormTerm(NamedTuple):
     """``weight * |W - P W|^2``, or ``weight * |P W|^2`` if ``projected``.
@@ -143,9 +146,13 @@ class WeightedSquaredNorms(torch.autograd.Function):
             return (None, None, *out)
         # On the CPU reading a number is free, and spares a tensor for each parameter; elsewhere it would be waited for.
         scale = gradient if gradient.device.type != "cpu" else gradient.item()
+        kept = graph_is_kept()
         for image, value in zip(ctx.images, computed, strict=True):
             if any(needed[i] for i in image.terms):
-                for i, part in zip(image.terms, image.split(value * (2 * image.weight * scale)), strict=True):
+                factor = 2 * image.weight * scale
+                # Nobody reads the image after the last backward pass, so that it becomes the gradient.
+                scaled = value * factor if kept else value.mul_(factor)
+                for i, part in zip(image.terms, image.split(scaled), strict=True):
                     out[i] = part if needed[i] else None
         return (None, None, *out)
 
