@@ -33,59 +33,183 @@ def _rebuild(kind: type[IntertwineError], argument: str, expected: str, got: str
 
 
 class ArgumentError(IntertwineError, ValueError):
-    """A value outside its allowed range or of the wrong kind."""
+    """A value outside its allowed range or of the wrong kind.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.Cyclic(0)
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.ArgumentError: n: expected an integer >= 1; got 0....
+    """
 
 
 class ShapeError(IntertwineError, ValueError):
-    """A tensor whose shape does not fit the representations."""
+    """A tensor whose shape does not fit the representations.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> iw.projector(iw.Cyclic(4).regular()).project(torch.ones(3))
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.ShapeError: W: expected shape (4,), from regular; got shape (3,)....
+    """
 
 
 class DtypeError(IntertwineError, TypeError):
-    """A tensor whose dtype cannot carry the computation."""
+    """A tensor whose dtype cannot carry the computation.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> iw.projector(iw.Cyclic(4).regular()).project(torch.ones(4).int())
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.DtypeError: W: expected a floating-point or complex tensor; got torch.int32....
+    """
 
 
 class GroupMismatchError(IntertwineError, ValueError):
-    """Objects of different groups were combined, or an element does not belong to the group."""
+    """Objects of different groups were combined, or an element does not belong to the group.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.projector(iw.Cyclic(4).regular(), iw.Cyclic(3).regular())
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.GroupMismatchError: rep_out: expected a representation of C4, as rep_in is; got one of C3....
+    """
 
 
 class NotARepresentationError(IntertwineError, ValueError):
-    """Matrices or permutations that do not multiply as the group does."""
+    """Matrices or permutations that do not multiply as the group does.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.Cyclic(3).permutation([[1, 0]])
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.NotARepresentationError: images: expected permutations that multiply...
+    """
 
 
 class NotOrthogonalError(IntertwineError, ValueError):
-    """A compact group was given matrices that are not orthogonal (unitary, if complex)."""
+    """A compact group was given matrices that are not orthogonal (unitary, if complex).
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.Cyclic(2).representation([[[1.0, 1.0], [0.0, -1.0]]])
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.NotOrthogonalError: images: expected orthogonal matrices...
+    """
 
 
 class SizeLimitError(IntertwineError, ValueError):
-    """The exact computation asked for would be too large."""
+    """The exact computation asked for would be too large.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.SO(3).elements()
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.SizeLimitError: elements: expected a finite group; got SO(3)....
+    """
 
 
 class SeparationError(IntertwineError, ArithmeticError):
-    """Floating point cannot tell zero from non-zero here, so an exact rank cannot be given."""
+    """Floating point cannot tell zero from non-zero here, so an exact rank cannot be given.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> twice = iw.Rings(radii=(1.0, 1.0), widths=(0.5, 0.5), band=(0, 0))
+        >>> G = iw.SO(2)
+        >>> iw.projector(G.trivial(), G.trivial(), kernel=(3, 3), rings=twice)
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.SeparationError: ...
+    """
 
 
 class NonFiniteError(IntertwineError, ValueError):
-    """NaN or infinity where a finite number is needed."""
+    """NaN or infinity where a finite number is needed.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> _ = layer.weight.data.fill_(float("nan"))
+        >>> iw.report(iw.bind(layer, {"": (V, V)}))
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.NonFiniteError: weight: expected finite numbers; got NaN or infinity....
+    """
 
 
 class UnknownNameError(IntertwineError, LookupError):
-    """A name (irrep, module, parameter, axis) that does not exist; the message lists those that do."""
+    """A name (irrep, module, parameter, axis) that does not exist; the message lists those that do.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> iw.Dihedral(4).irrep("7")
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.UnknownNameError: label: expected an irrep of D4: 0+, 0-, 1, 2+, 2-; got '7'....
+    """
 
 
 class MissingExtraError(IntertwineError, ImportError):
-    """An optional dependency is missing; the message names the extra that brings it."""
+    """An optional dependency is missing; the message names the extra that brings it.
+
+    Examples:
+        >>> raise missing_extra("pandas", "report")
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.MissingExtraError: pandas: expected the package 'pandas' to be installed...
+    """
 
 
 class RankZeroWarning(UserWarning):
-    """There is no equivariant map between two representations, so the projection is zero."""
+    """There is no equivariant map between two representations, so the projection is zero.
+
+    Examples:
+        >>> import intertwine as iw, warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error")  # a warning is an error
+        ...     iw.projector(iw.SO(3).irrep(0), iw.SO(3).irrep(1))
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.RankZeroWarning: ...
+    """
 
 
 class DecayWarning(UserWarning):
-    """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation."""
+    """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation.
+
+    Examples:
+        >>> import intertwine as iw, torch, warnings
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4).requires_grad_(False)
+        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error")  # a warning is an error
+        ...     iw.EquivarianceDecay(optimizer, iw.bind(layer, {"": (V, V)}), strength=1.0)
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.DecayWarning: EquivarianceDecay: every typed parameter is frozen...
+    """
 
 
 class IdentityActionWarning(UserWarning):
-    """Every element acted as the identity, so that a measurement tested nothing."""
+    """Every element acted as the identity, so that a measurement tested nothing.
+
+    Examples:
+        >>> import intertwine as iw, torch, warnings
+        >>> scores = 3 * iw.Cyclic(4).trivial()
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error")  # a warning is an error
+        ...     iw.equivariance_error(torch.relu, scores, scores, torch.ones(3))
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.IdentityActionWarning: ...
+    """
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
@@ -103,7 +227,12 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
 
 
 def missing_extra(package: str, extra: str) -> MissingExtraError:
-    """The error to raise when ``package`` cannot be imported."""
+    """The error to raise when ``package`` cannot be imported.
+
+    Examples:
+        >>> missing_extra("pandas", "report").advice
+        "Install it with: pip install 'intertwine[report]'"
+    """
     return MissingExtraError(
         package,
         expected=f"the package {package!r} to be installed",

@@ -64,6 +64,15 @@ def make_method(
     Raises:
         UnknownNameError: no such method.
         ArgumentError: a strength that does not fit, or a subject that the method cannot work on.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Subject, make_method
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> make_method("penalty", subject, strength=0.1).label
+        'penalty'
     """
     if not isinstance(name, str) or name not in BASELINES:
         raise UnknownNameError("name", expected=f"one of {listing(BASELINES, limit=20)}", got=repr(name)[:80])

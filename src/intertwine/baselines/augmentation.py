@@ -17,6 +17,16 @@ class Augmentation(Method):
     Source:
         Folklore; the orbit average is analysed in Chen, Dobriban and Lee 2020, "A group-theoretic framework for data
         augmentation", arXiv 1907.10905.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Augmentation, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> moved, target = Augmentation(subject).batch(x, x)  # each sample moves with its target
+        >>> torch.equal(moved, target), torch.equal(moved, x)
+        (True, False)
     """
 
     name = "augmentation"

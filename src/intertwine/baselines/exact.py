@@ -27,6 +27,16 @@ class Exact(Method):
 
     Source:
         Projected gradient descent; the network is the one of Finzi, Welling and Wilson 2021, arXiv 2104.09459.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Exact, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = Exact(subject)
+        >>> float(iw.equivariance_error(method.model, V, V, x)) < 1e-5
+        True
     """
 
     name = "exact"

@@ -43,6 +43,17 @@ class LieDerivative(Method):
     Source:
         Gruver, Finzi, Goldblum and Wilson 2022, "The Lie derivative for measuring learned equivariance", arXiv
         2210.02984, where it measures; as a regulariser in Otto et al. 2023, arXiv 2311.00212.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import LieDerivative, Subject, lie_action
+        >>> G, model, x = iw.SO(2), torch.nn.Linear(2, 2, bias=False), torch.randn(8, 2)
+        >>> V = G.standard()
+        >>> lie = lie_action(V)
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act, lie_in=lie, lie_out=lie)
+        >>> _ = subject.binding.project_()
+        >>> LieDerivative(subject, strength=1.0).penalty(x, model(x)).item() < 1e-10
+        True
     """
 
     name = "lie_derivative"
@@ -120,6 +131,9 @@ def lie_action(rep: Representation) -> Action:
     Raises:
         GroupMismatchError: (of the action) A is not in the Lie algebra.
 
+    Source:
+        Otto et al. 2023, arXiv 2311.00212.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.SO(2)
@@ -143,5 +157,13 @@ def lie_action(rep: Representation) -> Action:
 
 
 def no_motion(_: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-    """The derivative of the trivial action: zeros; what ``Subject.lie_out`` is for logits and other invariants."""
+    """The derivative of the trivial action: zeros; what ``Subject.lie_out`` is for logits and other invariants.
+
+    Source:
+        Own.
+
+    Examples:
+        >>> no_motion(torch.eye(2), torch.ones(3)).tolist()
+        [0.0, 0.0, 0.0]
+    """
     return torch.zeros_like(batch)

@@ -32,6 +32,16 @@ class Method(ABC):
 
     Raises:
         ArgumentError: a strength where the method has none, none where it has one, or one that is negative or NaN.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Subject, make_method
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = make_method("penalty", subject, strength=0.1)
+        >>> method.name, method.tuned, method.equivariant_start, method.num_parameters
+        ('penalty', True, True, 20)
     """
 
     name: ClassVar[str]

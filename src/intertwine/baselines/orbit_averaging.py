@@ -31,6 +31,16 @@ class OrbitAveraging(Method):
     Source:
         The Reynolds operator on functions; as test-time averaging in Puny et al. 2022, "Frame averaging", arXiv
         2110.03336.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import OrbitAveraging, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> averaged = OrbitAveraging(subject).finish()
+        >>> float(iw.equivariance_error(averaged, V, V, x)) < 1e-5 < float(iw.equivariance_error(model, V, V, x))
+        True
     """
 
     name = "orbit_averaging"

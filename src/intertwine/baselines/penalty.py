@@ -19,6 +19,18 @@ class Penalty(Method):
 
     Source:
         Berndt and Stuehmer, arXiv 2601.05028, whose weight lambda of squared norms is s = 2 lambda.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Penalty, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = Penalty(subject, strength=0.1)  # it begins with projected weights
+        >>> model.weight.data = torch.randn(4, 4)
+        >>> loss = method.total_loss(torch.zeros(()), x, model(x))
+        >>> torch.allclose(loss, subject.binding.penalty(0.1))
+        True
     """
 
     name = "penalty"

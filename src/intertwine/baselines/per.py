@@ -53,6 +53,19 @@ class ProjectionBasedRegularizer(Method):
     Source:
         Kim, Lee, Yang and Lee, ICML 2023, Regularizing towards soft equivariance under mixed symmetries, arXiv
         2306.00356; but for the rule, see above.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import ProjectionBasedRegularizer, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = ProjectionBasedRegularizer(subject, strength=0.1)
+        >>> model.weight.data = torch.randn(4, 4)
+        >>> method.after_epoch(0, 10)
+        >>> strengths = method.strengths[0]
+        >>> round(sum(strengths.values()) / len(strengths), 6), strengths["weight"] < 0.1 < strengths["bias"]
+        (0.1, True)
     """
 
     name = "per"

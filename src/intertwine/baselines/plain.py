@@ -8,6 +8,15 @@ class Plain(Method):
 
     Source:
         The control of every comparison.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Plain, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> Plain(subject).total_loss(torch.tensor(1.5), x, model(x)).item()
+        1.5
     """
 
     name = "plain"

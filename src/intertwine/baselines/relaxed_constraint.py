@@ -25,6 +25,16 @@ class RelaxedConstraint(Method):
 
     Source:
         Wang, Walters and Yu 2022, arXiv 2201.11969.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import RelaxedConstraint, Subject, leave
+        >>> from intertwine.baselines.relaxed import RelaxedTranslationConv2d, relaxed_types
+        >>> model, x = RelaxedTranslationConv2d(1, 1, 3, size=(4, 4)), torch.randn(2, 1, 4, 4)
+        >>> binding = iw.bind(model, relaxed_types(model))
+        >>> method = RelaxedConstraint(Subject(model, binding, binding.group, leave, leave), strength=0.1)
+        >>> method.penalty(x, model(x)).item()  # the same kernel everywhere
+        0.0
     """
 
     name = "relaxed_constraint"

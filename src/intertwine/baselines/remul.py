@@ -38,6 +38,17 @@ class Remul(Method):
 
     Source:
         Elhag, Rusch, Di Giovanni and Bronstein 2024, "Relaxed equivariance via multitask learning", arXiv 2410.17878.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Remul, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> _ = subject.binding.project_()
+        >>> method = Remul(subject, strength=1.0, against="outputs")
+        >>> method.penalty(x, model(x)).item() < 1e-10
+        True
     """
 
     name = "remul"

@@ -37,6 +37,17 @@ class BalancedRemul(Remul):
     Source:
         Elhag et al. 2024, arXiv 2410.17878 (the "gradual" weights); Chen, Badrinarayanan, Lee and Rabinovich 2018,
         "GradNorm", arXiv 1711.02257 (the update).
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import BalancedRemul, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = BalancedRemul(subject, against="outputs")
+        >>> loss = method.total_loss(model(x).square().mean(), x, model(x))
+        >>> round(method.weights.sum().item(), 6), method.weights[0] != method.weights[1]
+        (2.0, tensor(True))
     """
 
     name = "remul_balanced"

@@ -53,6 +53,18 @@ class ResidualPathwayPrior(Method):
 
     Source:
         Finzi, Benton and Wilson 2021, Residual pathway priors for soft equivariance constraints, arXiv 2112.01388.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import ResidualPathwayPrior, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = ResidualPathwayPrior(subject, strength=1.0)
+        >>> method.num_parameters  # 4 + 1 coefficients of the equivariant path, 16 + 4 of the free one
+        25
+        >>> method.finish() is model, type(model.weight).__name__
+        (True, 'Parameter')
     """
 
     name = "rpp"

@@ -36,6 +36,16 @@ class SampledActivation(Method):
     Source:
         The sample-based rival in Berndt and Stuehmer, arXiv 2601.05028; on outputs alone, squared, a measure of
         Elhag et al. 2024, arXiv 2410.17878.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import SampledActivation, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> _ = subject.binding.project_()
+        >>> SampledActivation(subject, strength=1.0).penalty(x, model(x)).item() < 1e-10
+        True
     """
 
     name = "sampled_activation"

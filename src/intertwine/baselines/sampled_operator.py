@@ -29,6 +29,16 @@ class SampledOperator(Method):
 
     Source:
         The sample-based rival in Berndt and Stuehmer, arXiv 2601.05028.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import SampledOperator, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> _ = subject.binding.project_()
+        >>> SampledOperator(subject, strength=1.0).penalty(x, model(x)).item() < 1e-10
+        True
     """
 
     name = "sampled_operator"
@@ -72,6 +82,9 @@ def operator_penalty(binding: Binding, elements: torch.Tensor, strength: float =
 
     Raises:
         ArgumentError: the group does not act on a typed parameter.
+
+    Source:
+        The sample-based rival in Berndt and Stuehmer, arXiv 2601.05028.
 
     Examples:
         >>> import intertwine as iw

@@ -31,6 +31,14 @@ class Subject:
             activations look at beside the output.
         lie_in: ``(A, x) -> d rho_in(A) x`` for an element A of the Lie algebra, a matrix; None for finite groups.
         lie_out: the same for outputs.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> G, model = iw.Cyclic(4), torch.nn.Linear(4, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> subject.act_in(G.generators[0], torch.tensor([1.0, 0.0, 0.0, 0.0])).tolist()
+        [0.0, 1.0, 0.0, 0.0]
     """
 
     model: nn.Module

@@ -15,6 +15,16 @@ class TrainThenProject(Method):
     Source:
         The obvious control; as "projection" in Elesedy and Zaidi 2021, "Provably strict generalisation benefit for
         equivariant models", arXiv 2102.10333, where it is optimal for linear models and invariant data.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Subject, TrainThenProject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> trained = TrainThenProject(subject).finish()
+        >>> float(iw.equivariance_error(trained, V, V, x)) < 1e-5
+        True
     """
 
     name = "train_then_project"

@@ -20,6 +20,16 @@ class WeightDecay(Method):
 
     Source:
         Krogh and Hertz 1991, "A simple weight decay can improve generalization"; torch's ``weight_decay``.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Subject, WeightDecay
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> groups = WeightDecay(subject, strength=0.1).parameter_groups()
+        >>> [(len(group["params"]), group["weight_decay"]) for group in groups]
+        [(2, 0.1)]
     """
 
     name = "weight_decay"

@@ -38,6 +38,16 @@ class Binding:
         model: the model.
         entries: one ``Entry`` a typed tensor.
         ends: how the group acts on inputs and outputs of the modules that were typed as such, by name.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> binding = iw.bind(layer, {"": (V, V)})
+        >>> binding["weight"].projector.rank, [entry.name for entry in binding.entries]
+        (4, ['weight', 'bias'])
+        >>> _ = binding.project_()
+        >>> binding.penalty(strength=0.1).item() < 1e-12
+        True
     """
 
     model: nn.Module

@@ -27,6 +27,13 @@ class Residual:
         squared_residual: ``|W - PW|^2``; infinite, or 0, only where a float cannot hold it.
         relative_residual: ``|W - PW| / |W|``, 0 for W = 0.
         chance: the relative residual to expect of random weights, ``sqrt(1 - rank / numel)``.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> weight = iw.bind(layer, {"": (V, V)}).residuals()["weight"]
+        >>> weight.rank, weight.numel, round(weight.chance, 3)
+        (4, 16, 0.866)
     """
 
     name: str

@@ -78,6 +78,10 @@ def chain_split(W: torch.Tensor, projectors: Sequence[Projector]) -> ChainSplit:
         ShapeError: W, or the projectors among themselves, differ in shape.
         NonFiniteError: W has NaN or infinity.
 
+    Source:
+        Own: for H < G, ``P_G P_H = P_G``, so that the squares add up; the subspaces are those of Finzi, Welling and
+        Wilson 2021, arXiv 2104.09459.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.SO(2)
@@ -125,6 +129,9 @@ def subgroup_chain(
     Raises:
         GroupMismatchError: a group is no subgroup of the one before.
         ArgumentError: an empty chain, or one that does not start at the representations' group.
+
+    Source:
+        Own.
 
     Examples:
         >>> import intertwine as iw

@@ -114,6 +114,9 @@ def residual_by_irreps(P: Projector, W: torch.Tensor) -> ResidualSplit:
         NonFiniteError: W has NaN or infinity.
         SeparationError, SizeLimitError: a field cannot be decomposed.
 
+    Source:
+        Own; Schur's lemma, Serre 1977, "Linear representations of finite groups", 2.2.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.SO(3)

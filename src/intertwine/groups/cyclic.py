@@ -29,6 +29,10 @@ class Cyclic(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 5.1; real irreps are named by their frequency as in
+        escnn, Weiler and Cesa 2019, arXiv 1911.08251.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(8)

@@ -32,6 +32,10 @@ class Dihedral(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 5.3; names by frequency and sign of the mirror are
+        ours.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Dihedral(4)

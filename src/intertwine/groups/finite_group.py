@@ -34,6 +34,9 @@ class FiniteGroup(FiniteBase):
         NotOrthogonalError: the matrices are not orthogonal; the message has an orthogonal form where there is one.
         SizeLimitError: they generate an infinite group, or one of more than 20 000 elements.
 
+    Source:
+        Irreps as in Dixon 1970, "Computing irreducible representations of groups", Math. Comp. 24, 707.
+
     Examples:
         >>> import intertwine as iw
         >>> i = [[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]]

@@ -29,6 +29,10 @@ Images = torch.Tensor | Array | Sequence[object]
 class Group(AbstractGroup):
     """A group with the constructors of its representations.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 1.2 (regular, permutation), 3.3 (induced from a
+        subgroup: quotient).
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Dihedral(4)

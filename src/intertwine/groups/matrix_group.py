@@ -38,6 +38,9 @@ class MatrixGroup(FactorGroup):
         ShapeError, NonFiniteError: not square matrices of one size.
         NotOrthogonalError: ``compact=True`` and a matrix that is not orthogonal (skew, in the Lie algebra).
 
+    Source:
+        Constraints from generators: Finzi, Welling and Wilson 2021, arXiv 2104.09459.
+
     Examples:
         >>> import intertwine as iw
         >>> L = iw.MatrixGroup.lorentz()

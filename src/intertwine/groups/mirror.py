@@ -38,6 +38,9 @@ class Mirror(FiniteBase):
     Raises:
         ArgumentError: no such axis in ``dim`` dimensions.
 
+    Source:
+        Own; the group is that of two elements, Serre 1977, "Linear representations of finite groups", 5.1.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Mirror("x")

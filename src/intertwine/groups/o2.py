@@ -21,6 +21,9 @@ class O2(CompactLieGroup):
     Irreps (all of real type): ``"0+"`` is trivial, ``"0-"`` is -1 on mirrors, ``"f"`` for f > 0 turns by f times the
     angle and maps the mirror to diag(1, -1).
 
+    Source:
+        Irreps by frequency and sign of the mirror, as in escnn: Weiler and Cesa 2019, arXiv 1911.08251.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.O(2).irreps("2x0+ + 0- + 3x1").dim

@@ -25,6 +25,9 @@ class O3(CompactLieGroup):
     Irreps have e3nn's names and real basis: ``"le"`` and ``"lo"`` of dimension 2l+1 (real type), on which the
     inversion is +1 (even) or -1 (odd). ``"1o"`` is (x, y, z), ``"1e"`` a pseudovector, ``"0o"`` a pseudoscalar.
 
+    Source:
+        Names, parity and basis of e3nn: Geiger and Smidt 2022, "e3nn: Euclidean neural networks", arXiv 2207.09453.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.O(3).irreps("8x0e + 4x1o").dim

@@ -15,6 +15,9 @@ def SO(n: int) -> SO2 | SO3:
     Raises:
         ArgumentError: another ``n``.
 
+    Source:
+        As ``SO2`` and ``SO3``.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.SO(3), iw.SO(3) == iw.SO(3)
@@ -32,6 +35,9 @@ def O(n: int) -> O2 | O3:  # noqa: E743
 
     Raises:
         ArgumentError: another ``n``.
+
+    Source:
+        As ``O2`` and ``O3``.
 
     Examples:
         >>> import intertwine as iw

@@ -44,6 +44,10 @@ class DirectProduct(FactorGroup):
     Raises:
         ArgumentError: a factor is no group.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 3.2; over the reals by types of the factors, as in
+        13.2.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4) * iw.Symmetric(3)

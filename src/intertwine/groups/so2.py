@@ -21,6 +21,9 @@ class SO2(CompactLieGroup):
 
     Irreps are frequencies: ``"0"`` is trivial, ``"f"`` turns by f times the angle (dimension 2, complex type).
 
+    Source:
+        Irreps by frequency, as in escnn: Weiler and Cesa 2019, arXiv 1911.08251.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.SO(2).irreps("4x0 + 2x1").dim

@@ -23,6 +23,10 @@ class SO3(CompactLieGroup):
     Irreps are degrees ``"0"``, ``"1"``, ... of dimension 2l+1 (real type), in e3nn's real basis: ``"1"`` is (x, y, z),
     and the polar axis is y.
 
+    Source:
+        Real Wigner matrices in e3nn's basis: Geiger and Smidt 2022, "e3nn: Euclidean neural networks", arXiv
+        2207.09453.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.SO(3)

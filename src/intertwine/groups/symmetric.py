@@ -31,6 +31,9 @@ class Symmetric(FiniteBase):
     Raises:
         ArgumentError: ``n`` is no positive integer.
 
+    Source:
+        Young's orthogonal form: James and Kerber 1981, "The representation theory of the symmetric group", 3.4.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Symmetric(4)

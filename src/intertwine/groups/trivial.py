@@ -13,6 +13,9 @@ from intertwine.groups.finite_base import FiniteBase
 class Trivial(FiniteBase):
     """The trivial group {1}: every tensor is equivariant. Its one irrep is ``"0"``.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 1.2.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.Trivial().order

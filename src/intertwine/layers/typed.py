@@ -28,6 +28,10 @@ class Typed:
         over: linear layers, convolutions with kernel sides of 1 and norm layers (with ``rep_in`` equal to ``rep_out``):
             how it acts on the other axes that the layer treats alike.
 
+    Source:
+        Own; the action on an axis that a layer treats alike is the tensor product with the identity, Serre 1977,
+        "Linear representations of finite groups", 1.5.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> turn = iw.Cyclic(2)

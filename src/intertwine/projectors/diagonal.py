@@ -30,6 +30,9 @@ def diagonal_projector(rep: object, *, shape: tuple[int, ...] | None = None) -> 
         A projector. ``exact`` where the representation permutes without signs; elsewhere diagonals are no invariant
         subspace of all maps and carry no action, which ``reason`` says. ``P d = d`` means exact equivariance always.
 
+    Source:
+        Own.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> P = diagonal_projector(iw.SO(3).irreps("2x0 + 1"))

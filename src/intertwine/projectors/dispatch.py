@@ -85,6 +85,11 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
     Warns:
         RankZeroWarning: no non-zero equivariant tensor exists.
 
+    Source:
+        The operator: Berndt and Stuehmer, arXiv 2601.05028. Null space of generator constraints: Finzi, Welling and
+        Wilson 2021, arXiv 2104.09459. Schur's lemma: Serre 1977, "Linear representations of finite groups", 2.2.
+        Steerable kernels: Weiler and Cesa 2019, arXiv 1911.08251.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)

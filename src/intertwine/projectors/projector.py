@@ -69,6 +69,18 @@ class Projector:
         method: ``"orbit"``, ``"schur"``, ``"block"`` or ``"nullspace"``.
         exact: True where P is the projector on the fixed space of a true action.
         reason: why not, if not exact.
+
+    Source:
+        The Reynolds operator on weights: Berndt and Stuehmer, arXiv 2601.05028.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V = iw.Cyclic(4).regular()
+        >>> P, W = iw.projector(V, V), torch.randn(4, 4)
+        >>> P.rank, P.method, P.exact
+        (4, 'orbit', True)
+        >>> torch.allclose(P.project(W) + P.residual(W), W)
+        True
     """
 
     def __init__(

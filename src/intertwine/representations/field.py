@@ -13,6 +13,12 @@ class Field(ABC):
     """A representation that is not cut further: an irrep, a permutation, a user's matrices, a tensor product.
 
     Concrete fields are frozen dataclasses with a ``group``, equal and hashable by content.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> rep = 2 * iw.Cyclic(4).regular() + iw.Cyclic(4).irrep(1)
+        >>> [(segment.field.name, segment.field.dim, segment.field.irrep) for segment in rep.segments]
+        [('regular', 4, None), ('1', 2, '1')]
     """
 
     if TYPE_CHECKING:

@@ -34,6 +34,9 @@ class Representation:
         group: the group that acts.
         segments: the summands, in the order of the features.
 
+    Source:
+        The layout of features is that of e3nn: Geiger and Smidt 2022, arXiv 2207.09453.
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4)

@@ -17,7 +17,14 @@ Layout = Literal["mul_ir", "ir_mul"]
 
 @dataclass(frozen=True)
 class Segment:
-    """``mul`` copies of ``field``. Layout ``mul_ir`` stores copy after copy, ``ir_mul`` the copies innermost."""
+    """``mul`` copies of ``field``. Layout ``mul_ir`` stores copy after copy, ``ir_mul`` the copies innermost.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> rep = iw.SO(3).irreps("8x0 + 4x1")
+        >>> [(segment.mul, segment.field.name, segment.layout) for segment in rep.segments]
+        [(8, '0', 'mul_ir'), (4, '1', 'mul_ir')]
+    """
 
     mul: int
     field: Field

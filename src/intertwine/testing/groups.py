@@ -36,6 +36,10 @@ def assert_group(
         AssertionError: a law is broken; the message says which.
         ArgumentError: no group.
 
+    Source:
+        Own; the completeness of the irreps is Serre 1977, "Linear representations of finite groups", 2.4 and, over
+        the reals, 13.2.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_group(iw.Dihedral(4))

@@ -40,6 +40,9 @@ def assert_projector(
         AssertionError: a law is broken; the message says which, with the size of the error.
         ArgumentError: no projector.
 
+    Source:
+        Own; the definition and the Reynolds operator, asked.
+
     Examples:
         >>> import intertwine as iw
         >>> rep = 2 * iw.Cyclic(3).regular()

@@ -31,6 +31,9 @@ def assert_representation(
         AssertionError: a law is broken; the message has the elements and the size of the error.
         ArgumentError: no representation.
 
+    Source:
+        Own; the definition, asked.
+
     Examples:
         >>> import intertwine as iw
         >>> iw.testing.assert_representation(iw.SO(3).irreps("2x0 + 1 + 2"))

@@ -12,6 +12,16 @@ class Hooks(Protocol):
     A loop calls ``parameter_groups()`` for the optimiser and ``attach(optimizer)`` once; for each batch ``batch``,
     ``model``, ``total_loss``, backward, ``before_step`` and the optimiser's step; ``after_epoch`` after each pass; and
     ``finish()`` at the end, which returns the module to evaluate.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Plain, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> method = Plain(subject)
+        >>> all(hasattr(method, name) for name in vars(Hooks) if not name.startswith("_"))
+        True
     """
 
     @property

@@ -21,6 +21,10 @@ class TrainingCost:
         seconds: of an epoch, the median over epochs; processor time, wall time on an accelerator.
         memory: peak bytes of a step, as ``peak_memory`` counts them.
         total: seconds of all epochs.
+
+    Examples:
+        >>> TrainingCost(seconds=0.5, memory=1024, total=5.0).total
+        5.0
     """
 
     seconds: float
@@ -55,6 +59,19 @@ def train_epochs(  # noqa: PLR0913 - a training says all that it is made of
         generator: of the order of the samples, on the CPU, so that it is the same on all devices; torch's default one
             if None.
         batches: steps of a pass; None for all samples once.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Plain, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> from intertwine.training import train_epochs
+        >>> method = Plain(subject)
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> cost = train_epochs(method, optimizer, None, x, x, torch.nn.functional.mse_loss, epochs=3, batch_size=4)
+        >>> cost.memory > 0
+        True
     """
     seconds, memory = [], 0
     for epoch in range(epochs):

@@ -26,6 +26,19 @@ def training_step(
         x: inputs.
         y: targets.
         criterion: ``(output, y) -> loss``, a scalar.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> from intertwine.baselines import Plain, Subject
+        >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
+        >>> V = G.regular()
+        >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
+        >>> from intertwine.training import training_step
+        >>> method = Plain(subject)
+        >>> optimizer = torch.optim.SGD(method.parameter_groups(), lr=0.1)
+        >>> first, second = (training_step(method, optimizer, x, x, torch.nn.functional.mse_loss) for _ in range(2))
+        >>> bool(second < first)
+        True
     """
     if isinstance(method, type) or not hasattr(method, "batch"):
         expected = "a method, as intertwine.baselines.make_method gives"

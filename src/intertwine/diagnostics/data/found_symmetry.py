@@ -24,6 +24,14 @@ class ElementTest:
         p_value: how often random labels reach the distance, in ``1 / (num_permutations + 1)`` to 1.
         verdict: ``"differs"`` (p at most the level over the number of elements), else ``"no difference"``, or
             ``"cannot tell"`` where the wrong group would not be seen either.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> sign = iw.Mirror().irreps("odd")
+        >>> test = iw.data_symmetry(torch.rand(200, 1, generator=draw), sign, generator=draw).tests[0]
+        >>> test.of, test.verdict, test.p_value
+        ('x', 'differs', 0.001)
     """
 
     of: str
@@ -46,6 +54,14 @@ class DataSymmetry:
         num_blocks: how many independent units they make.
         num_permutations: how often the labels were dealt out anew.
         level: the rate of false alarms over all elements.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> sign = iw.Mirror().irreps("odd")
+        >>> found = iw.data_symmetry(torch.randn(200, 1, generator=draw), sign, generator=draw)
+        >>> found.num_points, len(found.tests), len(found.differing)
+        (200, 1, 0)
     """
 
     group: str

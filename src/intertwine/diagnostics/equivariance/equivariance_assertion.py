@@ -61,6 +61,9 @@ def assert_equivariant(  # noqa: PLR0913 - as equivariance_error, and tolerances
     Raises:
         AssertionError: not equivariant; the message has the worst element, and what else the error may come from.
 
+    Source:
+        Own; the definition ``f(g x) = g f(x)``, asked.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> rep = 4 * iw.Cyclic(4).regular()

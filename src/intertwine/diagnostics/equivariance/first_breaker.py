@@ -30,6 +30,14 @@ class Breaker:
         kind: its class.
         after: the measured module before it, behind which all was well; None: it is the first.
         error: what was measured behind it.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V = iw.Cyclic(4).regular()
+        >>> net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(4, 4))
+        >>> breaker = iw.first_breaker(net, {"0": V, "1": V}, V, torch.randn(8, 4))
+        >>> breaker.name, breaker.kind, breaker.after
+        ('1', 'Linear', '0')
     """
 
     name: str
@@ -84,6 +92,9 @@ def first_breaker(  # noqa: PLR0913 - as equivariance_error
         UnknownNameError: a name that the model does not have.
         ArgumentError: a module that is not run, or not exactly once; arguments that are not as described.
         ShapeError, DtypeError, GroupMismatchError, NonFiniteError: as ``equivariance_error``.
+
+    Source:
+        Own.
 
     Examples:
         >>> import intertwine as iw, torch

@@ -33,6 +33,13 @@ class LayerGeometry:
             whatever they are; ``"depends"``: on the types of its neighbours; ``"unknown"``: not analysed.
         reason: why.
         advice: what to do; empty where there is nothing to do.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> net = torch.nn.Conv2d(1, 1, 3, stride=2)
+        >>> layer = iw.geometry(net, torch.zeros(1, 1, 8, 8), group=iw.Cyclic(4)).layers[0]
+        >>> layer.kind, layer.sides_in, layer.sides_out, layer.verdict
+        ('Conv2d', (8, 8), (3, 3), 'breaks')
     """
 
     name: str
@@ -55,6 +62,12 @@ class Geometry:
     Attributes:
         group: name of the group.
         layers: every layer with spatial geometry, in the order of execution.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> found = iw.geometry(torch.nn.Conv2d(1, 1, 3, stride=2), torch.zeros(1, 1, 8, 8), group=iw.Cyclic(4))
+        >>> found.group, [layer.verdict for layer in found.layers]
+        ('C4', ['breaks'])
     """
 
     group: str
@@ -114,6 +127,9 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
         GroupMismatchError: ``space`` is of another group.
         ArgumentError: the model does not take x, the group does not map pixels onto pixels, ``space`` is needed, or
             nothing moves though the group is not trivial.
+
+    Source:
+        Own.
 
     Examples:
         >>> import intertwine as iw, torch

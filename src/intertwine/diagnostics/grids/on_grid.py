@@ -27,6 +27,13 @@ class GridAction:
         rep: how the group acts on the channels.
         space: how it moves the pixels; None: as the group's standard representation turns the axes.
         interpolation: how values between pixels are found, None where the group maps pixels onto pixels.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> G, image = iw.Cyclic(4), torch.randn(1, 1, 5, 5)
+        >>> action = iw.on_grid(G.trivial())
+        >>> torch.equal(action(G.generators[0], image), torch.rot90(image, 1, (-2, -1)))
+        True
     """
 
     rep: Representation
@@ -125,6 +132,10 @@ def on_grid(rep: object, space: object = None, *, interpolation: str | None = No
     Raises:
         ArgumentError: an unknown interpolation; or one where nothing is to be interpolated.
         GroupMismatchError: ``space`` is of another group.
+
+    Source:
+        The induced action on feature fields, Cohen, Geiger and Weiler 2019, arXiv 1811.02017, as in escnn (Weiler and
+        Cesa 2019, arXiv 1911.08251).
 
     Examples:
         >>> import intertwine as iw, torch

@@ -66,6 +66,15 @@ class LayerVerdict:
             function without a rule stands between two typed layers.
         reason: why; empty where it keeps.
         advice: what to do; empty where nothing is to be done.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V = iw.Cyclic(4).regular()
+        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4))
+        >>> binding = iw.bind(net, {"0": (V, 2 * V), "2": (2 * V, V)})
+        >>> verdict = iw.report(binding).between[0]
+        >>> verdict.name, verdict.kind, verdict.behind, verdict.acts_on, verdict.verdict
+        ('1', 'ReLU', '0', '2xregular', 'keeps')
     """
 
     name: str

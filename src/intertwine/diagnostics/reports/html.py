@@ -14,6 +14,10 @@ class Bar:
     """A table cell with a bar of length ``value`` in [0, 1] and a tick at ``mark`` (None: no tick).
 
     ``kind`` colours it: ``"kept"``, ``"approximate"``, ``"chance"`` or ``"plain"``.
+
+    Examples:
+        >>> Bar("0.25", 0.25, mark=0.87, kind="approximate").text
+        '0.25'
     """
 
     text: str
@@ -34,7 +38,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class TableSection:
-    """A table: column names, rows of cells (text, numbers or ``Bar``), notes below; ``bold_rows`` are set in bold."""
+    """A table: column names, rows of cells (text, numbers or ``Bar``), notes below; ``bold_rows`` are set in bold.
+
+    Examples:
+        >>> table = TableSection("Weights", ("name", "residual"), [("0.weight", Bar("0.25", 0.25))])
+        >>> "0.weight" in render_html("A page", [table])
+        True
+    """
 
     title: str
     columns: Sequence[str]
@@ -45,7 +55,13 @@ class TableSection:
 
 @dataclass(frozen=True)
 class PictureSection:
-    """A PNG picture, as a path or as bytes, carried inside the page."""
+    """A PNG picture, as a path or as bytes, carried inside the page.
+
+    Examples:
+        >>> picture = PictureSection("A picture", b"PNG", caption="What it shows.")
+        >>> "What it shows." in render_html("A page", [picture])
+        True
+    """
 
     title: str
     png: Path | str | bytes
@@ -60,7 +76,12 @@ class PictureSection:
 
 @dataclass(frozen=True)
 class TextSection:
-    """Paragraphs, or a list if ``bullets``."""
+    """Paragraphs, or a list if ``bullets``.
+
+    Examples:
+        >>> "Two lines" in render_html("A page", [TextSection("Notes", ["Two lines", "in a list"], bullets=True)])
+        True
+    """
 
     title: str
     paragraphs: Sequence[str]

@@ -37,6 +37,9 @@ def report(binding: Binding, *, split: bool = True, example: object = None) -> R
     Raises:
         NonFiniteError: a parameter has NaN or infinity; the message names it.
 
+    Source:
+        Own; the residual is that of Berndt and Stuehmer, arXiv 2601.05028, the chance level beside it ours.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G = iw.Cyclic(4)

@@ -19,7 +19,15 @@ WORST_PAIRS = 3
 
 @dataclass(frozen=True)
 class PairShare:
-    """One block of a weight: irreps (or fields) of its axes, output first, share of ``|W-PW|^2``, relative residual."""
+    """One block of a weight: irreps (or fields) of its axes, output first, share of ``|W-PW|^2``, relative residual.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.SO(3).irreps("2x0 + 1"), torch.nn.Linear(5, 5, bias=False)
+        >>> worst = iw.report(iw.bind(layer, {"": (V, V)})).parameters[0].worst
+        >>> len(worst[0].irreps), 0 < worst[0].share <= 1
+        (2, True)
+    """
 
     irreps: tuple[str, ...]
     share: float
@@ -46,6 +54,13 @@ class ParameterReport:
         relative_residual: ``|W - P W| / |W|``, 0 for W = 0.
         chance: the relative residual of random weights.
         worst: the blocks with the largest share of ``|W - P W|^2``; none where the residual is rounding.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> weight = iw.report(iw.bind(layer, {"": (V, V)})).parameters[0]
+        >>> weight.name, weight.shape, weight.rank, weight.method, 0 < weight.relative_residual < 1
+        ('weight', (4, 4), 4, 'orbit', True)
     """
 
     name: str

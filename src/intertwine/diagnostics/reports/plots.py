@@ -17,6 +17,13 @@ def plot_report(report: Report) -> Any:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> figure = plot_report(iw.report(iw.bind(layer, {"": (V, V)})))
+        >>> len(figure.axes)
+        1
     """
     check_instance("report", report, Report, "a Report, as iw.report(binding) makes")
     try:

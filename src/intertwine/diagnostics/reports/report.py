@@ -28,6 +28,17 @@ class Report:
         between: a verdict on every norm layer and pointwise function whose input has a known type.
         unanalysed: modules that no type reaches, which may break the symmetry where W = PW does not.
         environment: versions and machine.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V = iw.Cyclic(4).regular()
+        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4))
+        >>> binding = iw.bind(net, {"0": (V, 2 * V), "2": (2 * V, V)})
+        >>> found = iw.report(binding)
+        >>> found.heading, found.typed_numel, found.unaccounted_numel
+        ('Equivariance of Sequential under C4', 76, 0)
+        >>> sorted(found.to_dict()["totals"])
+        ['chance', 'norm', 'relative_residual', 'residual', 'typed_numel', 'unaccounted_numel']
     """
 
     group: str

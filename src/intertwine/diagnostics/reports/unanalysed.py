@@ -25,7 +25,16 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Unanalysed:
-    """A module without representation: ``name`` in the model, ``kind`` (its class) and what equivariance asks of it."""
+    """A module without representation: ``name`` in the model, ``kind`` (its class) and what equivariance asks of it.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V = iw.Cyclic(4).regular()
+        >>> net = torch.nn.ModuleDict({"typed": torch.nn.Linear(4, 4), "other": torch.nn.LSTM(4, 4)})
+        >>> found = iw.report(iw.bind(net, {"typed": (V, V)})).unanalysed
+        >>> found[0].name, found[0].kind
+        ('other', 'LSTM')
+    """
 
     name: str
     kind: str

@@ -34,6 +34,15 @@ def as_representation(value: object, argument: str = "rep") -> Representation:
 
     Raises:
         ArgumentError: none of these, or of a group that has no counterpart here (SU(2)).
+
+    Source:
+        Own; what each library's documentation says, and its numbers (docs/guide/whose-harmonics.md).
+
+    Examples:
+        >>> from intertwine import as_representation
+        >>> from e3nn.o3 import Irreps
+        >>> as_representation(Irreps("8x0e + 4x1o"))
+        Representation(O(3): 8x0e + 4x1o)
     """
     if isinstance(value, Representation):
         return value

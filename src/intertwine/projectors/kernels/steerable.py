@@ -26,6 +26,16 @@ class Rings:
         radii: in pixels.
         widths: sigma of each, in pixels.
         band: the highest degree of each.
+
+    Source:
+        Weiler, Hamprecht and Storath 2018, arXiv 1711.07289; as in escnn, Weiler and Cesa 2019, arXiv 1911.08251.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> narrow = iw.Rings(radii=(0.0, 1.0), widths=(0.4, 0.4), band=(0, 2))
+        >>> G = iw.SO(2)
+        >>> iw.projector(G.trivial(), G.irrep(1), kernel=(3, 3), rings=narrow).rank
+        2
     """
 
     radii: tuple[float, ...]

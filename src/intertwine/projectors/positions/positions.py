@@ -29,6 +29,9 @@ def position_projector(
     Raises:
         ArgumentError: ``positions`` are no different axes of ``shape`` with known lengths.
 
+    Source:
+        Own; the layers are those of Wang, Walters and Yu 2022, arXiv 2201.11969.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> P = iw.position_projector((2, 2, None), (0, 1))

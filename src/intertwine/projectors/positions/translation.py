@@ -55,6 +55,9 @@ def torus(*sides: int) -> Representation:
     Raises:
         ArgumentError: no sides, or not positive integers.
 
+    Source:
+        Own.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> rep = iw.torus(2, 3)
@@ -103,6 +106,10 @@ def translation_projector(
 
     Raises:
         ArgumentError: sizes that are no positive integers, an unknown boundary or method.
+
+    Source:
+        Own; circulant matrices are the convolutions on a torus, Serre 1977, "Linear representations of finite
+        groups", 6.1 for cyclic groups.
 
     Examples:
         >>> import intertwine as iw, torch
