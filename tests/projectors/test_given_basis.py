@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.kernels.steerable import Rings, pixel_positions
+from intertwine.projectors.kernels.steerable import Rings
+from intertwine.representations.pixels import pixel_positions
 
 RECORD = Path(__file__).parents[1] / "data" / "escnn_kernels.npz"
 # escnn's defaults in 1.0.11: r2convolution.py and r3convolution.py, compute_basis_params.

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.kernels.steerable import Rings, default_rings, pixel_positions
+from intertwine.projectors.kernels.steerable import Rings, default_rings
+from intertwine.representations.pixels import pixel_positions
 
 RECORD = Path(__file__).parents[1] / "data" / "escnn_kernels.npz"
 

@@ -11,6 +11,7 @@ from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.embedding import embed
 from intertwine.representations.field import block_permutation
 from intertwine.representations.permutation_field import PermutationField
+from intertwine.representations.pixels import on_axes, pixel_offsets
 
 MAX_PIXELS = 10_000_000
 
@@ -60,7 +61,7 @@ def quotient_field(group: AbstractGroup, subgroup: AbstractGroup, axis: str | No
 def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None = None) -> PermutationField:
     """``(rho(g) f)(x) = f(g^-1 x)`` on the pixels of a grid, flattened in C order; the grid's centre stays.
 
-    (x) = (index), (x, y) = (column, -row), (x, y, z) = (last, -middle, first), all about the centre.
+    Coordinates are as in ``intertwine.representations.pixels``.
 
     Args:
         group: acts through its defining matrices, or through ``space``.
@@ -94,12 +95,10 @@ def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None =
             advice="Take the subgroup that the grid allows, such as Cyclic(4), Dihedral(4) or Octahedral().",
         )
     sides = np.array(shape)
-    indices = np.stack(np.meshgrid(*(np.arange(side) for side in shape), indexing="ij"), -1).reshape(-1, dim)
-    # Twice the distance from the centre, so that even sides have integer positions too.
-    positions = _to_space(2 * indices - (sides - 1))
+    offsets = pixel_offsets(shape)
     images = []
     for generator in np.rint(generators).astype(np.int64):
-        moved = _to_offsets(positions @ generator.T)
+        moved = offsets @ on_axes(generator).T
         targets = (moved + (sides - 1)) // 2
         if ((moved + (sides - 1)) % 2).any() or (targets < 0).any() or (targets >= sides).any():
             raise GroupMismatchError(
@@ -110,20 +109,6 @@ def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None =
             )
         images.append(np.ravel_multi_index(tuple(targets.T), tuple(shape)))
     return _field(group, label, images, count)
-
-
-def _to_space(offsets: Array) -> Array:
-    """Coordinates (x,), (x, y) or (x, y, z) of index offsets from the centre, shape (n, dim)."""
-    vectors = offsets[:, ::-1].copy()
-    vectors[:, 1:2] *= -1  # rows, and the middle axis of a volume, count downwards
-    return vectors
-
-
-def _to_offsets(vectors: Array) -> Array:
-    """The inverse of ``_to_space``."""
-    offsets = vectors.copy()
-    offsets[:, 1:2] *= -1
-    return offsets[:, ::-1]
 
 
 def _field(group: AbstractGroup, label: str, images: Sequence[Array], size: int) -> PermutationField:

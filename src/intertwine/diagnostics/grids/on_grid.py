@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from intertwine._arguments import check_dense, check_instance
@@ -10,10 +11,11 @@ from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, Sha
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.element_text import element_text
-from intertwine.layers.grid.axis_moves import grid_space, on_axes
+from intertwine.layers.grid.axis_moves import grid_space
 from intertwine.layers.grid.pixel_shifts import shift_text, shifted, torus_field
 from intertwine.projectors.kernels.kernel import space_representation
 from intertwine.representations import Representation
+from intertwine.representations.pixels import on_axes
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class GridAction:
             space = space_representation(self.group, (1,) * (x.ndim - 2), self.space)
             return turned(x, space.matrix(g), self.interpolation)
         space = grid_space(self.group, x.ndim - 2, self.space, "rep")
-        matrix = on_axes(space.matrix(g).cpu().numpy()[None])[0]
+        matrix = np.rint(on_axes(space.matrix(g).cpu().numpy()))
         sources = [int(abs(row).argmax()) for row in matrix]
         moved = x.permute(0, 1, *(2 + source for source in sources))
         return moved.flip([2 + axis for axis, row in enumerate(matrix) if row.sum() < 0])

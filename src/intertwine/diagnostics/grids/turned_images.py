@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from intertwine.errors import ArgumentError
+from intertwine.representations.pixels import on_axes
 
 MODES = ("bilinear", "bicubic")
 # Pixels over which the window falls to zero: a sharp edge of pixels would turn badly itself.
@@ -31,7 +32,7 @@ def turned(x: torch.Tensor, matrix: torch.Tensor, mode: str) -> torch.Tensor:
 
     Args:
         x: images, (batch, channels, *pixels), float64 or complex128, two or three axes of pixels.
-        matrix: ``g`` on (x, y) = (column, -row) or (x, y, z) = (last, -middle, first), orthogonal, (dim, dim).
+        matrix: ``g`` on (x, y) or (x, y, z), as ``representations.pixels`` has them, orthogonal, (dim, dim).
         mode: ``"bilinear"`` (between neighbours, in three dimensions too) or ``"bicubic"``.
 
     Raises:
@@ -46,11 +47,10 @@ def turned(x: torch.Tensor, matrix: torch.Tensor, mode: str) -> torch.Tensor:
             expected="'bilinear' in three dimensions" if dim == 3 else "None in one dimension, where nothing turns",
             got=repr(mode),
         )
-    # grid_sample counts y downwards.
-    signs = torch.tensor([1.0, -1.0, 1.0][:dim], dtype=torch.float64)
-    inverse = (signs[:, None] * matrix.double().cpu().mT * signs).to(x.device)
+    inverse = torch.from_numpy(on_axes(matrix.double().cpu().mT.numpy())).to(x.device)
     axes = [torch.arange(n, dtype=torch.float64, device=x.device) - (n - 1) / 2 for n in sides]
-    points = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)  # (x, y, z): the last axis first
-    half = torch.tensor([max(n - 1, 1) / 2 for n in reversed(sides)], dtype=torch.float64, device=x.device)
-    grid = (points @ inverse.mT / half).expand(len(x), *points.shape)
+    offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+    half = torch.tensor([max(n - 1, 1) / 2 for n in sides], dtype=torch.float64, device=x.device)
+    grid = (offsets @ inverse.mT / half).flip(-1)  # grid_sample takes the last axis first, and counts all downwards
+    grid = grid.expand(len(x), *grid.shape)
     return functional.grid_sample(x, grid, mode=mode, padding_mode="border", align_corners=True)

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import Group
+from intertwine.groups.enumeration import closure
 from intertwine.projectors.kernels.kernel import space_representation
 from intertwine.representations import Representation
+from intertwine.representations.field import block_permutation
+from intertwine.representations.pixels import on_axes
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +46,7 @@ def grid_space(group: Group, dim: int, space: object, argument: str) -> Represen
         ) from None
     field = rep.as_field()
     continuous = len(group.algebra_matrices()) > 0 and bool(np.any(field.algebra()))
-    if continuous or not _signed_permutations(field.generator_images()):
+    if continuous or block_permutation(field.generator_images()) is None:
         raise ArgumentError(
             argument,
             expected="a group that maps pixels onto pixels (turns by 90 degrees, mirrors)",
@@ -56,23 +58,10 @@ def grid_space(group: Group, dim: int, space: object, argument: str) -> Represen
     return rep
 
 
-def on_axes(matrices: Array) -> Array:
-    """Matrices (n, dim, dim) on points (x,), (x, y), (x, y, z) as ones on offsets along the tensor's axes.
-
-    Examples:
-        >>> import numpy as np
-        >>> on_axes(np.array([[[0.0, -1.0], [1.0, 0.0]]])).tolist()  # a quarter turn: columns become rows, backwards
-        [[[0, -1], [1, 0]]]
-    """
-    dim = matrices.shape[-1]
-    flips = np.array([-1 if axis == 1 else 1 for axis in range(dim)])  # y and the middle axis count downwards
-    turned = flips[:, None] * np.rint(matrices).astype(np.int64) * flips
-    return np.ascontiguousarray(turned[:, ::-1, ::-1])
-
-
 def axis_moves(space: Representation) -> tuple[AxisMove, ...]:
     """Every move of an axis by some element of the group, the ones that leave an axis as it is excepted."""
-    matrices = _all_images(on_axes(space.as_field().generator_images()))
+    generators = np.rint(on_axes(space.as_field().generator_images()))
+    matrices = np.rint(closure(generators, str(space.group)).elements).astype(np.int64)
     moves = set()
     for matrix in matrices:
         for target, source in zip(*np.nonzero(matrix), strict=True):
@@ -80,21 +69,3 @@ def axis_moves(space: Representation) -> tuple[AxisMove, ...]:
             if move.source != move.target or move.sign < 0:
                 moves.add(move)
     return tuple(sorted(moves))
-
-
-def _all_images(generators: Array) -> list[Array]:
-    """The finite group of signed permutations that the generators generate: at most 48 in three dimensions."""
-    found = {np.eye(generators.shape[-1], dtype=np.int64).tobytes(): np.eye(generators.shape[-1], dtype=np.int64)}
-    fresh = list(found.values())
-    while fresh:
-        products = [generator @ matrix for matrix in fresh for generator in generators]
-        fresh = [matrix for matrix in products if matrix.tobytes() not in found]
-        found |= {matrix.tobytes(): matrix for matrix in fresh}
-    return list(found.values())
-
-
-def _signed_permutations(matrices: Array) -> bool:
-    rounded = np.abs(np.rint(matrices))
-    return bool(
-        np.allclose(matrices, np.rint(matrices)) and (rounded.sum(-1) == 1).all() and (rounded.sum(-2) == 1).all()
-    )

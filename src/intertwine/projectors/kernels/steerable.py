@@ -13,6 +13,7 @@ from intertwine.groups.arguments import integer
 from intertwine.groups.harmonic_field import HarmonicField
 from intertwine.projectors.methods.block import fixed_basis
 from intertwine.representations import Field, Representation
+from intertwine.representations.pixels import pixel_positions
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,6 @@ def default_rings(kernel: Sequence[int]) -> Rings:
     widths = [0.61 if inner else 0.2, *(count - 2) * [0.61], 0.455 if half > 1 else 0.4]
     band = [*(min(int(2 * (inner + ring)), 3) for ring in range(count - 1)), 2]
     return Rings(tuple(radii.tolist()), tuple(widths), tuple(band))
-
-
-def pixel_positions(kernel: Sequence[int]) -> Array:
-    """Pixel centres about the kernel's centre, flattened in C order, shape (pixels, dim): (x, y[, z]) of the design."""
-    axes = [np.arange(side) - (side - 1) / 2 for side in kernel]
-    index = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(kernel))
-    # (x, y) = (column, -row); (x, y, z) = (last, -middle, first).
-    columns = index[:, ::-1].copy()
-    if len(kernel) > 1:
-        columns[:, 1] *= -1
-    return columns
 
 
 @lru_cache(maxsize=64)

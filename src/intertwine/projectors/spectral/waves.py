@@ -7,7 +7,9 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, GroupMismatchError
+from intertwine.representations.field import block_permutation
 from intertwine.representations.orbits import connected
+from intertwine.representations.pixels import on_axes
 
 ORDERS = ("shifted", "fft")
 
@@ -119,24 +121,19 @@ def check_sides(argument: str, value: object, dim: int | None = None) -> tuple[i
 
 
 def space_on_indices(space: Array, group: object, grid: Sequence[int] | None) -> Array:
-    """The generators' matrices on vectors in index order (row, column), from those on (x, y) = (column, -row).
+    """The generators' matrices on vectors in index order (row, column), from those on (x, y).
 
     Raises:
         GroupMismatchError: they map no lattice of wave vectors, or not this grid's, onto itself.
     """
-    dim = space.shape[-1]
-    rounded = np.rint(space)
-    if np.abs(space - rounded).max(initial=0.0) > 1e-9 or (np.abs(rounded).sum(-1) != 1).any():
+    if block_permutation(space) is None:
         raise GroupMismatchError(
             "rep_in",
             expected="a group that maps wave vectors onto wave vectors (turns by 90 degrees, mirrors)",
             got=f"{group}, whose generators do not",
             advice="Restrict to the subgroup that the lattice allows, such as Cyclic(4) or Dihedral(4).",
         )
-    flip = np.eye(dim)[::-1].copy()  # (x, y, z) = (last, -middle, first) index
-    if dim > 1:
-        flip[1] *= -1
-    matrices = np.rint(np.linalg.inv(flip) @ rounded @ flip).astype(np.int64)
+    matrices = on_axes(np.rint(space).astype(np.int64))
     if grid is not None and any((np.abs(matrix) @ np.array(grid) != np.array(grid)).any() for matrix in matrices):
         raise GroupMismatchError("grid", expected=f"sides that {group} keeps", got=str(tuple(grid)))
     return matrices
