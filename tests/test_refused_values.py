@@ -7,15 +7,33 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.errors import ArgumentError, DtypeError, ShapeError
+from intertwine import baselines
+from intertwine.errors import ArgumentError, DtypeError, ShapeError, UnknownNameError
 
 C4 = iw.Cyclic(4)
 REP = C4.regular()
 FIELD = REP.segments[0].field
+X = torch.linspace(-1, 1, 12).reshape(3, 4)
 
 
 def layer(**options):
     return iw.bind(nn.Linear(4, 4, **options), {"": (REP, REP)})
+
+
+def decay(strength):
+    net = nn.Linear(4, 4)
+    return iw.EquivarianceDecay(torch.optim.SGD(net.parameters(), lr=0.1), iw.bind(net, {"": (REP, REP)}), strength)
+
+
+def subject(**options):
+    net = nn.Linear(4, 4)
+    return baselines.Subject(net, iw.bind(net, {"": (REP, REP)}), C4, REP.act, REP.act, **options)
+
+
+def training_step(optimizer=None, y=X, criterion=torch.nn.functional.mse_loss):
+    method = baselines.make_method("plain", subject())
+    optimizer = torch.optim.SGD(method.model.parameters(), lr=0.1) if optimizer is None else optimizer
+    return baselines.training_step(method, optimizer, X, y, criterion)
 
 
 def eight_bits():
@@ -40,9 +58,43 @@ SILENT = [
     (lambda: iw.translation_projector(1, 1, b"\x03"), ArgumentError, "grid: expected a tuple of positive integers"),
     (lambda: iw.equivariance_error(torch.relu, REP, REP, torch.ones(1, 4), generator=0), ArgumentError, "generator"),
     (lambda: iw.testing.assert_group(C4, atol=math.nan), ArgumentError, "atol: expected a tolerance.*got nan"),
+    (
+        lambda: iw.nn.NormActivation(REP, nn.Tanh),
+        ArgumentError,
+        r"got the class Tanh. Give an instance, as Tanh\(...\)",
+    ),
+    (lambda: iw.nn.PointwiseActivation(REP, lambda: 3), ArgumentError, r"got <lambda>\(\): too many positional"),
+    (lambda: decay(int), ArgumentError, "strength: expected a function of the number of steps.*the class int"),
+    (lambda: decay(iw.on_grid(REP)), ArgumentError, "strength: .*got GridAction.*missing a required argument: 'x'"),
+    (lambda: subject(hidden={"9": REP.act}), UnknownNameError, "hidden: expected names of modules"),
+    (lambda: subject(hidden={"": 3}), ArgumentError, r"hidden\[''\]: expected a function"),
+    (lambda: subject(lie_in=lambda x: x), ArgumentError, "lie_in: expected a function.*too many positional"),
     (lambda: layer(device="meta").project_(), ArgumentError, "weight: expected a tensor with values"),
 ]
 RAW = [
+    (lambda: iw.equivariance_error(int, REP, REP, X), ArgumentError, "function: .*got the class int. Give an instance"),
+    (lambda: iw.equivariance_error(nn.Linear, REP, REP, X), ArgumentError, "function: .*the class Linear"),
+    (lambda: iw.equivariance_error(lambda: 3, REP, REP, X), ArgumentError, "function: .*too many positional"),
+    (lambda: iw.equivariance_error(torch.relu, lambda x: x, REP, X), ArgumentError, r"rep_in: .*\(g, x\) -> g x"),
+    (lambda: iw.equivariance_error(torch.relu, nn.Tanh(), REP, X), ArgumentError, r"rep_in: .*got Tanh"),
+    (lambda: iw.testing.assert_equivariant(int, REP, REP), ArgumentError, "function: .*the class int"),
+    (
+        lambda: iw.equivariance_error(nn.Linear(3, 2), REP, REP, X),
+        ArgumentError,
+        r"x: expected inputs that function takes; got a tensor of shape \(3, 4\), and RuntimeError: mat1",
+    ),
+    (
+        lambda: iw.first_breaker(nn.Linear(4, 4), {"": REP}, REP, X.int()),
+        DtypeError,
+        "x: expected a dtype that function takes; got torch.int32",
+    ),
+    (lambda: training_step(nn.Identity()), ArgumentError, "optimizer: expected a torch.optim.Optimizer; got Identity"),
+    (lambda: training_step(y=X[:2]), ShapeError, r"y: expected as many targets.*shapes \(3, 4\) and \(2, 4\)"),
+    (lambda: training_step(criterion=nn.MSELoss), ArgumentError, "criterion: .*the class MSELoss"),
+    (lambda: iw.projector(REP, REP, kernel=(3, 3), kernel_basis=[[1], [2, 3]]), ShapeError, "got a list that is no"),
+    (lambda: iw.projector(REP, method=torch.zeros(2, 2)), ArgumentError, "method: expected one of None, 'orbit'"),
+    (lambda: iw.spherical_projector(2, norm={}), ArgumentError, "norm: expected one of 'operator'"),
+    (lambda: iw.on_grid(REP, interpolation=[]), ArgumentError, "interpolation: expected one of None, 'bilinear'"),
     (lambda: iw.FiniteGroup([[1, 0]], name=3), ArgumentError, "name: expected a string, or None; got int"),
     (lambda: C4.permutation([[1, 0]], signs=[[1], [1, 2]]), ShapeError, "signs: expected signs of shape"),
     (lambda: iw.projector(REP, REP, kernel=(3, 3), rings=3), ArgumentError, "rings: expected intertwine.Rings"),

@@ -1,11 +1,14 @@
 """Checks of arguments that every part of the library takes: numbers, functions, random generators, dense tensors."""
 
+import inspect
 import math
 import numbers
+from typing import Any
 
+import numpy as np
 import torch
 
-from intertwine.errors import ArgumentError, DtypeError
+from intertwine.errors import ArgumentError, DtypeError, ShapeError
 
 
 def check_instance(argument: str, value: object, kind: type, expected: str) -> None:
@@ -31,14 +34,43 @@ def real_number(argument: str, value: object, expected: str, *, minimum: float, 
     raise ArgumentError(argument, expected=expected, got=_shown(value))
 
 
-def check_function(argument: str, value: object, expected: str) -> None:
+def check_function(argument: str, value: object, expected: str, *, takes: int | None = None) -> None:
     """Whether ``value`` can be called.
 
+    A class makes an instance of what it is given and is no function of it, ``nn.Tanh`` beside ``nn.Tanh()``.
+
+    Args:
+        argument: its name in an error.
+        value: what the user gave.
+        expected: what it should be.
+        takes: how many positional arguments it must take, where it says what it takes; None: any number.
+
     Raises:
-        ArgumentError: it cannot.
+        ArgumentError: it cannot, it is a class, or it takes other arguments.
+
+    Examples:
+        >>> check_function("activation", torch.nn.Tanh, "a function of a tensor")
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.ArgumentError: activation: expected a function of a tensor; got the class Tanh. Give an
+        instance, as Tanh(...) makes one, or a function that calls it.
     """
+    if isinstance(value, type):
+        advice = f"Give an instance, as {value.__name__}(...) makes one, or a function that calls it."
+        raise ArgumentError(argument, expected=expected, got=f"the class {value.__name__}", advice=advice)
     if not callable(value):
         raise ArgumentError(argument, expected=expected, got=_shown(value))
+    if takes is None:
+        return
+    try:
+        signature = inspect.signature(value.forward if isinstance(value, torch.nn.Module) else value)
+    except (TypeError, ValueError):  # a builtin that does not say
+        return
+    try:
+        signature.bind(*range(takes))
+    except TypeError as error:
+        name = getattr(value, "__name__", type(value).__name__)
+        raise ArgumentError(argument, expected=expected, got=f"{name}{signature}: {error}") from error
 
 
 def check_choice(argument: str, value: object, choices: tuple[str | None, ...]) -> None:
@@ -90,6 +122,23 @@ def check_dense(argument: str, tensor: torch.Tensor, *, values: bool = False) ->
             got="one on the meta device, which has a shape alone",
             advice="Give the model memory first: model.to_empty(device='cpu'), then its weights.",
         )
+
+
+def plain_array(argument: str, value: object, expected: str) -> "np.ndarray[Any, Any]":
+    """A tensor, or whatever numpy takes, as an array of its own dtype.
+
+    Raises:
+        ArgumentError, DtypeError: a tensor that is sparse, nested, without values or of eight bits.
+        ShapeError: ragged lists, or lists of such tensors.
+    """
+    if isinstance(value, torch.Tensor):
+        check_dense(argument, value, values=True)
+        kept = value.float() if value.dtype == torch.bfloat16 else value  # which numpy does not have
+        return kept.detach().cpu().resolve_conj().numpy()
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ShapeError(argument, expected=expected, got=f"a {type(value).__name__} that is no array") from error
 
 
 def _shown(value: object) -> str:

@@ -29,28 +29,32 @@ JUNK: dict[str, tuple[Make, ...]] = {
     "nan": (lambda: math.nan,),
     "infinity": (lambda: math.inf, lambda: -math.inf),
     "complex": (lambda: 1j,),
-    "text": (lambda: "x", lambda: "", lambda: "regular", lambda: "0 + ", lambda: "\x00", lambda: "é" * 50),
+    "text": (lambda: "q", lambda: "", lambda: "regular", lambda: "0 + ", lambda: "\x00", lambda: "é" * 50),
     "bytes": (lambda: b"x",),
     "empty": (list, tuple, dict, set),
     "list": (lambda: [1], lambda: [[1, 2], [3]], lambda: ["a"], lambda: [None], lambda: (1, 2, 3), lambda: [[[1.0]]]),
     "dict": (lambda: {"a": 1}, lambda: {3: None}, lambda: {"": -1.0}),
-    "object": (object, lambda: iter([1]), lambda: slice(1), lambda: range(3)),
-    "function": (lambda: lambda *_: None, lambda: lambda: 3, lambda: len),
+    "object": (object, lambda: iter([1]), lambda: slice(1)),
+    "range": (lambda: range(3),),
+    "function": (lambda: lambda *_: None, lambda: len),
+    "other function": (lambda: lambda: 3, lambda: lambda *, keyword: keyword),
     "class": (lambda: int, lambda: torch.nn.Linear, lambda: iw.Cyclic),
-    "array": (lambda: np.zeros(3), lambda: np.array("x"), lambda: np.eye(2, dtype=object), lambda: np.zeros((0, 2))),
+    "array": (lambda: np.zeros(3), lambda: np.array("x"), lambda: np.eye(2, dtype=object)),
+    "no rows": (lambda: np.zeros((0, 2)),),
     "tensor": (
         lambda: torch.zeros(3),
-        lambda: torch.tensor(1.0),
         lambda: torch.zeros(0, 4),
         lambda: torch.full((2, 2), math.nan),
         lambda: torch.zeros(2, 3, 5, 7),
     ),
+    "scalar": (lambda: torch.tensor(1.0),),
     "integers": (lambda: torch.zeros(8, 4, dtype=torch.int64), lambda: torch.ones(4, dtype=torch.bool)),
     "sparse": (lambda: torch.eye(4).to_sparse(), lambda: torch.zeros(8, 4).to_sparse()),
     "meta": (lambda: torch.zeros(8, 4, device="meta"), lambda: torch.zeros(2, 4, device="meta")),
     "float8": (lambda: torch.zeros(8, 4).to(torch.float8_e4m3fn), lambda: torch.zeros(4).to(torch.float8_e5m2)),
     "nested": (lambda: torch.nested.nested_tensor([torch.zeros(2, 4), torch.zeros(1, 4)]),),
-    "module": (lambda: torch.nn.Linear(3, 2), torch.nn.Identity),
+    "module": (lambda: torch.nn.Linear(3, 2),),
+    "identity": (torch.nn.Identity,),
     "group": (lambda: C4, lambda: SO3, lambda: iw.Mirror() * C4),
     "infinite": (lambda: SO3,),
     "rep": (C4.regular, lambda: 3 * C4.trivial()),
@@ -120,6 +124,17 @@ def elements(d: int) -> Domain:
 
 
 rep = of("rep")  # of C4, its width being checked by what it meets
+trees = of(
+    wrong=(
+        lambda: {"a": C4.regular()},
+        lambda: {"a": C4.regular(), "b": 3},
+        lambda: {"a": D4.regular(), "b": C4.regular()},
+        lambda: (C4.regular(), C4.regular()),
+        lambda: {"sum": (C4.regular(),)},
+        lambda: {"a": {}, "b": ()},
+        lambda: {"rest": (None, C4.regular())},
+    )
+)
 rep_any = of("rep", "other rep")
 group_any = of("group", "infinite")
 count = of("positive", wrong=(lambda: np.float64(2.0), lambda: "3"))
@@ -132,7 +147,8 @@ tolerance = of(
 flag = of("bool")
 generator = of("none", "generator", wrong=(lambda: 0, lambda: random.Random(0)))
 choice = of(wrong=(lambda: "Squared", lambda: "shifted ", lambda: "none"))
-function = of("function", "class", "module", "grid")
+function = of("function", "module", "identity")
+action = of("function", "grid")  # on_grid(rep) is one
 axis = of("none", "zero", "positive", "negative", wrong=(lambda: 99, lambda: -99, lambda: 1.0, lambda: "a"))
 model = of(wrong=(lambda: torch.nn.Linear, torch.nn.ReLU, lambda: torch.nn.LazyLinear(3)))
 many_sides = of(wrong=(lambda: (0, 3), lambda: (-3, 3), lambda: (3.0, 3), lambda: "33", lambda: (True, 3)))

@@ -96,6 +96,7 @@ matrices = of(
 labels = of(
     "zero", "positive", wrong=(lambda: "7", lambda: "1+", lambda: "9" * 30, lambda: (1, 2), lambda: [4], lambda: "²")
 )
+images_rep = of("none", "function", "grid", wrong=(lambda: iw.on_grid(iw.Dihedral(4).trivial()),))
 images_x = tensor(2, 4, 6, 6)
 space = rep_any.but("none")
 one_group_of = lambda: [C4, iw.Cyclic(2)]  # noqa: E731

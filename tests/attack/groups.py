@@ -9,6 +9,7 @@ from tests.attack.domains import (
     EVERY,
     SO3,
     choice,
+    count,
     count_from_0,
     elements,
     flag,
@@ -51,7 +52,9 @@ TARGETS: tuple[Target, ...] = (
         lambda: {"generators": [[1, 0]], "name": None},
         {
             "generators": of(
-                "group", wrong=(lambda: [[0, 0]], lambda: [[-1, 0]], lambda: [[0.5, 1]], lambda: [[[1.0, 1], [0, 1]]])
+                "group",
+                "no rows",
+                wrong=(lambda: [[0, 0]], lambda: [[-1, 0]], lambda: [[0.5, 1]], lambda: [[[1.0, 1], [0, 1]]]),
             ),
             "name": of("none", "text"),
         },
@@ -62,9 +65,11 @@ TARGETS: tuple[Target, ...] = (
         lambda: {"lie_algebra": torch.tensor([[[0.0, 1], [-1, 0]]]), "discrete": None, "compact": False, "name": None},
         {
             "lie_algebra": of(
-                "none", "empty", "list", wrong=(lambda: [[0.0]], lambda: [[["a"]]], lambda: torch.eye(2))
+                "none", "empty", "no rows", "list", wrong=(lambda: [[0.0]], lambda: [[["a"]]], lambda: torch.eye(2))
             ),
-            "discrete": of("none", "empty", "list", wrong=(lambda: torch.zeros(1, 2, 2), lambda: torch.eye(3)[None])),
+            "discrete": of(
+                "none", "empty", "no rows", "list", wrong=(lambda: torch.zeros(1, 2, 2), lambda: torch.eye(3)[None])
+            ),
             "compact": flag,
             "name": of("none", "text"),
         },
@@ -105,13 +110,13 @@ TARGETS: tuple[Target, ...] = (
         "quotient",
         lambda subgroup, axis: iw.Octahedral().quotient(subgroup, axis=axis),
         lambda: {"subgroup": C4, "axis": "z"},
-        {"subgroup": of(), "axis": of()},
+        {"subgroup": of("group", wrong=(lambda: SO3, lambda: iw.Cyclic(7), lambda: C4 * D4)), "axis": of()},
     ),
     Target(
         "permutation",
         lambda images, signs: C4.permutation(images, signs=signs),
         lambda: {"images": [[1, 0]], "signs": None},
-        {"images": permutations, "signs": permutations.but("none", "list")},
+        {"images": permutations.but("range"), "signs": permutations.but("none", "list")},
     ),
     Target(
         "representation",
@@ -177,6 +182,29 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("as_representation", iw.as_representation, lambda: {"value": REP}, {"value": rep_any}),
     Target("decompose", iw.decompose, lambda: {"rep": REP}, {"rep": rep_any}),
+    Target(
+        "conventions.e3x_features",
+        iw.conventions.e3x_features,
+        lambda: {"shape": (2, 9, 4), "cartesian_order": True},
+        {"shape": of(*EVERY, wrong=(*many_sides.wrong, lambda: (3, 9, 4), lambda: (2, 8, 4))), "cartesian_order": flag},
+    ),
+    Target(
+        "conventions.fairchem_features",
+        iw.conventions.fairchem_features,
+        lambda: {"max_degree": 3, "max_order": 2, "channels": 4, "mirror": False},
+        {
+            "max_degree": count_from_0,
+            "max_order": count_from_0,
+            "channels": count,
+            "mirror": flag,
+        },
+    ),
+    Target(
+        "conventions.fairchem_mirror",
+        iw.conventions.fairchem_mirror,
+        lambda: {"shape": (6, 4)},
+        {"shape": of(*EVERY, wrong=(*many_sides.wrong, lambda: (3, 4), lambda: (4, 4, 4), lambda: (4,), lambda: 4))},
+    ),
     Target(
         "torus",
         lambda sides: iw.torus(*sides),

@@ -75,7 +75,7 @@ TARGETS: tuple[Target, ...] = (
         lambda: {"W": torch.ones(8, 4), "factor": 0.5},
         {
             "W": tensor(8, 4).but("meta"),
-            "factor": of("fraction", "zero", "positive", wrong=(lambda: 2.0, lambda: -1.0)),
+            "factor": of("fraction", "zero", "positive", "scalar", wrong=(lambda: 2.0, lambda: -1.0)),
         },
     ),
     Target(
@@ -172,8 +172,8 @@ TARGETS: tuple[Target, ...] = (
         iw.position_projector,
         lambda: {"shape": (4, 3, 3), "positions": (1, 2), "boundary": "periodic"},
         {
-            "shape": many_sides,
-            "positions": of(wrong=(lambda: (7,), lambda: (1, 1), lambda: (1.0,), lambda: "12")),
+            "shape": many_sides.but("list"),
+            "positions": of("list", wrong=(lambda: (7,), lambda: (1, 1), lambda: (1.0,), lambda: "12", lambda: [[1]])),
             "boundary": choice,
         },
     ),
@@ -183,7 +183,9 @@ TARGETS: tuple[Target, ...] = (
         lambda: {"shape": (4, 3), "positions": (1,), "filters": None, "bank": None, "boundary": "periodic"},
         {
             "shape": many_sides,
-            "positions": of(wrong=(lambda: (7,), lambda: (1, 1), lambda: (1.0,))),
+            "positions": of(
+                "list", wrong=(lambda: (7,), lambda: (1, 1), lambda: (1.0,), lambda: ["a"], lambda: [None])
+            ),
             "filters": of("none"),
             "bank": of("none"),
             "boundary": choice,

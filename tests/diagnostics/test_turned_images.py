@@ -138,7 +138,7 @@ def test_nothing_is_interpolated_unasked() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(iw.errors.ArgumentError, match=r"interpolation: expected None, 'bilinear' or.*'cubic'"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"interpolation: expected one of None, 'bilinear'.*'cubic'"):
         iw.on_grid(iw.SO(2).trivial(), interpolation="cubic")
     volume = iw.on_grid(2 * iw.SO(3).trivial(), interpolation="bicubic")
     with pytest.raises(iw.errors.ArgumentError, match="interpolation: expected 'bilinear' in three dimensions"):

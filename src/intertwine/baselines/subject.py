@@ -8,7 +8,7 @@ from torch import nn
 
 from intertwine._arguments import check_function, check_instance
 from intertwine.binding import Binding
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups import Group
 
 Action = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -31,6 +31,10 @@ class Subject:
             activations look at beside the output.
         lie_in: ``(A, x) -> d rho_in(A) x`` for an element A of the Lie algebra, a matrix; None for finite groups.
         lie_out: the same for outputs.
+
+    Raises:
+        ArgumentError: a value of another kind, or a binding of another model.
+        UnknownNameError: ``hidden`` names a module that the model does not have.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -59,7 +63,13 @@ class Subject:
         actions = {"act_in": self.act_in, "act_out": self.act_out, "lie_in": self.lie_in, "lie_out": self.lie_out}
         for name, action in actions.items():
             if action is not None or name.startswith("act"):
-                check_function(name, action, "a function (g, x) -> g x")
+                check_function(name, action, "a function (g, x) -> g x", takes=2)
+        check_instance("hidden", self.hidden, Mapping, "a dictionary from names of modules to actions")
+        modules = dict(self.model.named_modules())
+        for name, action in self.hidden.items():
+            if name not in modules:
+                raise UnknownNameError("hidden", expected=f"names of modules: {listing(modules)}", got=repr(name))
+            check_function(f"hidden[{name!r}]", action, "a function (g, x) -> g x", takes=2)
 
 
 def leave(_: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:

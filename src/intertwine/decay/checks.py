@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from intertwine._arguments import check_function
 from intertwine.binding import Binding
 from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible
@@ -109,9 +110,19 @@ def check_bindings(binding: object) -> tuple[Binding, ...]:
 
 
 def check_schedules(strength: Any, count: int, *, single: bool) -> tuple[Schedule, ...]:
-    """One strength a binding."""
-    if single:
-        return (strength,)
+    """One strength a binding.
+
+    Raises:
+        ArgumentError: not as many, or one that is called and takes other arguments than a number of steps.
+    """
+    schedules = (strength,) if single else _one_each(strength, count)
+    for schedule in schedules:
+        if callable(schedule):
+            check_function("strength", schedule, "a function of the number of steps, or a number", takes=1)
+    return schedules
+
+
+def _one_each(strength: Any, count: int) -> tuple[Schedule, ...]:
     if not isinstance(strength, Sequence) or isinstance(strength, str) or len(strength) != count:
         got = f"{len(strength)} of them" if isinstance(strength, Sequence) else repr(strength)[:80]
         raise ArgumentError("strength", expected=f"a sequence of {count} strengths, one a binding", got=got)

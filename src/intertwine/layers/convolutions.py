@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
+from intertwine._arguments import plain_array
 from intertwine.errors import ArgumentError
 from intertwine.layers.channels.chunks import whole_field_chunks
 from intertwine.layers.channels.grouped import channel_pairs
@@ -69,7 +69,7 @@ def _projector(
         if all(chunk == chunks[0] for chunk in chunks):
             basis = options.kernel_basis
             if basis is not None and transposed:
-                basis = _inputs_first(basis)
+                basis = _inputs_first(basis, typing.argument)
             return typing.projectors.kernel(typing.argument, (rows, chunks[0]), kernel, space, basis, options.rings)
         other = next(chunk for chunk in chunks if chunk != chunks[0])
         reason = f"groups of channels carry different representations, {chunks[0]} and {other}"
@@ -86,9 +86,9 @@ def _projector(
     return typing.projectors.tensor(typing.argument, (pairs, pixels), shape)
 
 
-def _inputs_first(basis: object) -> object:
+def _inputs_first(basis: object, argument: str) -> object:
     """A basis (n, d_out, d_in, *kernel) with inputs first."""
-    array = basis if isinstance(basis, torch.Tensor) else np.asarray(basis)
+    array = basis if isinstance(basis, torch.Tensor) else plain_array(argument, basis, "shape (n, out, in, *kernel)")
     return array.swapaxes(1, 2) if array.ndim > 2 else array
 
 

@@ -50,8 +50,8 @@ class Gate(nn.Module):
     ) -> None:
         super().__init__()
         self.rep_out = real_representation(rep, orthogonal=False)
-        check_function("scalar_activation", scalar_activation, "a function of a tensor, such as torch.tanh")
-        check_function("gate_activation", gate_activation, "a function of a tensor, such as torch.sigmoid")
+        check_function("scalar_activation", scalar_activation, "a function of a tensor, such as torch.tanh", takes=1)
+        check_function("gate_activation", gate_activation, "a function of a tensor, such as torch.sigmoid", takes=1)
         self.scalar_activation, self.gate_activation = scalar_activation, gate_activation
         self._scalar = tuple(is_trivial(segment.field) for segment in self.rep_out.segments)
         self._gates = [

@@ -44,7 +44,7 @@ class NormActivation(nn.Module):
     def __init__(self, rep: Representation, activation: Activation = nn.functional.silu, *, eps: float = 1e-6) -> None:
         super().__init__()
         self.rep_in = self.rep_out = real_representation(rep, orthogonal=True)
-        check_function("activation", activation, "a function of a tensor, such as torch.tanh")
+        check_function("activation", activation, "a function of a tensor, such as torch.tanh", takes=1)
         self.activation, self.eps = activation, real_number("eps", eps, "a positive number", minimum=0, positive=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,7 @@ class PointwiseActivation(nn.Module):
     def __init__(self, rep: Representation, activation: Activation = torch.relu) -> None:
         super().__init__()
         self.rep_in = self.rep_out = real_representation(rep, orthogonal=False)
-        check_function("activation", activation, "a function of a tensor, such as torch.relu")
+        check_function("activation", activation, "a function of a tensor, such as torch.relu", takes=1)
         self.activation = activation
         if self.rep_in.is_permutation:
             return

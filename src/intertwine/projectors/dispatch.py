@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_choice, check_instance
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
@@ -101,8 +101,7 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
         True
     """
     reps = _axes(rep_in, rep_out, axes)
-    if method is not None and method not in METHODS:
-        raise ArgumentError("method", expected=f"one of {', '.join(METHODS)}, or None", got=repr(method))
+    check_choice("method", method, (None, *METHODS))
     if kernel is None:
         for name, value in (("space", space), ("kernel_basis", kernel_basis), ("rings", rings)):
             if value is not None:

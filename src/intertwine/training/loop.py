@@ -9,8 +9,11 @@ from functools import partial
 
 import torch
 
+from intertwine._arguments import check_generator
+from intertwine.errors import ArgumentError
+from intertwine.groups.arguments import integer
 from intertwine.training.hooks import Hooks
-from intertwine.training.step import Criterion, peak_memory, training_step
+from intertwine.training.step import Criterion, check_samples, peak_memory, training_step
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ def train_epochs(  # noqa: PLR0913 - a training says all that it is made of
             if None.
         batches: steps of a pass; None for all samples once.
 
+    Raises:
+        ArgumentError: counts that are none, no schedule, or what ``training_step`` does not take.
+        ShapeError: not as many targets as inputs.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> from intertwine.baselines import Plain, Subject
@@ -73,6 +80,14 @@ def train_epochs(  # noqa: PLR0913 - a training says all that it is made of
         >>> cost.memory > 0
         True
     """
+    integer("epochs", epochs, 0)
+    for name, count in (("batch_size", batch_size), ("batches", batches)):
+        if count is not None:
+            integer(name, count, 1)
+    check_generator("generator", generator)
+    if schedule is not None and (isinstance(schedule, type) or not callable(getattr(schedule, "step", None))):
+        raise ArgumentError("schedule", expected="a learning-rate scheduler, or None", got=type(schedule).__name__)
+    check_samples(x, y)
     seconds, memory = [], 0
     for epoch in range(epochs):
         chunks = _batches(x, y, batch_size, generator)

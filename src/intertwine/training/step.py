@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from intertwine._arguments import check_dense, check_function, check_instance
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, ShapeError
 from intertwine.training.hooks import Hooks
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -27,6 +27,10 @@ def training_step(
         y: targets.
         criterion: ``(output, y) -> loss``, a scalar.
 
+    Raises:
+        ArgumentError: no method, no optimiser, no function or no dense tensors.
+        ShapeError: not as many targets as inputs.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> from intertwine.baselines import Plain, Subject
@@ -43,12 +47,11 @@ def training_step(
     if isinstance(method, type) or not hasattr(method, "batch"):
         expected = "a method, as intertwine.baselines.make_method gives"
         raise ArgumentError("method", expected=expected, got=type(method).__name__)
-    if isinstance(optimizer, type) or not hasattr(optimizer, "zero_grad"):
+    steps = callable(getattr(optimizer, "step", None)) and callable(getattr(optimizer, "zero_grad", None))
+    if isinstance(optimizer, type) or not steps:
         raise ArgumentError("optimizer", expected="a torch.optim.Optimizer", got=type(optimizer).__name__)
-    for name, tensor in (("x", x), ("y", y)):
-        check_instance(name, tensor, torch.Tensor, "a torch tensor")
-        check_dense(name, tensor, values=True)
-    check_function("criterion", criterion, "a function (output, y) -> loss")
+    check_samples(x, y)
+    check_function("criterion", criterion, "a function (output, y) -> loss", takes=2)
     x, y = method.batch(x, y)
     output = method.model(x)
     task_loss = criterion(output, y)
@@ -58,6 +61,23 @@ def training_step(
     method.before_step()
     optimizer.step()
     return task_loss.detach()
+
+
+def check_samples(x: object, y: object) -> None:
+    """Whether x and y are tensors of equally many samples.
+
+    Raises:
+        ArgumentError: no dense tensors with values.
+        ShapeError: not one target for each input.
+    """
+    lengths = []
+    for name, tensor in (("x", x), ("y", y)):
+        check_instance(name, tensor, torch.Tensor, "a torch tensor")
+        check_dense(name, tensor, values=True)  # type: ignore[arg-type]
+        lengths.append(tuple(tensor.shape[:1]))  # type: ignore[attr-defined]
+    if lengths[0] != lengths[1] or not lengths[0]:
+        got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"  # type: ignore[attr-defined]
+        raise ShapeError("y", expected="as many targets as x has inputs, on the first axes", got=got)
 
 
 def peak_memory(work: Callable[[], object]) -> int:
@@ -70,7 +90,7 @@ def peak_memory(work: Callable[[], object]) -> int:
         >>> peak_memory(lambda: torch.ones(10).add(1).sum())  # ones are gone when the sum comes
         80
     """
-    check_function("work", work, "a function without arguments")
+    check_function("work", work, "a function without arguments", takes=0)
     counter = _StorageCounter()
     with counter:
         work()

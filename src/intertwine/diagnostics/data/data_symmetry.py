@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from intertwine._arguments import check_generator
+from intertwine._arguments import check_function, check_generator
 from intertwine.diagnostics.data.energy_distance import energy_coefficients, row_chunks
 from intertwine.diagnostics.data.found_symmetry import DataSymmetry, ElementTest, Verdict
 from intertwine.diagnostics.data.samples import Samples, random_subset, read_blocks, read_samples
@@ -169,8 +169,8 @@ def _check_options(level: object, generator: object, progress: object) -> None:
     if not isinstance(level, float) or not 0 < level < 1:
         raise ArgumentError("level", expected="a rate between 0 and 1, such as 0.05", got=repr(level))
     check_generator("generator", generator)
-    if progress is not None and not callable(progress):
-        raise ArgumentError("progress", expected="a function of pieces done and of all, or None", got=repr(progress))
+    if progress is not None:
+        check_function("progress", progress, "a function of pieces done and of all, or None", takes=2)
 
 
 def _ticks(progress: Callable[[int, int], object] | None, total: int) -> Callable[[], None] | None:

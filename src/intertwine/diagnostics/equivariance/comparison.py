@@ -8,9 +8,10 @@ import torch
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.equivariance.actions import Action
 from intertwine.diagnostics.equivariance.measured_values import (
+    NOT_TAKEN,
     check_outputs,
-    is_integer,
     narrowed,
+    refuse_inputs,
     sizes,
     tolerance_of,
     wide,
@@ -18,7 +19,7 @@ from intertwine.diagnostics.equivariance.measured_values import (
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts
 from intertwine.diagnostics.models.evaluating import Runner
 from intertwine.diagnostics.models.value_trees import path_text, tensors
-from intertwine.errors import DtypeError, NonFiniteError, ShapeError
+from intertwine.errors import NonFiniteError, ShapeError
 
 
 class Comparison:
@@ -114,26 +115,13 @@ class Comparison:
         ]
         try:
             result = self.run(self.ins.placed(self.x, inputs))
-        except RuntimeError as error:
-            self._refuse_integers(error)
-            raise
+        except NOT_TAKEN as error:
+            refuse_inputs(self.ins, self.given, error)
         raw = self.outs.pick(result)
         self.unmeasured = self.outs.left_out(result)
         check_outputs(raw, self.outs)
         # A function may give the same memory at every call.
         return raw, [wide(value, copy=copy) for value in raw]
-
-    def _refuse_integers(self, error: RuntimeError) -> None:
-        """What a layer of weights says of integers is not what is wrong with them."""
-        for part, value in zip(self.ins.parts, self.given, strict=True):
-            integers = [tensor.dtype for tensor in tensors(value) if is_integer(tensor)]
-            if integers and type(part.action) is not Action:
-                raise DtypeError(
-                    self.ins.what_of(part),
-                    expected="a dtype that function takes",
-                    got=integers[0],
-                    advice=f"It says: {error}",
-                ) from error
 
     @staticmethod
     def _seen(types: TypedParts, values: list[Any]) -> list[Any]:

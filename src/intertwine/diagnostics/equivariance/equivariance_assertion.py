@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine._arguments import check_function
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.measured_values import tolerance
-from intertwine.diagnostics.models.value_trees import children, described, rebuilt
+from intertwine.diagnostics.models.value_trees import children, rebuilt
 from intertwine.errors import ArgumentError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
@@ -74,8 +75,7 @@ def assert_equivariant(  # noqa: PLR0913 - as equivariance_error, and tolerances
         AssertionError: <lambda> is not equivariant under C4: relative error ... at worst (turn by ... degrees), ...
     """
     __tracebackhide__ = True
-    if not callable(function):
-        raise ArgumentError("function", expected="a function or a torch.nn.Module", got=described(function))
+    check_function("function", function, "a function or a torch.nn.Module")
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     rtol, atol = (None if given is None else tolerance(name, given) for name, given in (("rtol", rtol), ("atol", atol)))
     if x is None:

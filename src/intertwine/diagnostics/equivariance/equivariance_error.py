@@ -1,12 +1,12 @@
 """How far a function is from commuting with a group, measured on data."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from intertwine._arguments import check_generator
+from intertwine._arguments import check_function, check_generator
 from intertwine.diagnostics.equivariance.actions import Action, OnGrid
 from intertwine.diagnostics.equivariance.comparison import Comparison
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
@@ -14,7 +14,6 @@ from intertwine.diagnostics.equivariance.measured_values import check_inputs
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts, common_group, output_text, read_types
 from intertwine.diagnostics.models.evaluating import evaluating
 from intertwine.diagnostics.models.inner_modules import training_modules
-from intertwine.diagnostics.models.value_trees import described
 from intertwine.errors import ArgumentError, IdentityActionWarning
 from intertwine.groups import Group
 from intertwine.groups.element_text import element_text
@@ -85,7 +84,8 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
         ShapeError: x, or an output, does not fit its representation.
         GroupMismatchError: the representations are of different groups.
         NonFiniteError: x or an output has NaN or infinity.
-        ArgumentError, DtypeError: anything else that is not as described.
+        ArgumentError, DtypeError: anything else that is not as described, or inputs that function does not take (what
+            it raised is the error's cause).
 
     Source:
         Own definition; the relative error is what the field reports, and its derivative at the identity is measured in
@@ -109,8 +109,8 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
         >>> error.worst_output_text, round(float(error), 4)  # the cross product does not change sign under reflections
         ("output 'cross'", 2.0)
     """
-    if not callable(function):
-        raise ArgumentError("function", expected="a function or a torch.nn.Module", got=described(function))
+    number = len(x) if type(x) is tuple else None if isinstance(x, Mapping) else 1
+    check_function("function", function, "a function or a torch.nn.Module that takes x", takes=number)
     ins = read_types(rep_in, axis_in, "rep_in", "x")
     outs = read_types(rep_out, axis_out, "rep_out", "the output of function")
     group = common_group((ins, outs), group)

@@ -10,7 +10,7 @@ from torch import nn
 
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
-from intertwine.diagnostics.equivariance.measured_values import check_inputs, tolerance, wide
+from intertwine.diagnostics.equivariance.measured_values import NOT_TAKEN, check_inputs, refuse_inputs, tolerance, wide
 from intertwine.diagnostics.equivariance.typed_parts import read_types
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.value_trees import copied, described
@@ -127,7 +127,11 @@ def first_breaker(  # noqa: PLR0913 - as equivariance_error
             part.action(torch.eye(part.action.group.matrix_dim, dtype=torch.float64), wide(value))
     after = None
     with evaluating(model):
-        for name in _in_order(model, {name: modules[name] for name in reps}, x):
+        try:
+            order = _in_order(model, {name: modules[name] for name in reps}, x)
+        except NOT_TAKEN as reason:
+            refuse_inputs(types, given, reason)
+        for name in order:
             try:
                 error = equivariance_error(
                     partial(_output_of, model, modules[name]),

@@ -1,7 +1,7 @@
 """Values that are measured: checked, widened to float64 and back, and their sizes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -10,7 +10,7 @@ from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.equivariance.actions import Action, AlongAxis, OnGrid, one_tensor
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts
 from intertwine.diagnostics.models.value_trees import described, mapped, tensors
-from intertwine.errors import ArgumentError, DtypeError, NonFiniteError, ShapeError, listing
+from intertwine.errors import ArgumentError, DtypeError, IntertwineError, NonFiniteError, ShapeError, listing
 
 # Sums of squares between these leave no float64 value behind.
 SAFE = (1e-140, 1e140)
@@ -36,6 +36,36 @@ def check_inputs(values: Sequence[object], types: TypedParts) -> None:
                 raise ShapeError(what, expected="at least one sample", got=f"shape {tuple(tensor.shape)}")
             if not is_integer(tensor) and not torch.isfinite(tensor).all():
                 raise NonFiniteError(what, expected="finite numbers", got="NaN or infinity")
+
+
+# What a function raises at inputs that it does not take.
+NOT_TAKEN = (RuntimeError, ValueError, IndexError, TypeError)
+
+
+def refuse_inputs(types: TypedParts, values: Sequence[object], error: Exception) -> NoReturn:
+    """What a function raised, as an error of ours that names the inputs.
+
+    Args:
+        types: of the inputs.
+        values: the inputs.
+        error: what it raised.
+
+    Raises:
+        DtypeError: an input that the group moves holds integers.
+        ArgumentError: any other input.
+        IntertwineError: that one, if it was one.
+    """
+    if isinstance(error, IntertwineError):
+        raise error
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    for value, part in zip(values, types.parts, strict=True):
+        integers = [tensor.dtype for tensor in tensors(value) if is_integer(tensor)]
+        if integers and type(part.action) is not Action:
+            raise DtypeError(
+                types.what_of(part), expected="a dtype that function takes", got=integers[0], advice=f"It says: {said}"
+            ) from error
+    got = ", ".join(described(value) for value in values)
+    raise ArgumentError(types.what, expected="inputs that function takes", got=f"{got}, and {said}") from error
 
 
 def is_integer(tensor: torch.Tensor) -> bool:

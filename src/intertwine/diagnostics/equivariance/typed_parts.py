@@ -1,7 +1,7 @@
 """Representations in tuples and dictionaries, laid on inputs and outputs of the same structure."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine._arguments import check_function
 from intertwine.diagnostics.equivariance.actions import Action, AlongAxis, OnGrid, OwnAction
 from intertwine.diagnostics.grids.on_grid import GridAction
 from intertwine.diagnostics.models.value_trees import Path, child, children, described, path_text, rebuilt
@@ -156,17 +157,22 @@ def _action(spec: object, axis: object, name: str, what: str) -> Action:
         return OnGrid(spec, name, what)
     # Not `callable`: representations of other libraries are callable too.
     if inspect.isroutine(spec) or isinstance(spec, nn.Module | partial):
-        return OwnAction(spec, name)
+        return _own(spec, name)
     try:
         rep = as_representation(spec, name)
     except IntertwineError:
         if callable(spec) and not isinstance(spec, type | str | Group):
-            return OwnAction(spec, name)
+            return _own(spec, name)
         raise
     if not isinstance(axis, int) or isinstance(axis, bool):
         argument = name.replace("rep", "axis", 1)
         raise ArgumentError(argument, expected="an integer, the axis that the representation acts on", got=repr(axis))
     return AlongAxis(rep, axis, name, what)
+
+
+def _own(spec: Callable[..., Any], name: str) -> OwnAction:
+    check_function(name, spec, "an action (g, x) -> g x", takes=2)
+    return OwnAction(spec, name)
 
 
 def _what(what: str, path: Path) -> str:

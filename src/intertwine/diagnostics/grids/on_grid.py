@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from intertwine._arguments import check_dense, check_instance
+from intertwine._arguments import check_choice, check_dense, check_instance
 from intertwine.diagnostics.grids.turned_images import MODES, through_window, turned
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
 from intertwine.groups import Group
@@ -161,11 +161,10 @@ def on_grid(rep: object, space: object = None, *, interpolation: str | None = No
         raise GroupMismatchError(
             "space", expected=f"a representation of {representation.group}, as rep is", got=f"one of {moves.group}"
         )
-    if interpolation is not None and (interpolation not in MODES or torus_field(moves) is not None):
+    check_choice("interpolation", interpolation, (None, *MODES))
+    if interpolation is not None and torus_field(moves) is not None:
         raise ArgumentError(
-            "interpolation",
-            expected="None, 'bilinear' or 'bicubic', and None with shifts, which are by whole pixels",
-            got=repr(interpolation),
+            "interpolation", expected="None with shifts, which are by whole pixels", got=repr(interpolation)
         )
     if interpolation is not None and not representation.group.is_compact:
         raise ArgumentError("interpolation", expected="turns, of a compact group", got=str(representation.group))

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from intertwine._arguments import check_dense
+from intertwine._arguments import plain_array
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
@@ -137,9 +136,7 @@ def given_basis_projector(
         )
     one, two = plans[0].blocks[0], plans[1].blocks[0]
     shape = (one.dim, two.dim, *kernel)
-    if isinstance(basis, torch.Tensor):
-        check_dense(argument, basis, values=True)
-    array = basis.detach().cpu().numpy() if isinstance(basis, torch.Tensor) else np.asarray(basis)
+    array = plain_array(argument, basis, f"floating-point, shape (n, {', '.join(map(str, shape))})")
     if array.ndim != 1 + len(shape) or array.shape[1:] != shape or array.dtype.kind not in "fc":
         raise ShapeError(
             argument,

@@ -66,8 +66,7 @@ def spherical_projector(
         raise ArgumentError("channels", expected="a tuple of lengths, None for any", got=repr(channels)[:80])
     check_choice("fields", fields, ("real", "complex"))
     flag("pairs", pairs)
-    if norm not in NORMS:
-        raise ArgumentError("norm", expected="'operator' or 'stored'", got=repr(norm))
+    check_choice("norm", norm, NORMS)
     return SphericalProjector(
         channels, degrees, stored, real=fields == "real", operator=norm == "operator", pairs=pairs
     )
