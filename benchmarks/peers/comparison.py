@@ -10,15 +10,13 @@ import torch
 
 import intertwine as iw
 from benchmarks.estimate import Question, answered, ratio
-from benchmarks.peers.emlp import EMLP
+from benchmarks.peers.known import PEERS
 from benchmarks.peers.peer import Case, Peer, Weights
 from benchmarks.peers.record import recorded_summary
-from benchmarks.peers.symm_learning import SymmLearning
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
 from benchmarks.timing import Timing
 
-PEERS: tuple[Peer, ...] = (SymmLearning(), EMLP())
 BATCH = 8
 
 

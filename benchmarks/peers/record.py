@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.peers.known import PEERS
 from benchmarks.peers.peer import Peer
 from benchmarks.row import Row, digits
 
@@ -13,8 +14,6 @@ RECORD = Path(__file__).parents[2] / "results" / "bench" / "peers.json"
 
 def update_record(rows: Sequence[Row], header: Mapping[str, object], folder: Path) -> Path:
     """Puts the rows of the peers that were measured into ``peers.json``; other peers' parts stay."""
-    from benchmarks.peers.comparison import PEERS
-
     path = folder / RECORD.name
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for peer in PEERS:
