@@ -33,6 +33,12 @@ class RelaxedLayer(nn.Module, ABC):
     Source:
         Wang, Walters and Yu 2022, Approximately equivariant networks for imperfectly symmetric dynamics, arXiv
         2201.11969.
+
+    Examples:
+        >>> from intertwine.baselines.relaxed import RelaxedTranslationConv2d
+        >>> layer = RelaxedTranslationConv2d(1, 1, 3, size=(4, 4))
+        >>> isinstance(layer, RelaxedLayer), layer.positions, layer.constraint().item()
+        (True, (0, 1), 0.0)
     """
 
     relaxed_weights: nn.Parameter
@@ -72,7 +78,14 @@ class RelaxedLayer(nn.Module, ABC):
 
 
 def relaxed_layers(model: nn.Module) -> Iterator[tuple[str, RelaxedLayer]]:
-    """The relaxed convolutions inside a model, by name."""
+    """The relaxed convolutions inside a model, by name.
+
+    Examples:
+        >>> from intertwine.baselines.relaxed import RelaxedLiftingConv2d
+        >>> model = nn.Sequential(RelaxedLiftingConv2d(1, 8, 3), nn.ReLU())
+        >>> [(name, type(layer).__name__) for name, layer in relaxed_layers(model)]
+        [('0', 'RelaxedLiftingConv2d')]
+    """
     return ((name, module) for name, module in model.named_modules() if isinstance(module, RelaxedLayer))
 
 

@@ -121,6 +121,11 @@ class RelaxedGroupConv2d(_RelaxedRotationLayer):
 
     Source:
         Wang, Walters and Yu 2022, arXiv 2201.11969, the relaxed group convolution.
+
+    Examples:
+        >>> layer = RelaxedGroupConv2d(8, 8, 3, order=4)
+        >>> layer(torch.zeros(2, 32, 16, 16)).shape, layer.constraint().item()
+        (torch.Size([2, 32, 16, 16]), 0.0)
     """
 
     def __init__(
@@ -185,6 +190,11 @@ class RelaxedProjectingConv2d(_RelaxedRotationLayer):
 
     Source:
         Wang, Walters and Yu 2022, arXiv 2201.11969; the outputs' field is our addition.
+
+    Examples:
+        >>> layer = RelaxedProjectingConv2d(8, 2, 3, order=4)
+        >>> layer(torch.zeros(2, 32, 16, 16)).shape, layer.constraint().item()
+        (torch.Size([2, 2, 16, 16]), 0.0)
     """
 
     actions: torch.Tensor

@@ -98,6 +98,11 @@ class RelaxedScaleConv2d(RelaxedLayer):
 
     Source:
         As ``RelaxedScaleLiftingConv2d``.
+
+    Examples:
+        >>> layer = RelaxedScaleConv2d(8, 8, 3, scales=3)
+        >>> layer(torch.zeros(5, 24, 16, 16)).shape
+        torch.Size([5, 24, 16, 16])
     """
 
     positions = (0,)

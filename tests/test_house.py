@@ -1,0 +1,139 @@
+"""The habits of the house, counted: sizes of files and folders, what public names say of themselves, silenced types."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = (
+    "intertwine",
+    "intertwine.baselines",
+    "intertwine.baselines.relaxed",
+    "intertwine.binding",
+    "intertwine.decay",
+    "intertwine.diagnostics",
+    "intertwine.errors",
+    "intertwine.groups",
+    "intertwine.nn",
+    "intertwine.projectors",
+    "intertwine.representations",
+    "intertwine.testing",
+    "intertwine.training",
+)
+
+# What computes nothing by a rule of its own has no source; everything else cites one, or says "Own".
+WITHOUT_SOURCE = {
+    "records: what a measurement found, or what others work on": """
+        AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field Geometry
+        GridAction LayerGeometry LayerVerdict PairShare ParameterReport Report Residual Segment Subject TrainingCost
+        Unanalysed""",
+    "errors and warnings, and their words": """
+        ArgumentError DecayWarning DtypeError GroupMismatchError IdentityActionWarning IntertwineError MissingExtraError
+        NonFiniteError NotARepresentationError NotOrthogonalError RankZeroWarning SeparationError ShapeError
+        SizeLimitError UnknownNameError listing missing_extra""",
+    "pages and pictures": """
+        Bar PictureSection TableSection TextSection environment plot_chain plot_kernel plot_report render_html""",
+    "plumbing: each method that it serves has its own source": """
+        Hooks Method RelaxedLayer clock leave make_method peak_memory relaxed_layers relaxed_types train_epochs
+        training_step""",
+}
+EXEMPT = {name for names in WITHOUT_SOURCE.values() for name in names.split()}
+
+
+def files(*folders):
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def public(room):
+    """Names that a room shows; without ``__all__`` all that it defines."""
+    module = import_module(room)
+    listed = getattr(module, "__all__", None)
+    return listed or [
+        name for name, value in vars(module).items() if not name.startswith("_") and _home(value) == module.__name__
+    ]
+
+
+def documented():
+    """The public classes and functions by name; modules, and values that cannot carry a docstring, are left out."""
+    found = {}
+    for room in ROOMS:
+        for name in public(room):
+            value = getattr(import_module(room), name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                assert found.setdefault(name, value) is value, f"{name} means two things"
+    return found
+
+
+def _home(value):
+    return getattr(value, "__module__", None)
+
+
+def test_files_are_short():
+    long = {str(path.relative_to(ROOT)): lines(path) for path in files("src", "experiments", "benchmarks", "tests")}
+    assert {name: n for name, n in long.items() if n > 420} == {}
+    assert len([name for name, n in long.items() if n > 250 and name.startswith("src")]) <= 10, long
+    assert len([name for name, n in long.items() if n > 250 and name.startswith(("experiments", "benchmarks"))]) <= 2
+
+
+def test_folders_are_rooms_and_no_halls():
+    counts = {}
+    for path in files("src", "experiments", "benchmarks"):
+        folder = str(path.parent.relative_to(ROOT))
+        counts[folder] = counts.get(folder, 0) + 1
+    assert {folder: n for folder, n in counts.items() if n > 27} == {}
+
+
+def test_types_are_hardly_silenced():
+    """``type: ignore`` says that the types are wrong: at most six times in the library, each with its rule."""
+    silenced = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files("src")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "type: ignore" in line
+    ]
+    assert len(silenced) <= 6, silenced
+
+
+@pytest.mark.parametrize("name", sorted(documented()))
+def test_public_names_say_what_they_are(name):
+    """A docstring, an example (``make doctest`` runs it), and the source of what is computed."""
+    text = documented()[name].__doc__ or ""
+    assert len(text.split()) >= 3
+    assert ">>> " in text
+    source = re.search(r"^ *Source:\s+\S", text, flags=re.MULTILINE)
+    assert (source is None) == (name in EXEMPT), "a Source: section, or a place in WITHOUT_SOURCE, and not both"
+
+
+def test_nothing_is_exempt_that_is_not_there():
+    assert set() == EXEMPT - set(documented())
+
+
+def test_the_wheel_holds_code_alone(tmp_path):
+    """As built by hatchling, which packs ``src/intertwine``: no data, no tests, and no larger than the figure in CHANGELOG."""
+    packed = [path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    kinds = {path.suffix for path in packed}
+    assert kinds <= {".py", ".jinja", ".typed"}, kinds
+    with zipfile.ZipFile(tmp_path / "wheel.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in packed:
+            archive.write(path, path.relative_to(ROOT / "src"))
+    assert (tmp_path / "wheel.zip").stat().st_size < 0.46e6
+
+
+def test_the_command_stands_alone():
+    """``intertwine report`` is what a wheel brings; it needs nothing of the clone."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "intertwine.cli", "report", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "report" in done.stdout
