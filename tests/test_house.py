@@ -120,7 +120,7 @@ def test_nothing_is_exempt_that_is_not_there():
 
 
 def test_the_wheel_holds_code_alone(tmp_path):
-    """As built by hatchling, which packs ``src/intertwine``: no data, no tests, and no larger than the figure in CHANGELOG."""
+    """As hatchling packs it: no data, no tests, and no larger than CHANGELOG says."""
     packed = [path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     kinds = {path.suffix for path in packed}
     assert kinds <= {".py", ".jinja", ".typed"}, kinds

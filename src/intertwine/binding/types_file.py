@@ -30,7 +30,8 @@ T = TypeVar("T")
 Types = dict[str, Representation | Typed | tuple[Representation | None, ...]]
 
 # Keys of a module's table, and what Typed calls them.
-_OPTIONS = {"space": "space", "hidden": "hidden", "key": "rep_key", "value": "rep_value"}
+# In the order of ``Typed``'s space, hidden, rep_key and rep_value.
+_OPTIONS = ("space", "hidden", "key", "value")
 
 
 def read_types(path: str | Path) -> Types:
@@ -138,8 +139,11 @@ def _module(reader: _Reader, value: object, key: str) -> Representation | Typed 
         )
     _check_keys(value, {"in", "out", *_OPTIONS}, key)
     rep_in, rep_out = (reader.read(value[end], f"{key}.{end}") for end in ("in", "out"))
-    options = {_OPTIONS[name]: reader.read(value[name], f"{key}.{name}") for name in _OPTIONS if name in value}
-    return Typed(rep_in, rep_out, **options) if options else (rep_in, rep_out)  # type: ignore[arg-type]
+    given = {name: reader.read(value[name], f"{key}.{name}") for name in _OPTIONS if name in value}
+    if not given:
+        return rep_in, rep_out
+    space, hidden, rep_key, rep_value = map(given.get, _OPTIONS)
+    return Typed(rep_in, rep_out, space=space, hidden=hidden, rep_key=rep_key, rep_value=rep_value)
 
 
 def _permutation(group: Group, table: Mapping[str, object]) -> Representation:

@@ -63,7 +63,7 @@ def training_step(
     return task_loss.detach()
 
 
-def check_samples(x: object, y: object) -> None:
+def check_samples(x: torch.Tensor, y: torch.Tensor) -> None:
     """Whether x and y are tensors of equally many samples.
 
     Raises:
@@ -73,10 +73,10 @@ def check_samples(x: object, y: object) -> None:
     lengths = []
     for name, tensor in (("x", x), ("y", y)):
         check_instance(name, tensor, torch.Tensor, "a torch tensor")
-        check_dense(name, tensor, values=True)  # type: ignore[arg-type]
-        lengths.append(tuple(tensor.shape[:1]))  # type: ignore[attr-defined]
+        check_dense(name, tensor, values=True)
+        lengths.append(tuple(tensor.shape[:1]))
     if lengths[0] != lengths[1] or not lengths[0]:
-        got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"  # type: ignore[attr-defined]
+        got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"
         raise ShapeError("y", expected="as many targets as x has inputs, on the first axes", got=got)
 
 
