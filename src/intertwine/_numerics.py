@@ -23,6 +23,7 @@ TOLERANCES = {
     torch.float16: 5e-3,
     torch.bfloat16: 2e-2,
 }
+HALF = (torch.float16, torch.bfloat16)
 # A user's matrices come from text, float32 files or rounding by hand; closer than this they are taken as meant.
 INPUT_TOLERANCE = 1e-6
 # Eigenvalues of a Gram matrix, relative to the largest: below the first they are zero, above the second they are not.
@@ -31,7 +32,7 @@ ZERO_EIGENVALUE, NONZERO_EIGENVALUE = 1e-11, 1e-8
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     """float32 for half precision, the dtype itself otherwise."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+    return torch.float32 if dtype in HALF else dtype
 
 
 def in_own_precision(function: Callable[P, T]) -> Callable[P, T]:

@@ -1,6 +1,7 @@
 """One typed tensor of a model: where it lives and the projector that it carries."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -45,6 +46,11 @@ class Entry:
     output: OutputFields | None = None
     space: Representation | None = None
 
+    @cached_property
+    def path(self) -> tuple[str, ...]:
+        """The names of the modules on the way to the one that owns it."""
+        return tuple(self.module.split(".")) if self.module else ()
+
     def owner(self, model: nn.Module) -> nn.Module:
         """The module of ``model`` that owns the tensor.
 
@@ -53,7 +59,7 @@ class Entry:
         """
         # `get_submodule` takes as long as the arithmetic of a small weight.
         module: nn.Module | None = model
-        for name in self.module.split(".") if self.module else ():
+        for name in self.path:
             module = None if module is None else module._modules.get(name)
         if module is None:
             raise self._gone()

@@ -29,6 +29,13 @@ def iterates(state: Mapping[Any, Any], W: torch.Tensor) -> dict[str, torch.Tenso
     return found
 
 
+def holds_no_weights(state: Mapping[Any, Any]) -> bool:
+    """Whether its names alone say that there are no ``iterates``, whatever the values become."""
+    return not any(isinstance(value, Mapping) for value in state.values()) and not any(
+        isinstance(name, str) and _is_iterate(name) for name in state
+    )
+
+
 @lru_cache(256)
 def _is_iterate(name: str) -> bool:
     return ITERATES.fullmatch(name) is not None

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from intertwine._arguments import check_function
+from intertwine._numerics import HALF
 from intertwine.binding import Binding
 from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible
@@ -16,7 +17,6 @@ from intertwine.errors import ArgumentError, DtypeError, listing
 
 # A strength, or one for each number of steps done.
 Schedule = Strength | Callable[[int], Strength]
-HALF = (torch.float16, torch.bfloat16)
 # The strength of each projector on a target; None where a callable says.
 Strengths = Sequence[float | None]
 

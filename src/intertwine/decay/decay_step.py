@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from intertwine.binding.writing import write_
-from intertwine.decay.averages import Correction, correction, iterates, weight_sum
+from intertwine.decay.averages import Correction, correction, holds_no_weights, iterates, weight_sum
 from intertwine.decay.targets import Target
 from intertwine.projectors import Projector
 from intertwine.projectors.norms.joint import JointMaps
@@ -28,6 +28,8 @@ class Averaging:
     def __init__(self, optimizer: torch.optim.Optimizer, *, switches: bool, inside: bool) -> None:
         self.optimizer, self.switches, self.inside = optimizer, switches, inside
         self._sums: dict[int, Any] = {}
+        # Names of all that an optimiser keeps for a parameter, where no weights are among it.
+        self._plain: set[tuple[Any, ...]] = set()
 
     def begin(self) -> None:
         """Before a step of the optimiser."""
@@ -42,12 +44,18 @@ class Averaging:
         state = self._state(W)
         if self.inside or not state:
             return Correction(W)
+        names = tuple(state)
+        if names in self._plain:
+            return Correction(W)
+        if holds_no_weights(state):
+            self._plain.add(names)
         before = self._sums.get(id(group))
         return correction(W, state, group, before, switches=self.switches, argument="strength")
 
     def _state(self, W: torch.Tensor) -> Mapping[Any, Any]:
         # It makes an entry for whatever it is asked for in brackets.
-        return self.optimizer.state.get(W) or {}
+        states = self.optimizer.state
+        return (states.get(W) or {}) if states else {}
 
 
 class DecayStep:
@@ -61,7 +69,14 @@ class DecayStep:
         self.is_reaching = True
 
     def add(
-        self, target: Target, pairs: Pairs, trained: torch.Tensor, group: Mapping[str, Any], lr: Rate | None
+        self,
+        target: Target,
+        pairs: Pairs,
+        trained: torch.Tensor,
+        group: Mapping[str, Any],
+        lr: Rate | None,
+        *,
+        computed: bool,
     ) -> None:
         """A tensor that the optimiser updated.
 
@@ -71,12 +86,13 @@ class DecayStep:
             trained: the parameter that was updated, the tensor itself or one of which it is made.
             group: its param group.
             lr: the step size, which infinite strengths do not need.
+            computed: whether a parametrisation computes the tensor.
         """
         in_turn = bool(target.reason)
-        exact = all(strength == math.inf for _, strength in pairs)
+        exact = [strength for _, strength in pairs].count(math.inf) == len(pairs)
         # Projections are taken together whatever the rate.
         lr = None if exact else lr
-        if target.is_parametrized:
+        if computed:
             value = target.tensor().clone()
             self._computed.append((target, value))
             self._steps.append(Shrinkage(value, pairs, lr, in_turn))

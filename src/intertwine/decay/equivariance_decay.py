@@ -22,6 +22,7 @@ from intertwine.decay.checks import (
 )
 from intertwine.decay.decay_step import Averaging, DecayStep
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
+from intertwine.decay.reading import Found, Reading
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
 from intertwine.errors import ArgumentError, DecayWarning, listing
@@ -177,15 +178,15 @@ class EquivarianceDecay:
     # -- hooks and copies -------------------------------------------------------------------------
 
     def _register(self) -> None:
-        self._watch = StepWatch(self.optimizer)
-        self._current: list[tuple[Target, list[torch.Tensor], Strengths]] = []
+        self._watch, self._reading = StepWatch(self.optimizer), Reading(self.optimizer)
+        self._current: Found = []
         self._handles = (
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        left = ("_handles", "_watch", "_current")
+        left = ("_handles", "_watch", "_reading", "_current")
         active = all(handle.id in (handle.hooks_dict_ref() or {}) for handle in self._handles)
         return {name: value for name, value in vars(self).items() if name not in left} | {"active": active}
 
@@ -199,36 +200,46 @@ class EquivarianceDecay:
 
     # -- the step ---------------------------------------------------------------------------------
 
-    def _read(self) -> list[tuple[Target, list[torch.Tensor], Strengths]]:
+    def _read(self) -> Found:
         """What may decay, with the parameters that the optimiser trains, read from the model now."""
         return [(target, target.trained(), s) for target, s in self._acting]
 
     def _before_step(self, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._current = self._read()
-        advice = "A tensor that took the place of another, as by load_state_dict(assign=True), is not trained."
-        check_held(self.optimizer, self._current, advice)
-        frozen = [target.name for target, trained, _ in self._current if not trained]
-        if frozen and len(frozen) < len(self._current):
-            self._say(f"frozen, and left as they are: {listing(frozen)}")
+        reading = self._reading
+        if not reading.is_current():
+            reading.take(self._acting)
+            advice = "A tensor that took the place of another, as by load_state_dict(assign=True), is not trained."
+            check_held(self.optimizer, reading.found, advice)
+            frozen = [target.name for target, trained, _ in reading.found if not trained]
+            if frozen and len(frozen) < len(reading.found):
+                self._say(f"frozen, and left as they are: {listing(frozen)}")
+            reading.keep()
+        self._current = reading.found
         self._averaging.begin()
-        return self._watch.begin((W for _, trained, _ in self._current for W in trained), args, kwargs)
+        return self._watch.begin([W for _, trained, _ in reading.found for W in trained], args, kwargs)
 
     @torch.no_grad()
     def _after_step(self, *_: object) -> None:
         if self._watch.is_inner:
             return
         step, acted, idle, skipped = DecayStep(self._averaging), False, False, self._watch.is_skipped
-        rates, strengths = self._rates(), [self._strengths(number) for number in range(len(self.bindings))]
+        strengths = [self._strengths(number) for number in range(len(self.bindings))]
+        groups, updated, rates = self._reading.group_of(), self._watch.updated(), self._rates()
         for target, trained, fixed in self._current:
-            pairs = target.pairs(strengths)
-            updated = [W for W in trained if id(W) in rates and self._watch.updated(W)] if pairs else []
-            idle |= bool(pairs and trained)
-            if updated and not skipped:
-                if None in fixed:
-                    check_dtype(target, [s for _, s in pairs])
-                group, lr = rates[id(updated[0])]
-                step.add(target, pairs, updated[0], group, lr)
-                acted = True
+            pairs = target.pairs(strengths) if target.constant is None else target.constant
+            if not pairs or not trained:
+                continue
+            idle = True
+            for W in () if skipped else trained:
+                key = id(W)
+                if key in updated and key in groups:
+                    if None in fixed:
+                        check_dtype(target, [s for _, s in pairs])
+                    group = groups[key]
+                    computed = not self._reading.is_stored and target.is_parametrized
+                    step.add(target, pairs, W, group, rates[id(group)], computed=computed)
+                    acted = True
+                    break
         for target in self._targets:
             if target.is_buffer:
                 step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
@@ -247,13 +258,9 @@ class EquivarianceDecay:
         self._watch.end()
         self._current = []
 
-    def _rates(self) -> dict[int, tuple[dict[str, Any], Rate | None]]:
-        """The param group of each parameter, and its learning rate: 0 in a step that was skipped."""
-        found: dict[int, tuple[dict[str, Any], Rate | None]] = {}
-        for group in self.optimizer.param_groups:
-            rate = self._watch.unless_skipped(group.get("lr"))
-            found |= {id(W): (group, rate) for W in group["params"]}
-        return found
+    def _rates(self) -> dict[int, Rate | None]:
+        """The learning rate of each param group, by the group's id: 0 in a step that was skipped."""
+        return {id(group): self._watch.unless_skipped(group.get("lr")) for group in self.optimizer.param_groups}
 
     def _strengths(self, number: int) -> tuple[float, ...]:
         """This step's strengths of the entries of one binding."""

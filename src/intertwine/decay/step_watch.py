@@ -27,9 +27,9 @@ class StepWatch:
         # A step that calls the step of its class's parent runs the hooks of both.
         steps = [kind for kind in type(optimizer).__mro__ if "step" in vars(kind) and kind is not torch.optim.Optimizer]
         self._may_nest = len(steps) > 1
-        self._watched: list[torch.Tensor] = []
-        self._versions: dict[int, int] = {}
-        self._graded: set[int] = set()
+        # With their versions before the step.
+        self._watched: list[tuple[torch.Tensor, int]] = []
+        self._graded: list[torch.Tensor] = []
 
     def begin(
         self, tensors: Iterable[torch.Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -44,9 +44,8 @@ class StepWatch:
         Returns:
             ``args`` and ``kwargs`` with the closure watched, if there is one.
         """
-        self._watched = list(tensors)
-        self._versions = {id(W): W._version for W in self._watched}
-        self._graded = set()
+        self._watched = [(W, W._version) for W in tensors]
+        self._graded = []
         if callable(kwargs.get("closure")):
             return args, {**kwargs, "closure": self._watching(kwargs["closure"])}
         if len(args) > 1 and callable(args[1]):
@@ -54,18 +53,14 @@ class StepWatch:
         self._note_gradients()
         return None
 
-    def updated(self, tensor: torch.Tensor) -> bool:
-        """After a step: whether it updated the parameter."""
-        key = id(tensor)
-        return (
-            tensor.grad is not None
-            or key in self._graded
-            or tensor._version != self._versions.get(key, tensor._version)
-        )
+    def updated(self) -> set[int]:
+        """After a step: the ids of the parameters that it updated."""
+        now = [W for W, version in self._watched if W.grad is not None or W._version != version]
+        return set(map(id, now + self._graded))
 
     def end(self) -> None:
         """Forgets the step."""
-        self._watched, self._versions, self._graded = [], {}, set()
+        self._watched, self._graded = [], []
 
     @property
     def is_inner(self) -> bool:
@@ -97,7 +92,7 @@ class StepWatch:
         return found if isinstance(found, torch.Tensor) else None
 
     def _note_gradients(self) -> None:
-        self._graded.update(id(W) for W in self._watched if W.grad is not None)
+        self._graded += [W for W, _ in self._watched if W.grad is not None]
 
     def _watching(self, closure: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(closure)

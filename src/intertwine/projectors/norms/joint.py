@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from intertwine._numerics import Array, accumulation_dtype
+from intertwine._numerics import HALF, Array
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
 from intertwine.projectors.methods.method import copies_first
@@ -21,9 +21,7 @@ def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
     """Whether a ``JointMap`` takes this weight: a small one, measured by Frobenius's norm, in full precision."""
     return (
         # Subclasses measure in norms of their own.
-        type(projector) is Projector
-        and tensor.numel() <= projector.joint_entries
-        and tensor.dtype == accumulation_dtype(tensor.dtype)
+        type(projector) is Projector and tensor.numel() <= projector.joint_entries and tensor.dtype not in HALF
     )
 
 
@@ -43,6 +41,8 @@ class JointMap:
     def __init__(self, projectors: Sequence[Projector], shapes: Sequence[torch.Size]) -> None:
         self._shapes = tuple(shapes)
         self._sizes = [prod(shape) for shape in shapes]
+        # Shapes as torch cuts one tensor by in one call, which is not right for those without entries.
+        self._templates = [torch.empty(shape, device="meta") for shape in shapes] if all(self._sizes) else None
         kinds: dict[Any, tuple[Array, list[Array]]] = {}
         zero, same, start = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
         for projector, shape in zip(projectors, shapes, strict=True):
@@ -99,11 +99,14 @@ class JointMap:
     def split(self, image: torch.Tensor) -> list[torch.Tensor]:
         """What ``residuals`` or ``projections`` gave, or a multiple, in the weights' shapes: views of one tensor."""
         flat = image.index_select(0, self._constants.get("back", image))
+        if self._templates is not None:
+            return list(torch._C._nn.unflatten_dense_tensors(flat, self._templates))
         parts = flat.split_with_sizes(self._sizes)
-        return [part if len(s) == 1 else part.view(s) for part, s in zip(parts, self._shapes, strict=True)]
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def _gathered(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        # Contiguous copies side by side, in one call.
+        flat = torch._C._nn.flatten_dense_tensors(list(tensors))
         return flat.index_select(0, self._constants.get("order", flat))
 
 
@@ -126,7 +129,7 @@ class JointMaps:
             ShapeError: a weight does not fit its projector.
             DtypeError: real weights under a complex representation.
         """
-        key = (*map(id, projectors), *(tensor.shape for tensor in tensors), tensors[0].dtype)
+        key = (*map(id, projectors), *[tensor.shape for tensor in tensors], tensors[0].dtype)
         found = self._maps.get(key)
         if found is None:
             for projector, tensor in zip(projectors, tensors, strict=True):

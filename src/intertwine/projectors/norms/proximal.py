@@ -60,8 +60,12 @@ def shrink_(steps: Sequence[Shrinkage], maps: JointMaps) -> None:
         maps: where joint maps of small weights are kept from one call to the next.
     """
     alike: dict[tuple[object, ...], list[Shrinkage]] = {}
+    checked: dict[int, Rate] = {}
     for step in steps:
-        W, rate = step.tensor, step.rate
+        W, rate = step.tensor, checked.get(id(step.lr)) if step.lr is not None else step.rate
+        if rate is None:
+            # Once a param group, not once a weight.
+            rate = checked[id(step.lr)] = step.rate
         if len(step.pairs) == 1 and is_joinable(step.pairs[0][0], W):
             key = id(rate) if isinstance(rate, torch.Tensor) else rate
             alike.setdefault((step.pairs[0][1], key, W.device, W.dtype), []).append(step)
