@@ -75,6 +75,12 @@ def documented():
     return found
 
 
+def listed():
+    """What ``docs/reference`` lists, in its order: a page a task."""
+    pages = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md"))]
+    return [name for page in pages for name in re.findall(r"^::: (\S+)$", page, flags=re.MULTILINE)]
+
+
 def _home(value):
     return getattr(value, "__module__", None)
 
@@ -113,6 +119,17 @@ def test_public_names_say_what_they_are(name):
     assert ">>> " in text
     source = re.search(r"^ *Source:\s+\S", text, flags=re.MULTILINE)
     assert (source is None) == (name in EXEMPT), "a Source: section, or a place in WITHOUT_SOURCE, and not both"
+
+
+def test_the_reference_lists_every_public_name_once():
+    names = listed()
+    assert sorted(names) == sorted(set(names))
+    found = [getattr(import_module(room), name) for room, _, name in (path.rpartition(".") for path in names)]
+    shown = [getattr(import_module(room), name) for room in ROOMS for name in public(room)]
+    rooms = [value for value in shown if inspect.ismodule(value) and value.__name__ in ROOMS]
+    missing = [value for value in shown if not any(value is other for other in found + rooms)]
+    assert missing == []
+    assert all(sum(value is other for other in found) == 1 for value in found), "listed twice, under two rooms"
 
 
 def test_nothing_is_exempt_that_is_not_there():
