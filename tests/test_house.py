@@ -154,3 +154,31 @@ def test_the_command_stands_alone():
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert "report" in done.stdout
+
+
+def examples():
+    """Rows of CONTRIBUTING's "Where do I add ...": (what, paths that it names, hash and subject of the example)."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.split("## Where do I add ...?")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| a")]
+    return [(what, re.findall(r"`([^`]*/[^`]*)`", where), example) for what, where, example in rows]
+
+
+def test_contributing_says_where_each_thing_goes():
+    kinds = "group", "layer type", "projector method", "rule", "baseline", "experiment", "finding"
+    assert [next(kind for kind in kinds if f" {kind}" in what) for what, _, _ in examples()] == list(kinds)
+    for what, paths, _ in examples():
+        assert paths, what
+        assert [path for path in paths if not (ROOT / path).exists()] == [], what
+
+
+def test_contributing_shows_commits_of_this_history():
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    if git("rev-parse", "--is-shallow-repository").stdout.strip() != "false":
+        pytest.skip("no git history here")
+    for what, _, example in examples():
+        commit, subject = re.fullmatch(r"`(\w+)` (.*)", example).groups()
+        assert git("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0, f"{what}: {commit}"
+        assert git("log", "-1", "--format=%s", commit).stdout.strip() == subject, f"{what}: {commit}"
