@@ -275,8 +275,9 @@ def test_a_model_runs_once_and_is_restored() -> None:
     found = iw.geometry(model, torch.zeros(1, 4, 9, 9), group=iw.Cyclic(4))
     assert [(layer.name, layer.verdict) for layer in found.layers] == [
         ("pool", "keeps"),
+        ("(the model)", "unknown"),  # x[..., :8, :8]
         ("pool", "breaks"),
-        ("every", "unknown"),
+        ("every", "keeps"),  # x[..., ::2, ::2] of 9 pixels
     ]
     assert [layer.sides_in for layer in found.breaking] == [(8, 8)]
     assert model.training
@@ -284,7 +285,7 @@ def test_a_model_runs_once_and_is_restored() -> None:
     assert not model.every.training
     assert not any(module._forward_hooks for module in model.modules())
     text = str(found)
-    assert text.splitlines()[0] == "1 of 3 layers break C4 outside their weights"
+    assert text.splitlines()[0] == "1 of 4 layers break C4 outside their weights"
     assert "(8 + 0 - 2 - 1) % 2 = 1, not 0. Use 7 or 9 pixels in place of 8" in text
     assert found.to_dict()["layers"][0]["kind"] == "MaxPool2d"
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.grids.function_layers import LAYERS, PARAMETERS
+from intertwine.diagnostics.grids.function_layers import KNOWN, LAYERS, PARAMETERS
+from intertwine.diagnostics.grids.probed_functions import probed
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
 from intertwine.layers.grid.finding import Finding, Sides
 from intertwine.layers.grid.resizing import padding, upsampling
@@ -68,16 +69,22 @@ class FunctionGeometry(WatchedCalls):
         self._rolled: list[_Rolled] = []
 
     def called(self, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
-        result = output[0] if isinstance(output, tuple) and output else output
-        x = args[0] if args else kwargs.get("input")
-        if not isinstance(x, torch.Tensor) or not isinstance(result, torch.Tensor):
-            return
-        if name in ("view", "reshape", "unflatten", "contiguous", "clone", "pad"):
+        result = output[0] if isinstance(output, tuple | list) and output else output
+        if not args:
+            args = tuple(kwargs[key] for key in ("input", "tensors") if key in kwargs)
+        x: Any = args[0] if args else None
+        kwargs = {key: kwargs[key] for key in kwargs if key not in ("input", "tensors")}
+        pair = isinstance(x, torch.Tensor) and isinstance(result, torch.Tensor)
+        if pair and name in ("view", "reshape", "unflatten", "contiguous", "clone", "pad"):
             self._follow(x, result)
-        if is_torchs_own(self.innermost[1]) or x.ndim != self._dim + 2:
+        if is_torchs_own(self.innermost[1]) or not args:
+            return
+        if name not in KNOWN:
+            self._probe(name, function, args, kwargs, result)
+            return
+        if not isinstance(x, torch.Tensor) or not pair or x.ndim != self._dim + 2:
             return
         rest = dict(zip(PARAMETERS.get(name, ()), args[1:], strict=False)) | kwargs
-        rest.pop("input", None)
         if name == "pad":
             self._pad(x, result, rest)
         elif name == "roll":
@@ -110,6 +117,16 @@ class FunctionGeometry(WatchedCalls):
         if finding is not None:
             sides = tuple(x.shape[2:]), tuple(result.shape[2:]) if result.ndim == x.ndim else ()
             self._tell(FunctionFinding(*self.innermost, function, *sides, finding))
+
+    def _probe(self, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        found = probed(name, function, args, kwargs, result, self._symmetry)
+        if found is not None:
+            finding, before, after = found
+            if name == "__get__":  # a property: x.mT
+                shown = f"x.{getattr(getattr(function, '__self__', None), '__name__', '')}"
+            else:
+                shown = "x[...]" if name in ("__getitem__", "__setitem__") else name
+            self._tell(FunctionFinding(*self.innermost, shown, before, after, finding))
 
     def _interpolated(
         self, x: torch.Tensor, result: torch.Tensor, function: Callable[..., Any], rest: dict[str, Any]

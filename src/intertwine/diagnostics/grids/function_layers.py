@@ -38,3 +38,5 @@ LAYERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
         for d in (1, 2, 3)
     },
 }
+# Functions with a judge of their own; others are run on moved images.
+KNOWN = frozenset(PARAMETERS)

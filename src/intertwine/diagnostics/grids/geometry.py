@@ -14,7 +14,7 @@ from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups import Group
-from intertwine.layers.grid.axis_moves import axis_moves, grid_space
+from intertwine.layers.grid.axis_moves import axis_moves, axis_turns, grid_space
 from intertwine.layers.grid.finding import Sides, Verdict, by
 from intertwine.layers.grid.pixel_shifts import strides, torus_field
 from intertwine.layers.grid.symmetry import Symmetry, TurnsAndMirrors, is_judged
@@ -113,8 +113,12 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
     Functions called inside a ``forward`` that is not torch's own are listed under the module that calls them:
     ``F.interpolate``, ``F.pad``, convolutions, poolings, pixel shuffles, and ``torch.roll`` (shifted windows lie
     symmetrically where twice the shift is a multiple of their side: an odd window has no half). A convolution of what
-    was padded with zeros is judged with its padding. Indexing and reshaping (``x[..., ::2]``, ``x.flatten(1)``) cannot
-    be seen here; ``equivariance_error`` sees the whole model. Norm layers and activations are in ``report``.
+    was padded with zeros is judged with its padding. Every other function of one image (``x[..., ::2]``, ``x.unfold``,
+    ``flip``, a Fourier transform) is run on a random image and on moved ones: what does not commute is ``"unknown"``,
+    with its line of code, as what follows may make up for it. So are ``F.grid_sample`` and ``gather``, whatever their
+    places, and images joined side by side. Reshaping (``x.flatten(1)``) and functions of several images
+    (``x + positions``) cannot be seen here; ``equivariance_error`` sees the whole model. Norm layers and activations
+    are in ``report``.
 
     Args:
         model: any module; called as ``model(x)``.
@@ -185,7 +189,7 @@ def _listed(found: dict[LayerGeometry, None]) -> Callable[[FunctionFinding], Non
 
     def tell(call: FunctionFinding) -> None:
         said = (call.finding.verdict, call.finding.reason, call.finding.advice)
-        kind = f"{call.function}()"
+        kind = call.function if call.function.startswith(("x.", "x[")) else f"{call.function}()"
         found[LayerGeometry(call.name or "(the model)", kind, call.sides_in, call.sides_out, *said)] = None
 
     return tell
@@ -202,7 +206,8 @@ def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
             expected=f"{len(torus.sides)} axes of pixels, multiples of those of space = {torus.name}",
             got=by(sides),
         )
-    moves = () if torus is not None else axis_moves(grid_space(group, len(sides), space, "group"))
+    points = None if torus is not None else grid_space(group, len(sides), space, "group")
+    moves = () if points is None else axis_moves(points)
     still = not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True)))
     # The trivial group is no mistake: it is the end of a chain, and what every layer keeps.
     if still and not (group.is_finite and group.order == 1):
@@ -213,7 +218,7 @@ def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
             advice="There is nothing that a layer could break. For shifts say space="
             f"iw.torus({', '.join(map(str, sides))}) and group=space.group.",
         )
-    return Shifts(torus) if torus is not None else TurnsAndMirrors(moves)
+    return Shifts(torus) if points is None else TurnsAndMirrors(moves, axis_turns(points), len(sides))  # type: ignore[arg-type]
 
 
 def _watch(

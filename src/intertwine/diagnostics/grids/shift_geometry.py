@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from intertwine.layers.grid.finding import Finding, Sides, by
 from intertwine.layers.grid.pixel_shifts import coarser, strides
 from intertwine.layers.grid.resizing import flatten, padding, pixel_shuffle
-from intertwine.layers.grid.symmetry import Judge, Symmetry, unknown_change
+from intertwine.layers.grid.symmetry import Judge, Mover, Symmetry, unknown_change
 from intertwine.layers.grid.windows import (
     Windows,
     convolution,
@@ -40,6 +41,14 @@ class Shifts(Symmetry):
     """
 
     torus: TorusField
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        return len(self.torus.sides)
+
+    def movers(self, sides: Sides) -> tuple[Mover, ...] | None:
+        steps = strides(self.torus, sides)
+        return None if steps is None else tuple(partial(_rolled, step, axis) for axis, step in enumerate(steps))
 
     def judged(self, judge: Judge, module: Any, sides_in: Sides, sides_out: Sides) -> Finding:
         before = strides(self.torus, sides_in)
@@ -73,6 +82,11 @@ class Shifts(Symmetry):
             f"windows of {by(windows)} pixels are cut in the same places however the pixels shift",
             "Measure shifts by whole windows, with space=iw.torus(number of windows along each axis).",
         )
+
+
+def _rolled(step: int, axis: int, image: torch.Tensor, first: int) -> torch.Tensor:
+    """An image whose axes of pixels begin at ``first``, shifted along one of them."""
+    return image.roll(step, first + axis)
 
 
 def _broken(torus: TorusField, before: Sides, module: nn.Module, sides_out: Sides) -> Finding:

@@ -69,3 +69,18 @@ def axis_moves(space: Representation) -> tuple[AxisMove, ...]:
             if move.source != move.target or move.sign < 0:
                 moves.add(move)
     return tuple(sorted(moves))
+
+
+def axis_turns(space: Representation) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """For each generator and each axis: the axis that it lays there, and the sign.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> axis_turns(iw.Cyclic(4).standard())  # columns become rows, backwards
+        (((1, -1), (0, 1)),)
+    """
+    matrices = np.rint(on_axes(space.as_field().generator_images())).astype(np.int64)
+    return tuple(
+        tuple((int(source), int(row[source])) for row, source in zip(matrix, np.abs(matrix).argmax(1), strict=True))
+        for matrix in matrices
+    )

@@ -4,8 +4,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _LPPoolNd, _MaxPoolNd
@@ -20,6 +22,7 @@ _PADDING = tuple(
     for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")
     for dim in (1, 2, 3)
 )
+Mover = Callable[[torch.Tensor, int], torch.Tensor]
 Judge = Callable[[Any, Sides, Sides, Sequence[AxisMove]], Finding]
 _JUDGES: tuple[tuple[Any, Judge], ...] = (
     (_ConvTransposeNd, transposed_convolution),
@@ -57,7 +60,20 @@ def _axes(module: nn.Module) -> int | None:
 
 
 class Symmetry(ABC):
-    """What a group does to the pixels of an image, as a judge of layers."""
+    """What a group does to the pixels of an image, as a judge of layers.
+
+    Attributes:
+        dim: number of axes of pixels.
+    """
+
+    dim: int
+
+    @abstractmethod
+    def movers(self, sides: Sides) -> tuple[Mover, ...] | None:
+        """What each generator does to an image of these sides, as ``(image, first axis of pixels) -> moved image``.
+
+        None where it does not move them by whole pixels.
+        """
 
     def layer(self, module: nn.Module, sides_in: Sides, sides_out: Sides) -> Finding | None:
         """The finding on one layer with spatial geometry; None for a layer that leaves the sides as they are.
@@ -87,9 +103,16 @@ class TurnsAndMirrors(Symmetry):
 
     Args:
         moves: what they do to the axes.
+        turns: for each generator and each axis, the axis that is laid on it, and the sign.
+        dim: number of axes of pixels.
     """
 
     moves: tuple[AxisMove, ...]
+    turns: tuple[tuple[tuple[int, int], ...], ...]
+    dim: int
+
+    def movers(self, sides: Sides) -> tuple[Mover, ...]:
+        return tuple(partial(_turned, turn) for turn in self.turns)
 
     def judged(self, judge: Judge, module: Any, sides_in: Sides, sides_out: Sides) -> Finding:
         return judge(module, sides_in, sides_out, self.moves)
@@ -118,6 +141,13 @@ class TurnsAndMirrors(Symmetry):
             f"2 * {shift} % {side} = {2 * shift % side}, not 0",
             "Use windows of an even side, shifted by half of it.",
         )
+
+
+def _turned(turn: Sequence[tuple[int, int]], image: torch.Tensor, first: int) -> torch.Tensor:
+    """An image whose axes of pixels begin at ``first``, turned."""
+    order = list(range(image.ndim))
+    order[first : first + len(turn)] = [first + source for source, _ in turn]
+    return image.permute(order).flip([first + axis for axis, (_, sign) in enumerate(turn) if sign < 0])
 
 
 def unknown_change(sides_in: Sides, sides_out: Sides) -> Finding:
