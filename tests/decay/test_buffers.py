@@ -63,6 +63,7 @@ def test_projecting_each_step_is_projecting_at_the_end():
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.filterwarnings("ignore:.*so that eval mode is not exact:intertwine.DecayWarning")
 @pytest.mark.parametrize("strength", [1e6, {"0": INF, "5": INF}])
 def test_left_alone_at_other_strengths(strength):
     net, types = network()
@@ -95,3 +96,34 @@ def test_several_bindings():
     train(net, optimizer)
     assert part.residuals()["1.running_mean"].relative_residual < 1e-12
     assert whole.residuals()["1.running_mean"].relative_residual > 1e-3
+
+
+def made(strength: object) -> tuple[nn.Module, torch.optim.Optimizer, iw.EquivarianceDecay]:
+    net, types = network()
+    binding = iw.bind(net, types).initialize_(generator=seeded())
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
+    return net, optimizer, iw.EquivarianceDecay(optimizer, binding, strength=strength)
+
+
+LEFT = (
+    r"1\.running_mean, 1\.running_var stay as they are, so that eval mode is not exact|1\.running_var, 1\.running_mean"
+)
+
+
+@pytest.mark.parametrize("strength", [{"0": INF, "5": INF}, {"0": INF, "1": 0.1}])
+def test_statistics_left_out_of_a_projection_are_said(strength):
+    with pytest.warns(iw.DecayWarning, match=LEFT):
+        made(strength)
+
+
+def test_statistics_left_out_by_a_callable_are_said_at_the_step():
+    net, optimizer, _ = made(lambda step: {"0": INF if step else 1.0})
+    with pytest.warns(iw.DecayWarning, match=LEFT):
+        train(net, optimizer, steps=2)
+
+
+@pytest.mark.parametrize("strength", [INF, 0.5, {"0": 0.5}, {"0": INF, "1": INF, "5": INF}])
+def test_nothing_is_said_where_they_are_projected_or_nothing_is(strength, recwarn):
+    net, optimizer, _ = made(strength)
+    train(net, optimizer, steps=2)
+    assert not [one for one in recwarn if issubclass(one.category, iw.DecayWarning)]

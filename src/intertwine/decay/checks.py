@@ -1,7 +1,7 @@
 """What is checked of an optimiser and of typed tensors, when a decay is made and at each step."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,22 @@ Strengths = Sequence[float | None]
 def may_act(strengths: Strengths) -> bool:
     """Whether any of them is, or may become, more than 0."""
     return any(s is None or s > 0 for s in strengths)
+
+
+def unprojected_buffers(found: Iterable[tuple[Target, Strengths]]) -> list[str]:
+    """Names of running statistics that stay as they are while some parameter is projected.
+
+    Args:
+        found: targets with the strengths of their projectors; None where a callable says.
+    """
+    targets = list(found)
+    if not any(math.inf in strengths for target, strengths in targets if not target.is_buffer):
+        return []
+    return [
+        target.name
+        for target, strengths in targets
+        if target.is_buffer and None not in strengths and math.inf not in strengths
+    ]
 
 
 def check_held(

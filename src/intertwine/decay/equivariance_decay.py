@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from intertwine.decay.checks import (
     check_parametrized,
     check_schedules,
     may_act,
+    unprojected_buffers,
 )
 from intertwine.decay.decay_step import Averaging, DecayStep
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
@@ -55,7 +56,8 @@ class EquivarianceDecay:
     * What a schedule-free optimiser averages, and its average, so that the weights that it trains and those that it
       evaluates are both right; SPlus's average and lookahead's slow weights likewise.
     * Typed buffers (running statistics of norm layers) at infinite strength: ``B <- P B`` after each step, so that
-      eval mode is exact until the next forward pass in train mode. At finite strength they are left alone.
+      eval mode is exact until the next forward pass in train mode. At finite strength they are left alone, and a
+      ``DecayWarning`` says so where parameters have infinite strength and they have not: ``strength={"0": inf}``.
     * Parametrised tensors (weight norm) through the right inverse, if that gives back what it was given.
 
     It acts once a step, also where a step runs its hooks twice. Of wrappers it takes the optimiser inside where that
@@ -93,7 +95,8 @@ class EquivarianceDecay:
         UnknownNameError: a name in a strength that fits no typed parameter.
 
     Warns:
-        DecayWarning: every typed parameter is frozen, or some are in a step; a step updated none of them; the optimiser
+        DecayWarning: every typed parameter is frozen, or some are in a step; a step updated none of them; running
+            statistics are left as they are beside parameters that are projected; the optimiser
             evaluates other weights, which are not known.
 
     Source:
@@ -153,6 +156,7 @@ class EquivarianceDecay:
         self._said: set[str] = set()
         if self._read() and not any(trained for _, trained, _ in self._read()):
             self._say("every typed parameter is frozen, so that there is nothing to decay", stacklevel=3)
+        self._say_unprojected(zip(self._targets, self._fixed, strict=True), stacklevel=4)
         self._register()
 
     def remove(self) -> None:
@@ -244,6 +248,8 @@ class EquivarianceDecay:
             if target.is_buffer:
                 step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
         step.take(self._maps)
+        if None in self._constant:
+            self._say_unprojected((target, [s for _, s in target.pairs(strengths)]) for target in self._targets)
         if not skipped:
             self.steps += 1
             if idle and not acted:
@@ -276,6 +282,15 @@ class EquivarianceDecay:
     def _fixed_strengths(self, target: Target) -> Strengths:
         constants = ((self._constant[term.binding], term.position) for term in target.terms)
         return tuple(None if constant is None else constant[position] for constant, position in constants)
+
+    def _say_unprojected(self, found: Iterable[tuple[Target, Strengths]], stacklevel: int = 3) -> None:
+        names = unprojected_buffers(found)
+        if names:
+            self._say(
+                f"{listing(names)} stay as they are, so that eval mode is not exact: running statistics are projected "
+                "at strength inf of their own",
+                stacklevel=stacklevel,
+            )
 
     def _say(self, what: str, stacklevel: int = 2) -> None:
         """Warns, once."""
