@@ -25,7 +25,7 @@ def broken(P: iw.Projector, **changes: object) -> iw.Projector:
     """A copy of P with methods or properties replaced."""
     kind = type(
         "BrokenProjector",
-        (iw.Projector,),
+        (type(P),),
         {k: property(v) if k == "rank" else staticmethod(v) for k, v in changes.items()},
     )
     twin = copy.copy(P)

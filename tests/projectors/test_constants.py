@@ -73,5 +73,5 @@ def test_a_binding_used_on_a_device_is_stored_without_it() -> None:
             W = entry.tensor(model).detach().to("lazy")
             entry.projector.project(W), entry.projector.shrink_(W, 0.5), entry.projector.relative_residual(W)
     assert {device for _, device in stored(binding)} == {"cpu"}
-    casts = [cast for entry in binding for part in entry.projector._parts for cast in part.projector.constants._cast]
+    casts = [cast for entry in binding for part in entry.projector.parts for cast in part.projector.constants._cast]
     assert any(device.type == "lazy" for _, device, _ in casts)

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import intertwine as iw
+from intertwine.projectors.blocks_projector import JOINT_LIMIT
 from intertwine.projectors.methods import orbit
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
-from intertwine.projectors.projector import JOINT_LIMIT
 
 GROUP = iw.Dihedral(3)
 REP = 2 * GROUP.regular() + GROUP.trivial()

@@ -8,7 +8,6 @@ from intertwine.baselines.subject import Subject
 from intertwine.baselines.weight_action import act_on_weight
 from intertwine.binding import Binding, Entry
 from intertwine.errors import ArgumentError
-from intertwine.projectors.closed_form import ClosedFormProjector
 
 
 class SampledOperator(Method):
@@ -110,9 +109,7 @@ def _parameters(binding: Binding) -> list[Entry]:
 def _check_action(entry: Entry) -> None:
     """Whether the axes of the projector say how the group acts on the whole tensor."""
     P = entry.projector
-    # Closed forms know some projections without axes that carry them, such as the modes of a spectral layer.
-    unknown = isinstance(P, ClosedFormProjector) and any(rep is None for rep in P.axes)
-    if unknown or not P.exact:
+    if not (P.acts_by_axes and P.exact):
         raise ArgumentError(
             "subject",
             expected=f"an action of {P.group} on {entry.name}, to sample from",

@@ -6,8 +6,9 @@ from intertwine._numerics import Array
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.axes.plan import plan_orbits
+from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.methods.block import BasisProjector
-from intertwine.projectors.projector import Part, Projector
+from intertwine.projectors.projector import Projector
 from intertwine.representations import Field
 from intertwine.representations.orbits import connected, is_transitive
 
@@ -53,7 +54,7 @@ def diagonal_projector(rep: object, *, shape: tuple[int, ...] | None = None) -> 
         else "a diagonal map, and under signs or irreps the diagonal maps carry no action of their own; those that P "
         "keeps are equivariant all the same"
     )
-    return Projector(checked.group, (checked,), (plan,), tuple(parts), "block", folds=folds, reason=reason)
+    return BlocksProjector(checked.group, (checked,), (plan,), tuple(parts), "block", folds=folds, reason=reason)
 
 
 def _constants(field: Field) -> Array:

@@ -12,6 +12,7 @@ from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
+from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.kernels.kernel import (
     given_basis_projector,
     kernel_sides,
@@ -25,7 +26,7 @@ from intertwine.projectors.methods.block import NULLSPACE_LIMIT, BasisProjector,
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.projectors.methods.orbit import OrbitProjector
 from intertwine.projectors.methods.schur import schur_projector
-from intertwine.projectors.projector import Part, Projector
+from intertwine.projectors.projector import Projector
 from intertwine.projectors.symmetric import SymmetricProjector, exchanged_axes
 from intertwine.representations import Field, Representation
 from intertwine.representations.irrep_field import IrrepField
@@ -101,14 +102,14 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
         True
     """
     reps = _axes(rep_in, rep_out, axes)
+    result: Projector
     check_choice("method", method, (None, *METHODS))
     if kernel is None:
         for name, value in (("space", space), ("kernel_basis", kernel_basis), ("rings", rings)):
             if value is not None:
                 raise ArgumentError(name, expected="None without kernel", got=type(value).__name__)
-        result = _tensor_projector(reps, method, None if shape is None else fold_axes(reps, shape))
-        if symmetric is not None:
-            result = SymmetricProjector(result, exchanged_axes(symmetric, reps))
+        plain = _tensor_projector(reps, method, None if shape is None else fold_axes(reps, shape))
+        result = plain if symmetric is None else SymmetricProjector(plain, exchanged_axes(symmetric, reps))
     elif symmetric is not None:
         raise ArgumentError("symmetric", expected="None with kernel", got=repr(symmetric)[:80])
     elif shape is not None:
@@ -128,7 +129,7 @@ def projector(  # noqa: PLR0913 - a keyword for each way to say which tensors ar
 
 def _tensor_projector(
     reps: tuple[Representation | None, ...], method: str | None, folds: tuple[tuple[int | None, ...], ...] | None = None
-) -> Projector:
+) -> BlocksProjector:
     """The projector for one representation an axis; ``folds`` says which axes of the tensor each one spans."""
     group = next(rep.group for rep in reps if rep is not None)
     chosen, plans = _plans(group, reps, method)
@@ -137,7 +138,7 @@ def _tensor_projector(
         part = _tuple_projector(group, blocks, chosen)
         if part is not None and part.rank:
             parts.append(Part(tuple(blocks), part))
-    return Projector(group, reps, plans, tuple(parts), chosen, folds=folds)
+    return BlocksProjector(group, reps, plans, tuple(parts), chosen, folds=folds)
 
 
 def _kernel_projector(

@@ -7,36 +7,30 @@ from math import factorial, prod
 import numpy as np
 import torch
 
-from intertwine._numerics import Array, accumulation_dtype
+from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
+from intertwine.projectors.blocks_projector import BlocksProjector
+from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.methods.average import AverageProjector
-from intertwine.projectors.projector import Projector
 from intertwine.representations import Representation
 
 Sets = tuple[tuple[int, ...], ...]
 
 
-class SymmetricProjector(Projector):
+class SymmetricProjector(ClosedFormProjector):
     """``P S``: P of the group, S the mean over all permutations of some axes; made by ``projector(symmetric=...)``.
 
     The axes carry one representation, so that permutations commute with the group and ``P S = S P`` is the orthogonal
     projector on the tensors that both leave fixed.
 
     Attributes:
+        plain: P.
         symmetric: the sets of axes that are exchanged, by position in ``axes``.
     """
 
-    def __init__(self, plain: Projector, symmetric: Sets) -> None:
-        super().__init__(
-            plain.group,
-            plain.axes,
-            plain._plans,
-            plain._parts,
-            plain.method,
-            folds=plain._folds,
-            reason=plain.reason,
-        )
-        self.symmetric = symmetric
+    def __init__(self, plain: BlocksProjector, symmetric: Sets) -> None:
+        super().__init__(plain.group, plain.axes, plain.folds, plain.method, reason=plain.reason)
+        self.plain, self.symmetric = plain, symmetric
         self._rank = self._trace()
 
     @property
@@ -45,32 +39,19 @@ class SymmetricProjector(Projector):
         return self._rank
 
     @property
-    def components(self) -> None:
-        """P is not computed entry by entry, and not together with other weights."""
-        return
+    def constant_bytes(self) -> int:
+        return self.plain.constant_bytes
 
     def basis(self) -> torch.Tensor:
-        """Orthonormal basis of the fixed space, shape (rank, *shape); raises as ``Projector.basis``."""
-        count = super().rank  # of all tensors that the group fixes
-        self._check_basis(count)
-        rows = self._rows(count)
-        symmetrized = torch.stack([self._symmetrized(row) for row in rows]) if count else rows
+        rows = self.plain.basis()
+        symmetrized = torch.stack([self._symmetrized(row) for row in rows]) if len(rows) else rows
         # S on the space that the group fixes: eigenvalues 0 and 1.
         gram = rows.flatten(1).conj() @ symmetrized.flatten(1).T
         values, vectors = torch.linalg.eigh((gram + gram.conj().T) / 2)
         return torch.tensordot(vectors[:, values > 0.5].T, rows, dims=1)
 
-    def _project(self, W: torch.Tensor) -> torch.Tensor:
-        wide = W.to(accumulation_dtype(W.dtype))
-        return self._symmetrized(super()._project(wide)).to(W.dtype)
-
-    def _residual(self, W: torch.Tensor) -> torch.Tensor:
-        wide = W.to(accumulation_dtype(W.dtype))
-        return (wide - self._project(wide)).to(W.dtype)
-
-    def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
-        wide = W.to(accumulation_dtype(W.dtype))
-        W.copy_(torch.lerp(wide, self._project(wide), 1 - factor))
+    def _formula(self, W: torch.Tensor) -> torch.Tensor:
+        return self._symmetrized(self.plain.checked_map(W, projected=True)(W))
 
     def _symmetrized(self, tensor: torch.Tensor) -> torch.Tensor:
         """The mean over permutations: over those of k axes, it is that of k - 1, then of the exchanges with the k-th.
@@ -88,10 +69,10 @@ class SymmetricProjector(Projector):
 
     def _trace(self) -> int:
         """The trace of ``P S``: permutations that keep a tuple of blocks, on its copies and on its basis."""
-        if any(isinstance(part.projector, AverageProjector) for part in self._parts):
+        if any(isinstance(part.projector, AverageProjector) for part in self.plain.parts):
             return self._mean_character()
         total, known = 0.0, {}
-        for part in self._parts:
+        for part in self.plain.parts:
             for permutation in self._permutations(len(part.blocks)):
                 if any(part.blocks[a] != part.blocks[b] for a, b in enumerate(permutation)):
                     continue

@@ -6,6 +6,7 @@ from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.axes.plan import plan_axis
+from intertwine.projectors.blocks_projector import BlocksProjector
 from intertwine.representations import Field, Representation
 
 
@@ -36,9 +37,8 @@ def broadcast_projector(rep: Representation, over: Representation) -> Projector:
     found = ones_character(over)
     if found is None:
         reason = f"the same for every component of {over}, of which the group fixes no sum, so that only zero is fixed"
-        zero = Projector(rep.group, (rep,), (plan_axis(rep),), (), "block", reason=reason)
-        zero.exact = True  # the reason is that of rank 0
-        return zero
+        # The reason is that of rank 0.
+        return BlocksProjector(rep.group, (rep,), (plan_axis(rep),), (), "block", reason=reason, exact=True)
     if (found == 1).all():
         return projector(rep)
     images = np.zeros((len(found), 1), dtype=np.int64)

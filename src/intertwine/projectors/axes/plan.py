@@ -18,19 +18,15 @@ SEPARATE_SEGMENTS = 6
 class AxisBlock:
     """``mul`` copies of ``field`` from ``start`` on the (reordered) axis; ``mul`` None: the whole axis, no action.
 
-    ``pixels`` is the length of an axis of pixels that carries no action of its own (steerable kernels), else 0.
+    ``dim`` is the dimension of one copy: 1 on an axis without action, but the number of pixels on an axis of pixels
+    that carries no action of its own (steerable kernels).
     """
 
     start: int
     mul: int | None
     field: Field | None
+    dim: int
     copies_innermost: bool = False
-    pixels: int = 0
-
-    @property
-    def dim(self) -> int:
-        """Dimension of one copy; 1 on an axis without action."""
-        return self.pixels or (1 if self.field is None else self.field.dim)
 
     def view(self, tensor: torch.Tensor, axis: int) -> torch.Tensor:
         """``tensor`` with its ``axis`` cut down to this block and split into (copies, field), step by step."""
@@ -40,13 +36,6 @@ class AxisBlock:
         if self.copies_innermost:
             return part.unflatten(axis, (self.dim, self.mul)).transpose(axis, axis + 1)
         return part.unflatten(axis, (self.mul, self.dim))
-
-    def cut(self, size: int, stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Sizes and strides of the axis cut to this block and split into (copies, field)."""
-        if self.mul is None:
-            return (size, 1), (stride, stride)
-        strides = (stride, self.mul * stride) if self.copies_innermost else (self.dim * stride, stride)
-        return (self.mul, self.dim), strides
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,7 @@ class AxisPlan:
 
 def free_axis() -> AxisPlan:
     """An axis on which the group does not act and whose length is the tensor's own."""
-    return AxisPlan((AxisBlock(0, None, None),))
+    return AxisPlan((AxisBlock(0, None, None, 1),))
 
 
 def plan_axis(rep: Representation) -> AxisPlan:
@@ -67,7 +56,7 @@ def plan_axis(rep: Representation) -> AxisPlan:
     if len(rep.segments) <= max(SEPARATE_SEGMENTS, len({segment.field for segment in rep.segments})):
         return AxisPlan(
             tuple(
-                AxisBlock(where.start, segment.mul, segment.field, segment.copies_innermost)
+                AxisBlock(where.start, segment.mul, segment.field, segment.field.dim, segment.copies_innermost)
                 for where, segment in zip(rep.slices, rep.segments, strict=True)
             )
         )
@@ -92,7 +81,7 @@ def plan_orbits(rep: Representation, cut: Callable[[Field], Sequence[tuple[Array
 def _gathered(positions: dict[Field, Array]) -> AxisPlan:
     blocks, start = [], 0
     for field, index in positions.items():
-        blocks.append(AxisBlock(start, len(index) // field.dim, field))
+        blocks.append(AxisBlock(start, len(index) // field.dim, field, field.dim))
         start += len(index)
     order = np.concatenate(list(positions.values())) if positions else np.zeros(0, dtype=np.int64)
     return AxisPlan(tuple(blocks), None if (order == np.arange(len(order))).all() else order)

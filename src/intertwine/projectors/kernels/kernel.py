@@ -10,9 +10,10 @@ from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.permutations import grid_field
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
+from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.kernels.steerable import Rings, default_rings, steerable_basis
 from intertwine.projectors.methods.block import BasisProjector
-from intertwine.projectors.projector import Part, Projector
+from intertwine.projectors.projector import Projector
 from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
@@ -98,7 +99,7 @@ def steerable_projector(
     if len(kernel) == 1:
         raise ArgumentError("space", expected="mirrors or the trivial action in one dimension", got=repr(space))
     pixels = int(np.prod(kernel))
-    last = AxisPlan((AxisBlock(0, 1, None, pixels=pixels),))
+    last = AxisPlan((AxisBlock(0, 1, None, pixels),))
     plans = (plan_axis(first), plan_axis(second), last)
     parts = []
     for one in plans[0].blocks:
@@ -109,7 +110,7 @@ def steerable_projector(
             if basis.shape[1]:
                 parts.append(Part((one, two, last.blocks[0]), BasisProjector(basis, (one.dim, two.dim, pixels))))
     folds = ((first.dim,), (second.dim,), kernel)
-    return Projector(first.group, (first, second, None), plans, tuple(parts), "block", folds=folds, reason=reason)
+    return BlocksProjector(first.group, (first, second, None), plans, tuple(parts), "block", folds=folds, reason=reason)
 
 
 def given_basis_projector(
@@ -155,12 +156,12 @@ def given_basis_projector(
         raise SeparationError(
             argument, expected=f"independent vectors (singular values > {DEPENDENT:.0e})", got=f"{relative.min():.1e}"
         )
-    last = AxisBlock(0, 1, None, pixels=pixels)
+    last = AxisBlock(0, 1, None, pixels)
     part = Part(
         (one, two, last), BasisProjector(np.ascontiguousarray(vectors[:, relative > DEPENDENT]), (*shape[:2], pixels))
     )
     folds = ((first.dim,), (second.dim,), kernel)
     reason = "the span of the given kernel basis; pixels carry no action"
-    return Projector(
+    return BlocksProjector(
         first.group, (first, second, None), (*plans, AxisPlan((last,))), (part,), "block", folds=folds, reason=reason
     )

@@ -19,10 +19,7 @@ DECIMALS = 9
 
 def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
     """Whether a ``JointMap`` takes this weight: a small one, measured by Frobenius's norm, in full precision."""
-    return (
-        # Subclasses measure in norms of their own.
-        type(projector) is Projector and tensor.numel() <= projector.joint_entries and tensor.dtype not in HALF
-    )
+    return 0 < tensor.numel() <= projector.joint_entries and tensor.dtype not in HALF
 
 
 class JointMap:
@@ -133,7 +130,7 @@ class JointMaps:
         found = self._maps.get(key)
         if found is None:
             for projector, tensor in zip(projectors, tensors, strict=True):
-                projector.checked_map(tensor)
+                projector.check(tensor)
             while len(self._maps) >= self.MOST:
                 del self._maps[next(iter(self._maps))]
             found = self._maps[key] = JointMap(projectors, [tensor.shape for tensor in tensors])

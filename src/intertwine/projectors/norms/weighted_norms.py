@@ -78,8 +78,7 @@ def weighted_squared_norms(terms: Sequence[NormTerm], maps: JointMaps | None = N
     dtype = next((t.tensor.dtype for t in terms if t.tensor.dtype == accumulation_dtype(t.tensor.dtype)), None)
     for term in terms:
         W = term.tensor
-        # Subclasses measure in norms of their own.
-        alike = not one_by_one and type(term.projector) is Projector and W.dtype == dtype and W.device == device
+        alike = not one_by_one and not term.projector.has_own_norm and W.dtype == dtype and W.device == device
         (together if alike else apart).append(term)
     values = [term.value for term in apart]
     if together:

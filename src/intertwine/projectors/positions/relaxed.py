@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from intertwine._numerics import Array, accumulation_dtype, in_own_precision
+from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.arguments import real_array
@@ -107,6 +107,9 @@ def relaxed_projector(
 class FilterNormProjector(ClosedFormProjector):
     """The nearest constant weights in the norm of the filters that they compose; an oblique map of coefficients."""
 
+    has_own_norm = True
+    acts_by_axes = False
+
     def __init__(
         self,
         group: Group,
@@ -116,7 +119,7 @@ class FilterNormProjector(ClosedFormProjector):
         filters: Array,
         reason: str,
     ) -> None:
-        super().__init__(group, tuple(None for _ in shape), shape, "block", reason=reason)
+        super().__init__(group, tuple(None for _ in shape), tuple((n,) for n in shape), "block", reason=reason)
         self._sides = tuple(int(shape[axis] or 1) for axis in positions)
         self._count = int(np.prod(self._sides))
         others = [axis for axis in range(len(shape)) if axis != bank and axis not in positions]
@@ -160,31 +163,15 @@ class FilterNormProjector(ClosedFormProjector):
         """Memory of the constants, in bytes as built."""
         return self._constants.nbytes
 
-    @property
-    def has_own_norm(self) -> bool:
-        return True
-
-    @in_own_precision
-    def project(self, W: torch.Tensor) -> torch.Tensor:
-        """``P W``: the constant weights whose filters are nearest; same shape and dtype, differentiable."""
-        self._check(W)
-        return linear(W, self._project, self._project_adjoint)
-
-    @in_own_precision
-    def residual(self, W: torch.Tensor) -> torch.Tensor:
-        """``W - P W``, coefficients; same shape and dtype, differentiable."""
-        self._check(W)
+    def _image(self, W: torch.Tensor, *, projected: bool) -> torch.Tensor:
+        if projected:
+            return linear(W, self._project, self._project_adjoint)
         return linear(W, self._residual, lambda V: V - self._project_adjoint(V))
 
-    @in_own_precision
-    def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
-        """``sum_x |K(x) - (P K)(x)|^2``, of filters, a scalar, twice differentiable."""
-        return _square(self.coordinates(self.residual(W.to(accumulation_dtype(W.dtype)))))
-
-    @in_own_precision
-    def squared_projection(self, W: torch.Tensor) -> torch.Tensor:
-        """``sum_x |(P K)(x)|^2``, of filters, a scalar, twice differentiable."""
-        return _square(self.coordinates(self.project(W.to(accumulation_dtype(W.dtype)))))
+    def _squared_norm(self, W: torch.Tensor, *, projected: bool) -> torch.Tensor:
+        image = self.coordinates(self._image(W, projected=projected))
+        parts = torch.view_as_real(image) if image.is_complex() else image
+        return (parts * parts).sum()
 
     def coordinates(self, W: torch.Tensor) -> torch.Tensor:
         """Weights in orthonormal coordinates of the filters at each position, shape (rest, positions, banks)."""
@@ -247,8 +234,3 @@ class FilterNormProjector(ClosedFormProjector):
     def _restored(self, matrix: torch.Tensor, shape: Sequence[int | None]) -> torch.Tensor:
         sizes = [int(shape[axis] or 0) for axis in self._order]
         return matrix.reshape(sizes).permute(*np.argsort(self._order).tolist())
-
-
-def _square(coordinates: torch.Tensor) -> torch.Tensor:
-    parts = torch.view_as_real(coordinates) if coordinates.is_complex() else coordinates
-    return (parts * parts).sum()

@@ -143,7 +143,7 @@ class _GridProjector(ClosedFormProjector):
         rep = torus(*sides)
         axes = (None, None) if reason else (channels_out * rep, channels_in * rep)
         shape = (channels_out * self.pixels, channels_in * self.pixels)
-        super().__init__(rep.group, axes, shape, method, reason=reason)
+        super().__init__(rep.group, axes, tuple((n,) for n in shape), method, reason=reason)
 
     def _split(self, W: torch.Tensor) -> torch.Tensor:
         return W.unflatten(1, (-1, self.pixels)).unflatten(0, (-1, self.pixels)).permute(0, 2, 1, 3)

@@ -9,11 +9,12 @@ import torch
 from intertwine._numerics import Array
 from intertwine.errors import DtypeError, RankZeroWarning
 from intertwine.groups import Cyclic, DirectProduct, Group
-from intertwine.projectors.closed_form import ClosedFormProjector
+from intertwine.projectors.closed_form import WeightedProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.dispatch import projector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import ModeOrbits
+from intertwine.projectors.weights import shape_text
 from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
@@ -21,7 +22,7 @@ Norm = Literal["operator", "stored"]
 NORMS = ("operator", "stored")
 
 
-class SpectralProjector(ClosedFormProjector):
+class SpectralProjector(WeightedProjector):
     """P on the modes whose orbits are stored: read out to all waves, projected there by orbits, and written back.
 
     Real fields add the conjugation to the group: P is the projector of ``G * Cyclic(2)`` on (Re, Im) of all waves.
@@ -45,7 +46,6 @@ class SpectralProjector(ClosedFormProjector):
         self._first, self._second = first, second
         axes = (first, second, *(None for _ in sides))
         method = "orbit" if self._inner is None else self._inner.method
-        super().__init__(group, axes, (first.dim, second.dim, *sides), method, pairs=pairs, real_linear=half)
         self._entries = first.dim * second.dim * self._stored
         own = ~orbits.conjugate
         entries = orbits.source[own]
@@ -59,7 +59,8 @@ class SpectralProjector(ClosedFormProjector):
         else:
             size, squares = np.bincount(orbits.labels), np.bincount(orbits.labels[own], weights=share[own] ** -2)
             before, after = (size / squares)[orbits.labels] / (share * counts), 1 / orbits.share[entries]
-        self._is_weighted = bool((metric != 1).any())
+        shape, weighted = (first.dim, second.dim, *sides), bool((metric != 1).any())
+        super().__init__(group, axes, shape, method, weighted=weighted, pairs=pairs, real_linear=half)
         signs = np.where(orbits.conjugate, -1.0, 1.0)
         self._constants = Constants(
             source=orbits.source,
@@ -79,10 +80,6 @@ class SpectralProjector(ClosedFormProjector):
         return 0 if self._inner is None else self._inner.rank
 
     @property
-    def has_own_norm(self) -> bool:
-        return self._is_weighted
-
-    @property
     def chance(self) -> float:
         """Relative residual to expect of i.i.d. complex Gaussian weights, in the norm of P."""
         if not self._entries:
@@ -90,7 +87,7 @@ class SpectralProjector(ClosedFormProjector):
         if not self._half:
             return float(np.sqrt(max(0.0, 1 - self.rank / self._entries)))
         kept, total = float(self.rank), 2.0 * self._metric.sum() * self._entries / self._stored
-        if self._is_weighted and self._inner is not None:
+        if self.has_own_norm and self._inner is not None:
             # Equivariant weights have one norm at all waves of an orbit, so that entries weigh as their waves count.
             sums = np.bincount(self._orbits.labels, weights=self._metric[self._orbits.source])
             kept = float(self._orbit_ranks() @ (sums / np.bincount(self._orbits.labels)))
@@ -112,9 +109,9 @@ class SpectralProjector(ClosedFormProjector):
             rows = self._written(self._inner.basis(), rows)
         # A basis vector lives on one orbit, on which the norms of waves and of entries are proportional.
         rows = rows / torch.linalg.vector_norm(rows.flatten(1), dim=1).reshape(-1, *(1,) * (rows.ndim - 1))
-        return self._weighted(torch.view_as_real(rows) if self._pairs else rows, inverse=True)
+        return self._from_coordinates(torch.view_as_real(rows) if self._pairs else rows)
 
-    def _formula(self, W: torch.Tensor) -> torch.Tensor:
+    def _complex_formula(self, W: torch.Tensor) -> torch.Tensor:
         if self._inner is None:
             return torch.zeros_like(W)
         get = self._constants.get
@@ -125,7 +122,7 @@ class SpectralProjector(ClosedFormProjector):
             waves = (pairs * get("before", pairs)).flatten(2)
         else:
             waves = waves * get("before", W)
-        return self._written(self._inner._project(waves), W)
+        return self._written(self._inner.checked_map(waves, projected=True)(waves), W)
 
     def _written(self, waves: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Waves (..., in, out, n) put back as stored entries of the shape of ``like``."""
@@ -136,11 +133,8 @@ class SpectralProjector(ClosedFormProjector):
         out = torch.zeros(*own.shape[:-1], self._stored, dtype=own.dtype, device=own.device)
         return out.index_copy(-1, get("entries", own), own).reshape(like.shape)
 
-    def _weighted(self, W: torch.Tensor, *, inverse: bool = False) -> torch.Tensor:
-        if not self._is_weighted:
-            return W
-        root = self._constants.get("root", W)
-        return W / root if inverse else W * root
+    def _root_of(self, like: torch.Tensor) -> torch.Tensor:
+        return self._constants.get("root", like)
 
     def _metric_of(self, like: torch.Tensor) -> torch.Tensor:
         return self._constants.get("metric", like).reshape(self._constants.get("root", like).shape)
@@ -169,11 +163,11 @@ class SpectralProjector(ClosedFormProjector):
         channels = first.character_values(elements) * second.character_values(elements)
         return np.rint(np.mean(traces * channels[:, None], axis=0))
 
-    def _check(self, W: object) -> None:
-        super()._check(W)
-        if isinstance(W, torch.Tensor) and self._pairs and W.is_complex():
+    def check(self, W: torch.Tensor) -> None:
+        super().check(W)
+        if self._pairs and W.is_complex():
             raise DtypeError("W", expected="a real tensor with (Re, Im) last, as pairs=True says", got=str(W.dtype))
-        if isinstance(W, torch.Tensor) and not self._pairs and not W.is_complex():
+        if not self._pairs and not W.is_complex():
             raise DtypeError(
                 "W",
                 expected="a complex tensor, as Fourier layers store",
@@ -184,8 +178,8 @@ class SpectralProjector(ClosedFormProjector):
     def __repr__(self) -> str:
         rank = f"real rank {self.rank} of {2 * self._entries}" if self._half else f"rank {self.rank} of {self._entries}"
         return (
-            f"SpectralProjector({self.group}, {self._first} and {self._second}, shape {self._shape_text()}, {rank}, "
-            f"method={self.method!r}, norm={self._norm!r})"
+            f"SpectralProjector({self.group}, {self._first} and {self._second}, shape {shape_text(self.shape)}, "
+            f"{rank}, method={self.method!r}, norm={self._norm!r})"
         )
 
 

@@ -10,7 +10,7 @@ from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import SO
 from intertwine.groups.arguments import flag, integer
-from intertwine.projectors.closed_form import ClosedFormProjector
+from intertwine.projectors.closed_form import WeightedProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.modes import NORMS, Norm
@@ -72,7 +72,7 @@ def spherical_projector(
     )
 
 
-class SphericalProjector(ClosedFormProjector):
+class SphericalProjector(WeightedProjector):
     """The weighted mean over the orders of each degree, real for real fields."""
 
     def __init__(
@@ -96,23 +96,19 @@ class SphericalProjector(ClosedFormProjector):
         # One axis of weights a degree: the mean over it in the metric is the product with two vectors.
         total = np.maximum((live * metric).sum(1, keepdims=True), 0.5)
         self._live, self._metric = live, metric
-        self._is_weighted = bool((metric != 1).any())
         stored = metric[..., None] if pairs else metric
         self._constants = Constants(
             vectors=live * np.sqrt(metric / total), root=np.sqrt(stored), metric=stored, live=live
         )
         shape = (*channels, degrees) if orders is None else (*channels, *live.shape)
-        super().__init__(SO(3), tuple(None for _ in shape), shape, "schur", pairs=pairs, real_linear=real)
+        weighted, free = bool((metric != 1).any()), tuple(None for _ in shape)
+        super().__init__(SO(3), free, shape, "schur", weighted=weighted, pairs=pairs, real_linear=real)
 
     @property
     def rank(self) -> int:
         """Dimension of the equivariant subspace, real for real fields; a None axis counts as one."""
         copies = int(np.prod([1 if n is None else n for n in self._channels], dtype=np.int64))
         return int(self._live.any(1).sum()) * copies
-
-    @property
-    def has_own_norm(self) -> bool:
-        return self._is_weighted
 
     @property
     def chance(self) -> float:
@@ -139,7 +135,7 @@ class SphericalProjector(ClosedFormProjector):
         out = torch.einsum("ab,rlm->arblm", eye, rows.to(torch.complex128))
         sides = [int(n or 0) for n in self.shape]
         out = out.reshape(-1, *(sides[:-1] if self._pairs else sides))
-        return self._weighted(torch.view_as_real(out) if self._pairs else out, inverse=True)
+        return self._from_coordinates(torch.view_as_real(out) if self._pairs else out)
 
     def _constants_array(self) -> Array:
         """One unit tensor (degrees, orders) a live degree."""
@@ -149,18 +145,15 @@ class SphericalProjector(ClosedFormProjector):
             [np.where(np.arange(len(vectors))[:, None] == i, vectors, 0) for i in np.flatnonzero(vectors.any(1))]
         )
 
-    def _formula(self, W: torch.Tensor) -> torch.Tensor:
+    def _complex_formula(self, W: torch.Tensor) -> torch.Tensor:
         if self._order_count is None:
             return W.real.to(W.dtype) if self._real and W.is_complex() else W.clone()
         part = W.real if self._real and W.is_complex() else W
         vectors = self._constants.get("vectors", part)
         return ((part * vectors).sum(-1, keepdim=True) * vectors).to(W.dtype)
 
-    def _weighted(self, W: torch.Tensor, *, inverse: bool = False) -> torch.Tensor:
-        if not self._is_weighted:
-            return W
-        root = self._constants.get("root", W)
-        return W / root if inverse else W * root
+    def _root_of(self, like: torch.Tensor) -> torch.Tensor:
+        return self._constants.get("root", like)
 
     def _metric_of(self, like: torch.Tensor) -> torch.Tensor:
         return self._constants.get("metric", like)

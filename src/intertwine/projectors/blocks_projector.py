@@ -1,0 +1,230 @@
+"""P by parts: the tuples of blocks that the axes fall into, each with the projector on its fields."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import final
+
+import numpy as np
+import torch
+
+from intertwine._numerics import accumulation_dtype
+from intertwine.errors import ArgumentError, SizeLimitError
+from intertwine.groups import Group
+from intertwine.projectors.axes.plan import AxisBlock, AxisPlan
+from intertwine.projectors.constants import Constants
+from intertwine.projectors.methods.components import Components
+from intertwine.projectors.methods.method import TupleProjector
+from intertwine.projectors.projector import Projector
+from intertwine.representations import Representation
+
+# basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
+BASIS_LIMIT = 2**26
+# Two indices an entry of a larger weight would be memory to speak of.
+JOINT_LIMIT = 2**18
+# A smaller one is computed with others whatever its parts.
+JOINT_LEAST = 2**13
+# Entries that a step in place works on at a time on a processor: what it reads is still there when it writes.
+CACHED = 2**20
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tuple of blocks, an axis each, and the projector that applies to it."""
+
+    blocks: tuple[AxisBlock, ...]
+    projector: TupleProjector
+
+    @property
+    def copies(self) -> int:
+        """How many tuples of copies there are; an axis without action counts as one."""
+        return prod(1 if block.mul is None else block.mul for block in self.blocks)
+
+    def view(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
+        if torch.compiler.is_compiling():
+            for axis, block in enumerate(self.blocks):
+                tensor = block.view(tensor, 2 * axis)
+            return tensor
+        sizes: list[int] = []
+        strides: list[int] = []
+        offset = tensor.storage_offset()
+        # One call in place of three an axis, which of a small weight would cost as much as the arithmetic; a compiler
+        # has no such costs, and cannot follow writes through strides.
+        for block, size, stride in zip(self.blocks, tensor.shape, tensor.stride(), strict=True):
+            if block.mul is None:
+                sizes += size, 1
+                strides += stride, stride
+                continue
+            sizes += block.mul, block.dim
+            strides += (stride, block.mul * stride) if block.copies_innermost else (block.dim * stride, stride)
+            offset += block.start * stride
+        return tensor.as_strided(sizes, strides, offset)
+
+
+@final
+class BlocksProjector(Projector):
+    """The projector on the fields of each axis, tuple by tuple; tuples without a part project to zero.
+
+    Args:
+        group: the group.
+        axes: one representation (or None) an axis of the tensor.
+        plans: how each axis is cut into blocks.
+        parts: the tuples of blocks on which P is not zero.
+        method: what ``P.method`` says.
+        folds: the tensor's own axes that each representation spans; one each if None.
+        reason: why P is no projector on the fixed space of an action; empty if it is.
+        exact: whether it is, where the reason is one of something else.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        axes: tuple[Representation | None, ...],
+        plans: tuple[AxisPlan, ...],
+        parts: tuple[Part, ...],
+        method: str,
+        *,
+        folds: tuple[tuple[int | None, ...], ...] | None = None,
+        reason: str = "",
+        exact: bool | None = None,
+    ) -> None:
+        one_each = tuple((None if rep is None else rep.dim,) for rep in axes)
+        super().__init__(group, axes, one_each if folds is None else folds, method, reason=reason, exact=exact)
+        self.parts = parts
+        self._first = plans[0].blocks
+        # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
+        # write into.
+        self._single = len(parts) == 1 and all(
+            len(plan.blocks) == 1 and not plan.blocks[0].copies_innermost for plan in plans
+        )
+        orders = {str(axis): plan.order for axis, plan in enumerate(plans) if plan.order is not None}
+        self._orders = Constants(**orders, **{f"{axis} back": np.argsort(order) for axis, order in orders.items()})
+        self._sorted_axes = tuple(int(axis) for axis in orders)
+        self._rank = sum(part.projector.rank * part.copies for part in parts)
+
+    @property
+    def rank(self) -> int:
+        """Dimension of the equivariant subspace, the mean of the product of characters; a None axis counts as one."""
+        return self._rank
+
+    @property
+    def constant_bytes(self) -> int:
+        """Memory of the constants, in bytes as built (float64)."""
+        seen = {id(part.projector): part.projector.constants.nbytes for part in self.parts}
+        return sum(seen.values()) + self._orders.nbytes
+
+    @cached_property
+    def components(self) -> tuple[tuple[Components, ...], ...] | None:
+        """By part, how P falls apart on one tuple of copies; None where that would take too long to find out."""
+        found = {id(part.projector): part.projector for part in self.parts}
+        components = {key: projector.components() for key, projector in found.items()}
+        by_part = [components[id(part.projector)] for part in self.parts]
+        return None if None in by_part else tuple(part for part in by_part if part is not None)
+
+    @cached_property
+    def joint_entries(self) -> int:
+        """Up to so many entries a weight is best computed together with others; 0 without ``components``."""
+        found = max(JOINT_LEAST, sum(part.projector.joint_entries for part in self.parts))
+        return 0 if self.numel > JOINT_LIMIT or self.components is None else min(JOINT_LIMIT, found)
+
+    def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
+        wide = self._reordered(self.folded(torch.arange(prod(shape)).reshape(tuple(shape))))
+        return [part.view(wide) for part in self.parts]
+
+    def basis(self) -> torch.Tensor:
+        """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.
+
+        Raises:
+            SizeLimitError: it would hold more than 2^26 numbers.
+            ArgumentError: an axis has no representation, so its length is not known.
+        """
+        if None in self.shape:
+            raise ArgumentError(
+                "axes", expected="a representation on every axis", got="None on one", advice="Use n * G.trivial()."
+            )
+        if self.rank * self.numel > BASIS_LIMIT:
+            raise SizeLimitError(
+                "basis",
+                expected=f"rank x numel <= {BASIS_LIMIT}",
+                got=f"{self.rank} x {self.numel}",
+                advice="Use project() instead.",
+            )
+        kind = torch.complex128 if self.is_complex else torch.float64
+        flat = [prod(n for n in fold if n is not None) for fold in self.folds]
+        out = torch.zeros(self.rank, *flat, dtype=kind)
+        row = 0
+        for part in self.parts:
+            tuples = torch.from_numpy(part.projector.basis()).to(kind)
+            for copies in itertools.product(*(range(block.mul or 0) for block in part.blocks)):
+                index = tuple(axis for copy in copies for axis in (copy, slice(None)))
+                for vector in tuples:
+                    part.view(out[row])[index] = vector
+                    row += 1
+        shape = [n for n in self.shape if n is not None]
+        return self._reordered(out, inverse=True, offset=1).reshape(self.rank, *shape)
+
+    def _project(self, W: torch.Tensor) -> torch.Tensor:
+        wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
+        out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
+        for part in self.parts:
+            part.view(out).copy_(part.projector.project(part.view(wide)))
+        return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
+
+    def _residual(self, W: torch.Tensor) -> torch.Tensor:
+        wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
+        if self._single:
+            part = self.parts[0]
+            out = part.projector.residual(part.view(wide))
+            if not self._sorted_axes and W.dtype == out.dtype:
+                return out.reshape(W.shape)
+            out = out.reshape(wide.shape)
+        else:
+            out = wide.clone(memory_format=torch.contiguous_format)
+            for part in self.parts:
+                part.projector.residual_(part.view(out))
+        return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
+
+    def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
+        copied = not self._one_axis_each and not W.is_contiguous()
+        if copied or self._sorted_axes or accumulation_dtype(W.dtype) != W.dtype:
+            wide = W.to(accumulation_dtype(W.dtype))
+            W.copy_(torch.lerp(wide, self._project(wide), 1 - factor))
+            return
+        if self._single:
+            self.parts[0].projector.shrink_(self.parts[0].view(self.folded(W)), factor)
+            return
+        wide = self.folded(W)
+        for rows, blocks in self._by_rows(wide):
+            # What P keeps is set aside and written back, not scaled and restored: rounding does not make it drift.
+            entries = [projector.shrunk(block, factor) for projector, block in blocks]
+            rows.mul_(factor)
+            for (projector, block), part in zip(blocks, entries, strict=True):
+                projector.write_(block, part)
+
+    def _by_rows(self, wide: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[tuple[TupleProjector, torch.Tensor]]]]:
+        """The whole in pieces along its first axis, each with the blocks in it: what a processor's cache holds."""
+        views = [(part.projector, part.view(wide), part.blocks[0]) for part in self.parts]
+        if wide.device.type != "cpu" or wide.numel() <= CACHED or torch.compiler.is_compiling():
+            yield wide, [(projector, view) for projector, view, _ in views]
+            return
+        width = wide.numel() // len(wide)
+        for block in self._first:
+            mine = [(projector, view) for projector, view, first in views if first is block]
+            if block.mul is None or block.copies_innermost:
+                length = len(wide) if block.mul is None else block.mul * block.dim
+                yield wide.narrow(0, block.start, length), mine
+                continue
+            step = max(1, CACHED // (block.dim * width))
+            for first in range(0, block.mul, step):
+                copies = min(step, block.mul - first)
+                rows = wide.narrow(0, block.start + first * block.dim, copies * block.dim)
+                yield rows, [(projector, view.narrow(0, first, copies)) for projector, view in mine]
+
+    def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
+        for axis in self._sorted_axes:
+            index = self._orders.get(f"{axis} back" if inverse else str(axis), tensor)
+            tensor = tensor.index_select(axis + offset, index)
+        return tensor
