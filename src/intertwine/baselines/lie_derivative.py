@@ -1,7 +1,5 @@
 """The Lie derivative of the network as a penalty."""
 
-import warnings
-
 import numpy as np
 import torch
 from torch.autograd import forward_ad
@@ -101,18 +99,10 @@ class LieDerivative(Method):
         if lie_in is None or lie_out is None:  # pragma: no cover - the constructor has checked it
             raise ArgumentError("subject", expected="lie_in and lie_out", got="None")
         with forward_ad.dual_level():
-            result = self.model(_dual(x, lie_in(A, x)))
+            result = self.model(forward_ad.make_dual(x, lie_in(A, x)))
             value, tangent = forward_ad.unpack_dual(result)
         moved = lie_out(A, value)
         return -moved if tangent is None else tangent - moved
-
-
-def _dual(x: torch.Tensor, tangent: torch.Tensor) -> torch.Tensor:
-    """``x`` with its tangent."""
-    with warnings.catch_warnings():
-        # The first call makes torch compile some of its own rules by torch.jit.script, about which torch warns.
-        warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)
-        return forward_ad.make_dual(x, tangent)
 
 
 def unit_element(group: Group, generator: torch.Generator | None = None) -> torch.Tensor:

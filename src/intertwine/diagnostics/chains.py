@@ -1,6 +1,5 @@
 """Which symmetry a weight keeps: its squared norm split along a chain of subgroups."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,10 +9,10 @@ import torch
 
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.splits import measured
-from intertwine.errors import ArgumentError, RankZeroWarning, ShapeError
+from intertwine.errors import ArgumentError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
-from intertwine.projectors.dispatch import projector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.projector import Projector
 from intertwine.representations.embedding import PLANES
 
@@ -155,10 +154,8 @@ def subgroup_chain(
         if group != reps[0].group:
             plane = (group.matrix_dim, reps[0].group.matrix_dim) == (2, 3)
             reps = [rep.restrict(group, axis=axis if plane else None) for rep in reps]
-        with warnings.catch_warnings():
-            # A group that leaves nothing fixed is a finding here, and the split shows it.
-            warnings.simplefilter("ignore", RankZeroWarning)
-            out.append(projector(*reps))
+        # A group that leaves nothing fixed is a finding here, and the split shows it: no warning.
+        out.append(tensor_projector((reps[1], reps[0].dual()) if len(reps) == 2 else (reps[0],)))
     return tuple(out)
 
 

@@ -1,13 +1,15 @@
 """The projectors of one call of ``bind``: equal types share one, and errors name the entry of ``types``."""
 
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 
 from intertwine._arguments import check_instance
-from intertwine.errors import IntertwineError, RankZeroWarning
+from intertwine.errors import IntertwineError
 from intertwine.layers.channels.broadcast import broadcast_projector
-from intertwine.projectors import Projector, projector
+from intertwine.projectors import Projector
+from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.diagonal import diagonal_projector
+from intertwine.projectors.dispatch import tensor_projector
+from intertwine.projectors.kernels.kernel import kernel_projector, kernel_sides
 from intertwine.projectors.kernels.steerable import Rings
 from intertwine.representations import Representation
 
@@ -23,7 +25,11 @@ class SharedProjectors:
     def tensor(self, argument: str, axes: Axes, shape: tuple[int, ...] | None = None) -> Projector:
         """``projector(axes=axes, shape=shape)``, the shape only where axes are folded."""
         folded = None if shape is None or len(shape) == len(axes) else shape
-        return self._shared((axes, folded), argument, lambda: projector(axes=axes, shape=folded))
+
+        def build() -> Projector:
+            return tensor_projector(axes, folds=None if folded is None else fold_axes(axes, folded))
+
+        return self._shared((axes, folded), argument, build)
 
     def kernel(
         self,
@@ -42,7 +48,7 @@ class SharedProjectors:
         return self._shared(
             key,
             argument,
-            lambda: projector(axes=axes, kernel=tuple(kernel), space=space, kernel_basis=kernel_basis, rings=rings),
+            lambda: kernel_projector(axes, kernel_sides(tuple(kernel)), space, kernel_basis, rings),
         )
 
     def diagonal(self, argument: str, rep: Representation, shape: tuple[int, ...]) -> Projector:
@@ -54,13 +60,12 @@ class SharedProjectors:
         return self._shared(("broadcast", rep, over), argument, lambda: broadcast_projector(rep, over))
 
     def _shared(self, key: Hashable, argument: str, build: Callable[[], Projector]) -> Projector:
+        # Projectors of rank 0 are told of with the parameter's name, by ``bind``.
         if key not in self._built:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RankZeroWarning)  # told with the parameter's name
-                try:
-                    self._built[key] = build()
-                except IntertwineError as error:
-                    raise type(error)(
-                        f"{argument} ({error.argument})", expected=error.expected, got=error.got, advice=error.advice
-                    ) from error
+            try:
+                self._built[key] = build()
+            except IntertwineError as error:
+                raise type(error)(
+                    f"{argument} ({error.argument})", expected=error.expected, got=error.got, advice=error.advice
+                ) from error
         return self._built[key]

@@ -1,15 +1,14 @@
 """How the rotations C_n turn the pixels of a kernel, and the values of a field."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.errors import GroupMismatchError, RankZeroWarning
+from intertwine.errors import GroupMismatchError
 from intertwine.groups import Cyclic
-from intertwine.projectors import projector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.representations import Representation
 
 
@@ -57,7 +56,5 @@ def field_actions(field: Representation | None, order: int) -> tuple[torch.Tenso
 
 def invariant_vectors(rep: Representation) -> torch.Tensor:
     """An orthonormal basis of the vectors that the group leaves fixed, (count, rep.dim): where a bias may point."""
-    with warnings.catch_warnings():
-        # No bias is a normal case here.
-        warnings.simplefilter("ignore", RankZeroWarning)
-        return projector(rep).basis().to(torch.get_default_dtype())
+    # That there are none is a normal case here: no warning.
+    return tensor_projector((rep,)).basis().to(torch.get_default_dtype())

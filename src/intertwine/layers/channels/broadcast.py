@@ -4,9 +4,10 @@ import numpy as np
 
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError
-from intertwine.projectors import Projector, projector
+from intertwine.projectors import Projector
 from intertwine.projectors.axes.plan import plan_axis
 from intertwine.projectors.blocks_projector import BlocksProjector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.representations import Field, Representation
 
 
@@ -40,10 +41,10 @@ def broadcast_projector(rep: Representation, over: Representation) -> Projector:
         # The reason is that of rank 0.
         return BlocksProjector(rep.group, (rep,), (plan_axis(rep),), (), "block", reason=reason, exact=True)
     if (found == 1).all():
-        return projector(rep)
+        return tensor_projector((rep,))
     images = np.zeros((len(found), 1), dtype=np.int64)
     sign = rep.group.permutation(images, signs=found[:, None])
-    return projector(rep.tensor(sign))
+    return tensor_projector((rep.tensor(sign),))
 
 
 def ones_character(rep: Representation) -> Array | None:

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from intertwine._arguments import plain_array
+from intertwine._arguments import check_instance, plain_array
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.permutations import grid_field
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
 from intertwine.projectors.blocks_projector import BlocksProjector, Part
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.kernels.steerable import Rings, default_rings, steerable_basis
 from intertwine.projectors.methods.block import BasisProjector
 from intertwine.projectors.projector import Projector
+from intertwine.projectors.weights import Axes
 from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 
@@ -33,6 +35,36 @@ def kernel_sides(kernel: object) -> tuple[int, ...]:
             "kernel", expected="a tuple of one to three positive sides, such as (3, 3)", got=repr(kernel)[:80]
         )
     return sides
+
+
+def kernel_projector(
+    axes: Axes,
+    kernel: tuple[int, ...],
+    space: object = None,
+    kernel_basis: object = None,
+    rings: Rings | None = None,
+    method: str | None = None,
+) -> Projector:
+    """The projector for a kernel: on pixels where the group permutes them, on steerable kernels otherwise."""
+    group = next(rep.group for rep in axes if rep is not None)
+    if len(axes) != 2 or axes[0] is None or axes[1] is None:
+        raise ArgumentError(
+            "kernel",
+            expected="rep_in and rep_out, or two axes, beside a kernel",
+            got=f"{len(axes)} axes, or None on one",
+        )
+    first, second = axes[0], axes[1]
+    if kernel_basis is not None:
+        return given_basis_projector(first, second, kernel, kernel_basis)
+    if rings is not None:
+        check_instance("rings", rings, Rings, "intertwine.Rings(radii, widths, band), or None")
+    points = space_representation(group, kernel, space)
+    pixels, reason = pixel_representation(group, kernel, points)
+    if pixels is not None and rings is None:
+        return tensor_projector((first, second, pixels), method, folds=((first.dim,), (second.dim,), kernel))
+    if method not in (None, "block"):
+        raise ArgumentError("method", expected=f"'block' or None, as {reason or 'rings were given'}", got=repr(method))
+    return steerable_projector(first, second, points, kernel, rings, reason or "steerable kernels were asked for")
 
 
 def space_representation(group: Group, kernel: tuple[int, ...], space: object) -> Representation:

@@ -1,6 +1,9 @@
 """Finite groups where a basis would outweigh the weights: the group average, as means over transversals."""
 
+import itertools
+from collections.abc import Sequence
 from functools import lru_cache, reduce
+from math import prod
 
 import numpy as np
 import torch
@@ -8,9 +11,14 @@ import torch
 from intertwine._numerics import Array
 from intertwine.groups import Group
 from intertwine.projectors.constants import Constants
+from intertwine.projectors.methods.block import NULLSPACE_LIMIT
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 
+# Groups whose elements are listed.
+MAX_ORDER = 20_000
+# A basis below this many numbers is small whatever the weights; above, it may not outweigh them.
+SMALL_BASIS = 2**16
 # Elements tried for the next link of the chain of subgroups; prime steps turn up early.
 CANDIDATES = 64
 
@@ -20,6 +28,8 @@ class AverageProjector(TupleProjector):
 
     The octahedral group's 24 elements take 2 * 2 * 3 * 2, five actions and not 23.
     """
+
+    needs = "a finite group"
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self.fields = fields
@@ -43,6 +53,15 @@ class AverageProjector(TupleProjector):
         self._names = frozenset(arrays)
         self.constants = Constants(**arrays)
         self._rank = character_rank(fields)
+
+    @classmethod
+    def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
+        """Whether the group is finite and a basis of one tuple would outweigh the weights, or take hours."""
+        return all(_is_heavy(fields, copies) for fields in itertools.product(*axes))
+
+    @classmethod
+    def of(cls, fields: tuple[Field, ...]) -> "AverageProjector":
+        return cls(fields)
 
     @property
     def rank(self) -> int:
@@ -80,6 +99,13 @@ class AverageProjector(TupleProjector):
         projector = self.project(blocks).reshape(size, size).numpy().T
         values, vectors = np.linalg.eigh((projector + projector.conj().T) / 2)
         return np.ascontiguousarray(vectors[:, values > 0.5].T).reshape(-1, *dims)
+
+
+def _is_heavy(fields: tuple[Field, ...], copies: int) -> bool:
+    group, size = fields[0].group, prod(field.dim for field in fields)
+    if not group.is_finite or group.order > MAX_ORDER:
+        return False
+    return size > NULLSPACE_LIMIT or size * character_rank(fields) > max(SMALL_BASIS, size * copies)
 
 
 def character_rank(fields: tuple[Field, ...]) -> int:

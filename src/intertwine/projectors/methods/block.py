@@ -23,11 +23,23 @@ ROUNDING = 1e-15
 class BasisProjector(TupleProjector):
     """``P x = Q Q^* x`` with Q, shape (d_1 ... d_k, rank), the orthonormal basis of one tuple of fields."""
 
+    needs = "a compact group"
+
     def __init__(self, basis: Array, dims: Sequence[int]) -> None:
         self.dims = tuple(dims)
         # Entries that are zero but for rounding make denormal products in float32, which are ten times slower.
         self._basis = np.where(np.abs(basis) > ROUNDING, basis, 0.0)
         self.constants = Constants(basis=self._basis) if basis.size else Constants()
+
+    @classmethod
+    def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
+        """Whether the group is compact; without that it is the null space of whatever acts."""
+        del copies
+        return all(field.group.is_compact for axis in axes for field in axis)
+
+    @classmethod
+    def of(cls, fields: tuple[Field, ...]) -> "BasisProjector":
+        return cls(fixed_basis(fields), [field.dim for field in fields])
 
     @property
     def rank(self) -> int:

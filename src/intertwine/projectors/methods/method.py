@@ -1,6 +1,7 @@
 """The projector on one tuple of fields, applied to all their copies at once."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -8,15 +9,28 @@ import torch
 from intertwine._numerics import Array
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, basis_components
+from intertwine.representations.field import Field
 
 
 class TupleProjector(ABC):
     """P on ``F_1 (x) ... (x) F_k``; blocks come as views (m_1, d_1, ..., m_k, d_k) of any strides."""
 
     constants: Constants
+    # What fields it applies to, in words that complete "it needs".
+    needs: ClassVar[str] = ""
     # Up to so many entries the calls that a block takes cost more than gathering it beside others (`JointMap`);
     # measured on one thread.
     joint_entries: ClassVar[int] = 2**14
+
+    @classmethod
+    @abstractmethod
+    def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
+        """Whether P is computed so on every tuple with one field of each axis, of which there are so many copies."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, fields: tuple[Field, ...]) -> "TupleProjector | None":
+        """The projector on a tuple to which it applies; None where P is zero on it."""
 
     @property
     @abstractmethod

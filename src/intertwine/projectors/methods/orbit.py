@@ -1,5 +1,6 @@
 """Permutations: the projection is the mean over orbits of index tuples."""
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -11,7 +12,7 @@ from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, orbit_components
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
-from intertwine.representations.orbits import connected, permutation_table
+from intertwine.representations.orbits import connected, is_transitive, permutation_table
 
 # Entries that are worked on at a time on a processor: a few copies of so many float32 fit into its cache.
 CACHED = 2**18
@@ -32,6 +33,7 @@ class OrbitProjector(TupleProjector):
         row: position of the transitive field.
     """
 
+    needs = "axes that permute a basis"
     # Twice as many are faster in calls by themselves, and slower within a training step of octahedral convolutions.
     joint_entries = 2**15
 
@@ -76,6 +78,19 @@ class OrbitProjector(TupleProjector):
                 "alive": alive.astype(np.float64),
             }
         self.constants = Constants(**arrays)
+
+    @classmethod
+    def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
+        """Whether all fields permute, those of some axis in one orbit."""
+        del copies
+        permuted = all(field.generator_permutations() is not None for axis in axes for field in axis)
+        return permuted and any(all(map(is_transitive, axis)) for axis in axes)
+
+    @classmethod
+    def of(cls, fields: tuple[Field, ...]) -> "OrbitProjector":
+        # The largest transitive field as rows leaves the fewest columns to sort.
+        rows = [axis for axis, field in enumerate(fields) if is_transitive(field)]
+        return cls(fields, max(rows, key=lambda axis: fields[axis].dim))
 
     @property
     def rank(self) -> int:

@@ -1,5 +1,6 @@
 """Schur's lemma: between unlike irreps an equivariant map is zero, between like ones it lies in the commutant."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 from intertwine.representations.intertwiners import commutant
+from intertwine.representations.irrep_field import IrrepField
 
 
 class SchurProjector(TupleProjector):
@@ -20,6 +22,7 @@ class SchurProjector(TupleProjector):
     else. For turns of a plane (complex type, dimension 2) it is that and ``(b - c) / 2`` beside the diagonal, likewise.
     """
 
+    needs = "one or two axes of named irreps"
     # Little but the diagonals is touched where it lies.
     joint_entries = 2**11
 
@@ -30,6 +33,21 @@ class SchurProjector(TupleProjector):
         # The commutant of a turn of the plane: a + b J with the quarter turn J.
         self._planar = matrices.shape == (2, 2, 2) and _spans_turns(matrices)
         self.constants = Constants(**({"commutant": matrices} if len(matrices) > 1 and not self._planar else {}))
+
+    @classmethod
+    def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
+        """Whether all fields are irreps, each in one basis: the lemma does not see which, but that it is the same."""
+        del copies
+        fields = {field for axis in axes for field in axis}
+        if len(axes) == 1:
+            fields |= {trivial_field(field) for field in fields}
+        labels = {field.irreducible for field in fields}
+        return len(axes) <= 2 and None not in labels and len(labels) == len(fields)
+
+    @classmethod
+    def of(cls, fields: tuple[Field, ...]) -> "SchurProjector | None":
+        first, second = fields if len(fields) == 2 else (*fields, trivial_field(fields[0]))
+        return schur_projector(first, len(fields)) if first == second else None
 
     @property
     def rank(self) -> int:
@@ -84,6 +102,11 @@ class SchurProjector(TupleProjector):
 
     def basis(self) -> Array:
         return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)
+
+
+def trivial_field(field: Field) -> IrrepField:
+    """The trivial irrep of the group of ``field``."""
+    return IrrepField(field.group, field.group.trivial_label)
 
 
 def _spans_turns(matrices: Array) -> bool:

@@ -5,7 +5,7 @@ import torch
 
 from intertwine._arguments import check_choice
 from intertwine.errors import ArgumentError
-from intertwine.projectors.dispatch import projector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.positions.translation import Boundary, permuting, translations
 from intertwine.projectors.projector import Projector
 from intertwine.representations import Representation
@@ -51,10 +51,8 @@ def position_projector(
         roll, still = np.roll(np.arange(int(n or 0)), -1), np.arange(int(n or 0))
         images = [roll if other == axis else still for other in moving]
         reps.append(permuting(group, f"positions[{n}]", images, int(n or 0)))
-    result = projector(axes=reps)
-    if boundary == "bounded":
-        result.exact, result.reason = False, "shifts leave a bounded range of positions, so that no group acts on them"
-    return result
+    bounded = "shifts leave a bounded range of positions, so that no group acts on them"
+    return tensor_projector(tuple(reps), reason=bounded if boundary == "bounded" else "")
 
 
 def position_axes(shape: object, positions: object) -> tuple[int, ...]:

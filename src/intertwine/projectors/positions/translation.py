@@ -15,7 +15,7 @@ from intertwine.groups.arguments import integer
 from intertwine.groups.product import FactorGroup
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.constants import Constants
-from intertwine.projectors.dispatch import projector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import check_sides
 from intertwine.representations import Representation
@@ -131,7 +131,7 @@ def translation_projector(
     if method == "fft" or (method is None and pixels > ORBIT_PIXELS):
         return CirculantProjector(*sizes, sides)
     rep = torus(*sides)
-    return projector(sizes[0] * rep, sizes[1] * rep)
+    return tensor_projector((sizes[1] * rep, (sizes[0] * rep).dual()))
 
 
 class _GridProjector(ClosedFormProjector):

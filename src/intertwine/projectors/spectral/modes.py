@@ -1,17 +1,16 @@
 """P on the modes of a Fourier layer whose orbits are stored, conjugates included."""
 
-import warnings
 from typing import Literal
 
 import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.errors import DtypeError, RankZeroWarning
+from intertwine.errors import DtypeError
 from intertwine.groups import Cyclic, DirectProduct, Group
 from intertwine.projectors.closed_form import WeightedProjector
 from intertwine.projectors.constants import Constants
-from intertwine.projectors.dispatch import projector
+from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.waves import ModeOrbits
 from intertwine.projectors.weights import shape_text
@@ -190,18 +189,15 @@ def _wave_projector(
     count = len(orbits.source)
     if not count:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RankZeroWarning)
-        if not half:
-            modes = PermutationField(group, f"waves[{count}]", _tuples(orbits.images), size=count)
-            return projector(axes=(first, second, Representation.of(modes)))
-        product = DirectProduct(group, Cyclic(2))  # type: ignore[arg-type]
-        pairs = (2 * orbits.images[..., None] + np.arange(2)).reshape(len(orbits.images), -1)
-        signs = np.ones_like(pairs)
-        signs[-1, 1::2] = -1
-        modes = PermutationField(product, f"waves[{count}]", _tuples(pairs), _tuples(signs), 2 * count)
-        axes = (product.lift(first, which=0), product.lift(second, which=0))
-        return projector(axes=(*axes, Representation.of(modes)))
+    if not half:
+        modes = PermutationField(group, f"waves[{count}]", _tuples(orbits.images), size=count)
+        return tensor_projector((first, second, Representation.of(modes)))
+    product = DirectProduct(group, Cyclic(2))  # type: ignore[arg-type]
+    pairs = (2 * orbits.images[..., None] + np.arange(2)).reshape(len(orbits.images), -1)
+    signs = np.ones_like(pairs)
+    signs[-1, 1::2] = -1
+    modes = PermutationField(product, f"waves[{count}]", _tuples(pairs), _tuples(signs), 2 * count)
+    return tensor_projector((product.lift(first, which=0), product.lift(second, which=0), Representation.of(modes)))
 
 
 def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:
