@@ -21,6 +21,7 @@ ROOMS = (
     "intertwine.diagnostics",
     "intertwine.errors",
     "intertwine.groups",
+    "intertwine.layers",
     "intertwine.nn",
     "intertwine.projectors",
     "intertwine.representations",
@@ -34,6 +35,8 @@ WITHOUT_SOURCE = {
         AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field Geometry
         GridAction LayerGeometry LayerVerdict PairShare ParameterReport Report Residual Segment Subject TrainingCost
         Unanalysed""",
+    "what layers mean: values that rules are made of": """
+        Finding GridMap LayerRule LayerType OutputFields Slot layer_rule""",
     "errors and warnings, and their words": """
         ArgumentError DecayWarning DtypeError GroupMismatchError IdentityActionWarning IntertwineError MissingExtraError
         NonFiniteError NotARepresentationError NotOrthogonalError RankZeroWarning SeparationError ShapeError

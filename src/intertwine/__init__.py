@@ -6,7 +6,7 @@ equivariant part and the rest, ``iw.bind`` does so for a whole model.
 
 from importlib.metadata import PackageNotFoundError, version
 
-from intertwine import errors, nn, testing
+from intertwine import errors, layers, nn, testing
 from intertwine.binding import Binding, Typed, bind, penalty
 from intertwine.decay import EquivarianceDecay
 from intertwine.diagnostics import (
@@ -44,6 +44,7 @@ from intertwine.groups import (
 )
 from intertwine.groups.adapters import conventions
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.layers import LayerRule, layer_rule
 from intertwine.projectors import Projector, projector
 from intertwine.projectors.diagonal import diagonal_projector
 from intertwine.projectors.kernels.steerable import Rings
@@ -80,6 +81,7 @@ __all__ = [
     "Icosahedral",
     "IdentityActionWarning",
     "IntertwineError",
+    "LayerRule",
     "MatrixGroup",
     "Mirror",
     "O",
@@ -105,6 +107,8 @@ __all__ = [
     "errors",
     "first_breaker",
     "geometry",
+    "layer_rule",
+    "layers",
     "nn",
     "on_grid",
     "penalty",

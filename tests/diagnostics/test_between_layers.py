@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import intertwine as iw
-from intertwine.diagnostics.reports.between_layers import POINTWISE, Carried, module_finding
+from intertwine.diagnostics.reports.between_layers import Carried, module_finding
+from intertwine.layers.activations import POINTWISE
 from tests.binding.acting import feature_error, image_error, randn
 from tests.binding.cases import fill
 from tests.binding.test_norm_statistics import NORMS, REPS, error
@@ -30,7 +31,7 @@ def verdicts(binding: iw.Binding, example: object = None) -> list[tuple[str, str
 @pytest.mark.parametrize("kind", POINTWISE, ids=lambda kind: kind.__name__)
 def test_pointwise_layers_keep_iff_they_commute(kind: type[nn.Module], rep: iw.Representation) -> None:
     module = (kind(0.1, 20.0) if kind is nn.Threshold else kind()).double().eval()
-    found = module_finding(module, Carried(rep, None, ""), typed=False)
+    found = module_finding(module, Carried(rep, None, ""), typed=False, rules={})
     assert (found.verdict == "keeps") == (feature_error(module, rep, rep, 6) < 1e-10)
     assert bool(found.reason) == bool(found.advice) == (found.verdict != "keeps")
 
@@ -39,7 +40,7 @@ def test_pointwise_layers_keep_iff_they_commute(kind: type[nn.Module], rep: iw.R
 @pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS.keys())
 def test_norm_layers_break_iff_they_do(norm: Callable[[], nn.Module], rep: iw.Representation) -> None:
     module = norm().double().eval()
-    found = module_finding(module, Carried(rep, None, ""), typed=False)
+    found = module_finding(module, Carried(rep, None, ""), typed=False, rules={})
     assert (found.verdict == "breaks") == (error(module, rep) > 1e-10)
     if found.verdict == "depends" and "as well" in found.reason:
         assert next(module.parameters(), None) is not None or next(module.buffers(), None) is not None

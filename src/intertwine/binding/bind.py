@@ -9,19 +9,24 @@ from intertwine.binding.binding import Binding
 from intertwine.binding.entry import Entry
 from intertwine.binding.model_tensors import ModelTensor, model_tensors
 from intertwine.binding.names import axes_text, nearest
-from intertwine.binding.type_checks import TypingScope, Wanted, check_tensor, module_types, tensor_type
+from intertwine.binding.type_reader import TypeReader, check_tensor
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning, UnknownNameError
-from intertwine.layers.shared_projectors import SharedProjectors
+from intertwine.layers.layer_type import Slot
+from intertwine.layers.registry import own_ends, parameters_of, rule_of
+from intertwine.layers.rule import Rules, check_rules
 from intertwine.layers.typed import Ends
 
 
-def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
+def bind(model: nn.Module, types: Mapping[str, object] | None = None, *, rules: Rules | None = None) -> Binding:
     """Say how a group acts on the parameters of a model.
 
     ``(g.W) = rho_out(g) W rho_in(g)^-1`` for the weight of a linear map, ``(g.K)(x) = rho_out(g) K(g^-1 x)
     rho_in(g)^-1`` for a kernel, ``(g.b) = rho_out(g) b`` for their biases, and one representation an axis for any
     other tensor. Everything that is not named stays as it is and is listed as
     ``binding.unaccounted``.
+
+    A layer that carries its types, as the ``rep_in`` and ``rep_out`` of those of ``intertwine.nn``, need not be named:
+    it types itself where its group is that of the others. Layers of your own are bound by a rule (``rules``).
 
     Args:
         model: any module; it is neither changed nor copied.
@@ -52,7 +57,9 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
             Features whose vector index is on another axis than the channels, (atoms, 3, channels) or (channels, 3, 3),
             are typed by ``iw.Typed(rep_in, rep_out, over=G.irrep(1))``. ``""`` is the model itself. Representations of
             e3nn, cuEquivariance and escnn are taken as they are. A parameter tied under two names may be typed under
-            either, or alike under both.
+            either, or alike under both. None: every layer types itself.
+        rules: what layers of your own mean, ``{MyLayer: iw.LayerRule(parameters=...)}``; they come before ours, and
+            reports use them too.
 
     Returns:
         A ``Binding``: penalty, projection, initialisation and measurements of the typed parameters.
@@ -61,7 +68,7 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
         UnknownNameError: a name that the model does not have; the message lists those that it has.
         ArgumentError: a tensor typed twice, a pair for a module of unknown type, a lazy parameter without a shape yet,
             a weight computed by hooks, a sharded one, groups of a convolution, of a norm or heads of an attention that
-            cut fields, a norm layer whose statistics break the symmetry.
+            cut fields, a norm layer whose statistics break the symmetry, ``rules`` that are none.
         ShapeError: representations that do not fit the widths.
         DtypeError: integers, or real parameters under a complex representation.
         GroupMismatchError: representations of different groups; bind once for each group.
@@ -91,82 +98,113 @@ def bind(model: nn.Module, types: Mapping[str, object]) -> Binding:
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    types = {} if types is None else types
     if not isinstance(types, Mapping):
         raise ArgumentError("types", expected="a mapping from names to representations", got=type(types).__name__)
+    known = check_rules(rules)
     modules = dict(model.named_modules(remove_duplicate=False))
     tensors = model_tensors(modules)
-    if not types:
-        raise ArgumentError(
-            "types", expected="at least one name", got="none", advice=f"There are {nearest('', [*modules, *tensors])}."
-        )
-    wanted: dict[str, Wanted] = {}
+    reader = TypeReader(tensors, known)
+    slots: dict[str, Slot] = {}
+    arguments: dict[str, str] = {}
     ends: dict[str, Ends] = {}
-    projectors = SharedProjectors()
     for name, value in types.items():
         argument = f"types[{name!r}]"
         if name in modules:
-            scope = TypingScope(argument, tensors, projectors)
-            found, ends[name] = module_types(modules[name], name, value, scope)
+            found, ends[name] = reader.module(modules[name], name, value, argument)
         elif name in tensors:
-            found = {name: tensor_type(name, value, TypingScope(argument, tensors, projectors))}
+            found = {name: reader.tensor(name, value, argument)}
         else:
             raise UnknownNameError(
                 "types",
                 expected=f"names of modules, parameters and buffers: {nearest(str(name), [*modules, *tensors])}",
                 got=repr(name),
             )
-        for full, want in found.items():
-            if full in wanted:
-                raise ArgumentError(
-                    argument,
-                    expected="each tensor typed once",
-                    got=f"{full!r} once more, after {wanted[full].argument}",
-                    advice="Name the module or its parameters, not both.",
-                )
-            wanted[full] = want
-    _check_group(wanted)
-    return Binding(model, _entries(tensors, wanted), ends)
+        _add(slots, arguments, found, argument)
+    _check_group(slots, arguments)
+    typed = {tensors[full].identity for full in slots}
+    for name, module in modules.items():
+        own = None if name in types else own_ends(module)
+        value = None if own is None else _own_type(module, own, slots, known)
+        if value is not None:
+            argument = f"the type that {name or 'the model'!r} carries"
+            found, ends[name] = reader.module(module, name, value, argument)
+            free = {full: slot for full, slot in found.items() if tensors[full].identity not in typed}
+            _add(slots, arguments, free, argument)
+    if not slots:
+        raise ArgumentError(
+            "types", expected="at least one name", got="none", advice=f"There are {nearest('', [*modules, *tensors])}."
+        )
+    return Binding(model, _entries(tensors, slots, arguments), ends, known)
 
 
-def _check_group(wanted: Mapping[str, Wanted]) -> None:
+def _add(slots: dict[str, Slot], arguments: dict[str, str], found: Mapping[str, Slot], argument: str) -> None:
+    """More slots, each of a tensor that has none."""
+    for full, slot in found.items():
+        if full in slots:
+            raise ArgumentError(
+                argument,
+                expected="each tensor typed once",
+                got=f"{full!r} once more, after {arguments[full]}",
+                advice="Name the module or its parameters, not both.",
+            )
+        slots[full], arguments[full] = slot, argument
+
+
+def _own_type(module: nn.Module, own: Ends, slots: Mapping[str, Slot], rules: Rules) -> object:
+    """The type that a module carries, as ``types`` would say it; None where nothing of it is to be typed so."""
+    if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
+        return None
+    # Of another group: bind once for each, and the module types itself then.
+    if slots and own.rep_in.group != next(iter(slots.values())).projector.group:
+        return None
+    if parameters_of(module, rules) is None:
+        return None
+    return own.rep_in if rule_of(module, rules).same else (own.rep_in, own.rep_out)
+
+
+def _check_group(slots: Mapping[str, Slot], arguments: Mapping[str, str]) -> None:
     """Whether all projectors are of one group."""
-    first = next(iter(wanted.values()))
-    for want in wanted.values():
-        if want.projector.group != first.projector.group:
+    if not slots:
+        return
+    first = next(iter(slots))
+    group = slots[first].projector.group
+    for name, slot in slots.items():
+        if slot.projector.group != group:
             raise GroupMismatchError(
-                want.argument,
-                expected=f"representations of {first.projector.group}, as {first.argument} has",
-                got=f"one of {want.projector.group}",
+                arguments[name],
+                expected=f"representations of {group}, as {arguments[first]} has",
+                got=f"one of {slot.projector.group}",
                 advice="Bind once for each group, or restrict all to a common subgroup.",
             )
 
 
-def _entries(tensors: Mapping[str, ModelTensor], wanted: Mapping[str, Wanted]) -> tuple[Entry, ...]:
+def _entries(
+    tensors: Mapping[str, ModelTensor], slots: Mapping[str, Slot], arguments: Mapping[str, str]
+) -> tuple[Entry, ...]:
     """Entries in the order of ``types``; tensors tied under several names once."""
     seen: dict[object, str] = {}
     entries = []
-    for name, want in wanted.items():
-        tensor = tensors[name]
+    for name, slot in slots.items():
+        tensor, P = tensors[name], slot.projector
         value = tensor.value
-        check_tensor(name, value, want)
-        if tensor.identity in seen:
-            other = seen[tensor.identity]
-            if wanted[other].projector is not want.projector:
+        check_tensor(name, value, P, arguments[name])
+        other = seen.setdefault(tensor.identity, name)
+        if other != name:
+            if slots[other].projector is not P:
                 raise ArgumentError(
-                    want.argument,
+                    arguments[name],
                     expected=f"the type of {other!r}, to which {name!r} is tied",
-                    got=f"{axes_text(want.projector)} against {axes_text(wanted[other].projector)}",
+                    got=f"{axes_text(P)} against {axes_text(slots[other].projector)}",
                     advice="They are one tensor: type it once.",
                 )
             continue
-        seen[tensor.identity] = name
-        entry = Entry(name, tensor.module, tensor.attribute, want.projector, want.kind, want.output, want.space)
-        if entry.projector.rank == 0 and value.numel():
+        if P.rank == 0 and value.numel():
             warnings.warn(
-                f"{name}: {entry.projector.group} leaves no value of it fixed but zero "
-                f"({entry.projector.reason or axes_text(want.projector)}), so that its projection is zero.",
+                f"{name}: {P.group} leaves no value of it fixed but zero "
+                f"({P.reason or axes_text(P)}), so that its projection is zero.",
                 RankZeroWarning,
                 stacklevel=3,
             )
-        entries.append(entry)
+        entries.append(Entry(name, tensor.module, tensor.attribute, P, slot.kind, slot.output, slot.space))
     return tuple(entries)

@@ -22,6 +22,7 @@ from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
 from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
 from intertwine.layers.parametrized import parametrizations
+from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
 
@@ -38,6 +39,7 @@ class Binding:
         model: the model.
         entries: one ``Entry`` a typed tensor.
         ends: how the group acts on inputs and outputs of the modules that were typed as such, by name.
+        rules: what layers of the user's own mean, as given to ``bind``.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -53,6 +55,7 @@ class Binding:
     model: nn.Module
     entries: tuple[Entry, ...]
     ends: Mapping[str, Ends] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
     _maps: JointMaps = field(default_factory=JointMaps, init=False)
 
     @property

@@ -8,8 +8,8 @@ from torch import nn
 
 from intertwine.errors import ArgumentError, UnknownNameError
 from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.layer_type import Kind
 from intertwine.layers.parametrized import parametrizations, parametrized_names
-from intertwine.layers.rule import Kind
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 

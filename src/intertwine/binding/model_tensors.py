@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import nn
 
+from intertwine.layers.layer_type import Kind
 from intertwine.layers.parametrized import parametrized_names
-from intertwine.layers.rule import Kind
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+from torch import nn
+from torch.nn.utils import parametrize
+
 from intertwine.errors import listing
 from intertwine.projectors import Projector
 
@@ -22,3 +25,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def axes_text(P: Projector) -> str:
     """The representations on the axes of P, None where there is none."""
     return ", ".join("None" if rep is None else str(rep) for rep in P.axes)
+
+
+def qualified_name(module: nn.Module) -> str:
+    """The class of a module with the package that it is from, torch's own by their name alone.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> qualified_name(nn.ReLU()), qualified_name(iw.nn.FieldNorm(iw.Cyclic(4).regular()))
+        ('ReLU', 'intertwine.nn.field_norm.FieldNorm')
+    """
+    kind = parametrize.type_before_parametrizations(module)
+    plain = kind.__module__.startswith("torch.nn.modules")
+    return kind.__name__ if plain else f"{kind.__module__}.{kind.__qualname__}"

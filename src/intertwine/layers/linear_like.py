@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.layer_type import LayerType, Slot
 from intertwine.layers.parametrized import parametrized_names
-from intertwine.layers.rule import Slot, Typing
 
 # How classes call their widths: PyTorch Geometric has channels, transformers' Conv1D (stored in, out) nx and nf.
 _WIDTHS = (("in_features", "out_features"), ("in_channels", "out_channels"), ("nx", "nf"))
@@ -31,18 +30,16 @@ def is_linear_like(module: nn.Module) -> bool:
     return _is_transposed(module) is not None
 
 
-def linear_like(module: Any, typing: Typing) -> tuple[Slot, ...]:
+def linear_like(module: Any, layer_type: LayerType) -> tuple[Slot, ...]:
     """``y = W x + b``, W stored (out, in) or (in, out)."""
-    typing.check_options(("over",), module)
-    rep_in, rep_out = typing.rep_in, typing.rep_out
+    layer_type.check_options(("over",), module)
+    rep_in, rep_out = layer_type.rep_in, layer_type.rep_out
     transposed = bool(_is_transposed(module))
     width_in, width_out = module.weight.shape if transposed else reversed(module.weight.shape)
-    typing.check_width("rep_in", rep_in, width_in, "inputs of its weight")
-    typing.check_width("rep_out", rep_out, width_out, "outputs of its weight")
-    axes = (rep_in.dual(), rep_out) if transposed else (rep_out, rep_in.dual())
-    P = typing.projectors.tensor(typing.argument, axes)
-    weight = Slot("weight", P, "weight", OutputFields(rep_out, axis=int(transposed)))
-    return (weight,) if getattr(module, "bias", None) is None else (weight, typing.vector("bias", rep_out))
+    layer_type.check_width("rep_in", rep_in, width_in, "inputs of its weight")
+    layer_type.check_width("rep_out", rep_out, width_out, "outputs of its weight")
+    weight = layer_type.matrix("weight", rep_in, rep_out, transposed=transposed)
+    return (weight,) if getattr(module, "bias", None) is None else (weight, layer_type.vector("bias", rep_out))
 
 
 def _is_transposed(module: nn.Module) -> bool | None:

@@ -4,30 +4,31 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.layers.channels.broadcast import ones_character
 from intertwine.layers.channels.checks import check_groups, check_mean_of_all, check_norm_of_all, check_pointwise
-from intertwine.layers.rule import Slot, Typing
+from intertwine.layers.grid.finding import Finding
+from intertwine.layers.layer_type import Kind, LayerType, Slot
+from intertwine.layers.rule import LayerRule
 from intertwine.representations import Representation
-
-# One representation types them: what comes in goes out. (_NormBase: batch and instance norms of every dimension.)
-NORM_TYPES: tuple[type[nn.Module], ...] = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 DIAGONAL = ("weight", "running_var")
 FIXED = ("bias", "running_mean")
+KINDS: dict[str, Kind] = {"weight": "weight", "bias": "bias", "running_var": "buffer", "running_mean": "buffer"}
 
 
-def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
+def parameters(module: nn.Module, layer_type: LayerType) -> tuple[Slot, ...]:
     """``y = w (x - mean) / sqrt(var + eps) + b``: w and var are diagonal maps, b and mean fixed vectors.
 
     Raises:
         ShapeError: the representation has another width.
         ArgumentError: the layer's own statistics break the symmetry, whatever its weights are.
     """
-    typing.check_options(("over",), module)
-    rep, over = typing.rep_out, typing.over
+    layer_type.check_options(("over",), module)
+    rep, over = layer_type.rep_out, layer_type.over
     slots = []
     for name in (*DIAGONAL, *FIXED):
         value = getattr(module, name, None)
@@ -36,16 +37,16 @@ def norm(module: nn.Module, typing: Typing) -> tuple[Slot, ...]:
         shape = tuple(value.shape)
         if value.numel() != rep.dim:
             raise ShapeError(
-                typing.argument,
+                layer_type.argument,
                 expected=f"a representation of dimension {value.numel()}, as {name} has shape {shape}",
                 got=f"dimension {rep.dim}, from {rep}",
             )
-        P = typing.projectors.diagonal(typing.argument, rep, shape) if name in DIAGONAL else typing.fixed(rep, shape)
-        slots.append(Slot(name, P, "buffer" if name.startswith("running") else "bias" if name == "bias" else "weight"))
+        kind = KINDS[name]
+        slots.append((layer_type.diagonal if name in DIAGONAL else layer_type.vector)(name, rep, shape, kind))
     found = statistics(module, rep, over)
     if slots and not found.keeps:
         raise ArgumentError(
-            typing.argument,
+            layer_type.argument,
             expected=f"a representation that the statistics of {type(module).__name__} keep",
             got=f"{rep}{'' if over is None else f' over {over}'}: {found.reason}",
             advice=f"{found.advice} Its weights alone are typed by name, with iw.diagonal_projector(rep).",
@@ -69,7 +70,7 @@ class Statistics:
 
 
 def statistics(module: nn.Module, rep: Representation, over: Representation | None = None) -> Statistics:
-    """What the statistics of a norm layer (one of ``NORM_TYPES``) do to channels of type ``rep``.
+    """What the statistics of a norm layer do to channels of type ``rep``.
 
     Args:
         module: the layer.
@@ -116,3 +117,35 @@ def statistics(module: nn.Module, rep: Representation, over: Representation | No
 def _mixing(rep: Representation) -> str:
     ok, reason = check_pointwise(rep, odd=True)
     return "" if ok else reason
+
+
+def fits(module: nn.Module, rep: Representation, over: Representation | None = None) -> Finding | None:
+    """What its own statistics do to channels of this type; where they commute in eval mode alone, it depends."""
+    if _features(module) != rep.dim:
+        return None
+    found = statistics(module, rep, over)
+    if not found.keeps:
+        return Finding("breaks", found.reason, found.advice)
+    if found.reason:
+        return Finding("depends", f"exact in eval mode, but {found.reason}", found.advice)
+    return Finding("keeps", "")
+
+
+def _features(module: nn.Module) -> int:
+    """How many channels the layer acts on."""
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        return int(module.normalized_shape[0])  # with pixels behind it, they are permuted and change nothing
+    return int(getattr(module, "num_features", getattr(module, "num_channels", 0)))
+
+
+def _rule(note: str) -> LayerRule:
+    return LayerRule(parameters, fits=fits, same=True, note=note)
+
+
+NORMS: dict[type[nn.Module], LayerRule] = {
+    _BatchNorm: _rule("affine weights and statistics must be constant on orbits"),
+    _InstanceNorm: _rule("affine weights must be constant on orbits"),
+    nn.GroupNorm: _rule("its groups must hold whole fields"),
+    nn.LayerNorm: _rule("mean or affine weights over all features: they must be constant on each field"),
+    nn.RMSNorm: _rule("mean or affine weights over all features: they must be constant on each field"),
+}

@@ -1,104 +1,89 @@
-"""How a module's parameters follow from its type: one function a module type, found by type."""
+"""The one table of layer types, and how the rule of a module is found."""
 
 from torch import nn
-from torch.nn.utils import parametrize
 
-from intertwine.errors import ArgumentError, listing
-from intertwine.layers.attention import attention
-from intertwine.layers.convolutions import convolution
-from intertwine.layers.linear import embedding, embedding_bag, linear
+from intertwine.layers.activations import POINTWISE, SOFTMAXES
+from intertwine.layers.attention import ATTENTION
+from intertwine.layers.convolutions import CONVOLUTIONS, is_convolution_like, windows
+from intertwine.layers.embedding import EMBEDDINGS
+from intertwine.layers.inactive import INACTIVE
+from intertwine.layers.linear import LINEAR
 from intertwine.layers.linear_like import is_linear_like, linear_like
-from intertwine.layers.norms import NORM_TYPES, norm
-from intertwine.layers.rule import ModuleTyping, Slot, Typing
+from intertwine.layers.norms import NORMS
+from intertwine.layers.own import OWN
+from intertwine.layers.pooling import POOLINGS
+from intertwine.layers.resizing import RESIZING
+from intertwine.layers.rule import Grid, LayerRule, Parameters, Rules, stated_rule
+from intertwine.layers.typed import Ends
+from intertwine.representations import Representation
 
-# Modules typed by a pair (rep_in, rep_out).
-MODULE_TYPINGS: dict[type[nn.Module], ModuleTyping] = {
-    nn.Linear: linear,
-    nn.Conv1d: convolution,
-    nn.Conv2d: convolution,
-    nn.Conv3d: convolution,
-    nn.ConvTranspose1d: convolution,
-    nn.ConvTranspose2d: convolution,
-    nn.ConvTranspose3d: convolution,
-    nn.Embedding: embedding,
-    nn.EmbeddingBag: embedding_bag,
-    nn.MultiheadAttention: attention,
+BUILT_IN: dict[type[nn.Module], LayerRule] = {
+    **LINEAR,
+    **CONVOLUTIONS,
+    **EMBEDDINGS,
+    **ATTENTION,
+    **NORMS,
+    **POINTWISE,
+    **SOFTMAXES,
+    **POOLINGS,
+    **RESIZING,
+    **INACTIVE,
+    **OWN,
 }
+NOTHING = LayerRule()
 
 
-def is_norm(module: nn.Module) -> bool:
-    """Whether one representation types the module, rather than a pair."""
-    return isinstance(module, NORM_TYPES)
+def rule_of(module: nn.Module, rules: Rules) -> LayerRule:
+    """The rule of the nearest class in the module's ancestry: the user's, the class's own, ours; else ``NOTHING``.
 
-
-def module_slots(module: nn.Module, name: str, typing: Typing) -> tuple[Slot, ...]:
-    """The typed tensors of ``module``, by the nearest type in its ancestry.
-
-    Raises:
-        ArgumentError: nothing is known of modules of this type, or it has nothing to type.
-        ShapeError: the representations do not fit the module's widths.
+    Args:
+        module: any module.
+        rules: rules of this call, by class; they come first.
     """
-    if is_norm(module):
-        slots = norm(module, typing)
-        if not slots:
-            raise ArgumentError(
-                typing.argument,
-                expected="a module with parameters or running statistics",
-                got=f"a {type(module).__name__} without",
-                advice="Leave it out.",
-            )
-        return slots
-    found = _typing_of(module)
-    if found is None:
-        raise unknown_module(module, name, typing.argument)
-    return found(module, typing)
+    for kind in type(module).__mro__:
+        found = rules.get(kind) or stated_rule(kind) or BUILT_IN.get(kind)
+        if found is not None:
+            return found
+    return NOTHING
 
 
-def _typing_of(module: nn.Module) -> ModuleTyping | None:
-    """The function of the nearest type in the module's ancestry, or of what it holds."""
-    found = next((MODULE_TYPINGS[kind] for kind in type(module).__mro__ if kind in MODULE_TYPINGS), None)
-    return linear_like if found is None and is_linear_like(module) else found
+def computed_rule_of(module: nn.Module, rules: Rules) -> LayerRule:
+    """As ``rule_of``, if the rule speaks of the ``forward`` that the module has, and not of one that it overrides.
 
-
-def unknown_module(module: nn.Module, name: str, argument: str) -> ArgumentError:
-    """The error for a module of a type of which nothing is known, with how to type what it holds."""
-    prefix = f"{name}." if name else ""
-    inside = [
-        prefix + key
-        for key, child in module.named_modules()
-        if key and (is_norm(child) or _typing_of(child) is not None)
-    ]
-    own = [prefix + key for key, _ in module.named_parameters(recurse=False)]
-    if hasattr(module, "irreps_in") and hasattr(module, "irreps_out"):
-        advice = (
-            "Its weights are coefficients of an equivariant basis, every value of which is equivariant: leave it out."
-        )
-    elif inside:
-        advice = f"Type the modules inside it: {listing(map(repr, inside))}."
-    elif own:
-        advice = (
-            f"Type its parameters by name, with a representation per axis or a Projector: {listing(map(repr, own))}."
-        )
-    else:
-        advice = "It holds no parameters (a quantised layer packs them): bind the model before it is converted."
-    known = listing(kind.__name__ for kind in MODULE_TYPINGS)
-    return ArgumentError(
-        argument,
-        expected=f"a pair for a module of type {known}, a layer that computes x W^T + b, or a representation for a "
-        "norm layer",
-        got=f"a {qualified_name(module)}",
-        advice=advice,
-    )
-
-
-def qualified_name(module: nn.Module) -> str:
-    """The class of a module with the package that it is from, torch's own by their name alone.
-
-    Examples:
-        >>> import intertwine as iw
-        >>> qualified_name(nn.ReLU()), qualified_name(iw.nn.FieldNorm(iw.Cyclic(4).regular()))
-        ('ReLU', 'intertwine.nn.field_norm.FieldNorm')
+    What a class with a ``forward`` of its own computes is not known from the class that it inherits from. Torch's own
+    subclasses mean what they inherit.
     """
-    kind = parametrize.type_before_parametrizations(module)
-    plain = kind.__module__.startswith("torch.nn.modules")
-    return kind.__name__ if plain else f"{kind.__module__}.{kind.__qualname__}"
+    overridden = False
+    for kind in type(module).__mro__:
+        found = rules.get(kind) or stated_rule(kind) or BUILT_IN.get(kind)
+        if found is not None:
+            return NOTHING if overridden and not is_torchs_own(module) else found
+        overridden |= "forward" in vars(kind)
+    return NOTHING
+
+
+def is_torchs_own(module: nn.Module) -> bool:
+    """Whether what a module computes is torch's code, so that its class says all."""
+    return str(getattr(type(module).forward, "__module__", "")).startswith("torch.")
+
+
+def parameters_of(module: nn.Module, rules: Rules) -> Parameters | None:
+    """How the parameters of the module follow from its type: by its class, or by what it holds and computes."""
+    found = rule_of(module, rules)
+    if found is NOTHING and is_linear_like(module):
+        return linear_like
+    return found.parameters
+
+
+def grid_of(module: nn.Module, rules: Rules) -> Grid | None:
+    """What the module does to pixels: by its class, or by the settings of a convolution that it holds."""
+    found = rule_of(module, rules)
+    return windows if found is NOTHING and is_convolution_like(module) else found.grid
+
+
+def own_ends(module: nn.Module) -> Ends | None:
+    """The types that a module carries itself, as ``rep_in`` and ``rep_out``."""
+    rep_in, rep_out = getattr(module, "rep_in", None), getattr(module, "rep_out", None)
+    if isinstance(rep_in, Representation) and isinstance(rep_out, Representation):
+        return Ends(rep_in, rep_out)
+    return None

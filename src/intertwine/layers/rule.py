@@ -1,101 +1,138 @@
-"""One tensor that a typed module brings, and what the functions that find such tensors are given."""
+"""What one layer type means: a value a type, for torch's layers, for ours and for those of users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from torch import nn
 
-from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
-from intertwine.groups.adapters.notation import as_representation
-from intertwine.layers.channels.output_fields import OutputFields
-from intertwine.layers.shared_projectors import SharedProjectors
-from intertwine.layers.typed import Typed
-from intertwine.projectors import Projector
+from intertwine._arguments import check_instance
+from intertwine.errors import ArgumentError
+from intertwine.layers.grid.finding import Finding, Sides
+from intertwine.layers.grid.grid_map import GridMap
+from intertwine.layers.layer_type import LayerType, Slot
 from intertwine.representations import Representation
 
-Kind = Literal["weight", "bias", "parameter", "buffer"]
+Parameters = Callable[[Any, LayerType], tuple[Slot, ...]]
+Grid = Callable[[Any, Sides, Sides], GridMap | Finding]
+Fits = Callable[[Any, Representation, Representation | None], Finding | None]
+Propagate = Callable[[Any, Representation], Representation | None]
+Rules = Mapping[type[nn.Module], "LayerRule"]
+
+_ATTRIBUTE = "__layer_rule__"
+_Module = TypeVar("_Module", bound=type[nn.Module])
 
 
 @dataclass(frozen=True)
-class Slot:
-    """A tensor of a module: its name inside it, its projector, the output fields that it feeds, how pixels move."""
+class LayerRule:
+    """What one layer type means, as far as it is known; each of its functions is given the module first.
 
-    name: str
-    projector: Projector
-    kind: Kind
-    output: OutputFields | None = None
-    space: Representation | None = None
+    ``bind`` asks for parameters, ``report`` for what a layer does to channels, ``geometry`` for what it does to pixels.
+    A rule holds for a class and those that inherit from it, and goes to ``bind`` and ``geometry`` as
+    ``rules={MyLayer: rule}``, or stands on the class itself (``layer_rule``).
 
+    Attributes:
+        parameters: ``(module, layer_type) -> slots``: the projector of each tensor, from ``layer_type.rep_in`` and
+            ``rep_out``; ``layer_type.matrix``, ``vector``, ``diagonal`` and ``tensor`` make them.
+        grid: ``(module, sides_in, sides_out) -> what it does to the pixels``: a ``GridMap`` such as
+            ``iw.layers.convolution_windows(...)``, which turns, mirrors and shifts judge, or a ``Finding``.
+        fits: ``(module, rep, over) -> Finding``: whether it keeps channels that carry ``rep`` (and, on another axis,
+            ``over`` or None), its own weights being equivariant; None where it acts on another number of channels.
+        propagate: ``(module, rep) -> the representation of its outputs``, or None where it has none; without it, a
+            layer that has ``fits`` hands on what comes in.
+        same: whether one representation types it, what goes in being like what comes out (norm layers).
+        equivariant: whether it is so by construction, whatever its weights are, under the ``rep_in`` and ``rep_out``
+            that it carries.
+        alike: whether it treats every channel alike and linearly, so that there is nothing to say of any type.
+        note: what equivariance asks of it, for reports in which no type reaches it.
 
-@dataclass(frozen=True, eq=False)
-class Typing:
-    """What ``types`` says of one module: checked representations, options, and how errors call it."""
+    Raises:
+        ArgumentError: an attribute that is none of these.
 
-    argument: str
-    rep_in: Representation
-    rep_out: Representation
-    options: Typed
-    projectors: SharedProjectors
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> class Scale(torch.nn.Module):
+        ...     def __init__(self, width):
+        ...         super().__init__()
+        ...         self.gamma = torch.nn.Parameter(torch.ones(width))
+        ...
+        ...     def forward(self, x):
+        ...         return self.gamma * x
+        >>> rule = iw.LayerRule(
+        ...     parameters=lambda module, layer_type: (
+        ...         layer_type.diagonal("gamma", layer_type.rep_in, tuple(module.gamma.shape)),
+        ...     ),
+        ...     same=True,
+        ... )
+        >>> iw.bind(Scale(8), {"": 2 * iw.Cyclic(4).regular()}, rules={Scale: rule})
+        Binding(C4, 1 typed, 0 unaccounted)
+          gamma (8,)  2xregular  rank 2 of 8
+    """
 
-    def check_width(self, name: str, rep: Representation, width: int, source: str) -> None:
-        """Whether ``rep`` is as wide as the module says.
+    parameters: Parameters | None = None
+    grid: Grid | None = None
+    fits: Fits | None = None
+    propagate: Propagate | None = None
+    same: bool = False
+    equivariant: bool = False
+    alike: bool = False
+    note: str = ""
 
-        Raises:
-            ShapeError: it is not.
-        """
-        if rep.dim != width:
-            raise ShapeError(
-                self.argument,
-                expected=f"{name} of dimension {width}, as {source}={width}",
-                got=f"dimension {rep.dim}, from {rep}",
-                advice="The pair is (rep_in, rep_out).",
-            )
-
-    def check_options(self, known: tuple[str, ...], module: nn.Module) -> None:
-        """Whether only such options are given as modules of this type have.
-
-        Raises:
-            ArgumentError: another one is.
-        """
-        for name in self.options.options:
-            if name not in known:
-                raise ArgumentError(
-                    f"{self.argument}.{name}", expected=f"None for a {type(module).__name__}", got="a value"
-                )
-
-    def representation(self, option: str, default: Representation | None) -> Representation | None:
-        """An option that is a representation, or the default."""
-        value = getattr(self.options, option)
-        return default if value is None else as_representation(value, f"{self.argument}.{option}")
-
-    @property
-    def over(self) -> Representation | None:
-        """How the group acts on the other axes that the layer treats alike.
-
-        Raises:
-            ArgumentError: by complex matrices, or as no representation.
-            GroupMismatchError: of another group.
-        """
-        over = self.representation("over", None)
-        if over is not None and over.group != self.rep_in.group:
-            raise GroupMismatchError(
-                f"{self.argument}.over", expected=f"a representation of {self.rep_in.group}", got=f"one of {over.group}"
-            )
-        if over is not None and (over.is_complex or over.dim == 0):
-            raise ArgumentError(f"{self.argument}.over", expected="a real representation, dimension > 0", got=str(over))
-        return over
-
-    def fixed(self, rep: Representation, shape: tuple[int, ...] | None = None) -> Projector:
-        """The projector on the vectors that the group leaves fixed, added alike to all components of ``over``."""
-        over = self.over
-        if over is None:
-            return self.projectors.tensor(self.argument, (rep,), shape)
-        return self.projectors.broadcast(self.argument, rep, over)
-
-    def vector(self, name: str, rep: Representation, shape: tuple[int, ...] | None = None) -> Slot:
-        """A bias: a vector that the group leaves fixed."""
-        return Slot(name, self.fixed(rep, shape), "bias")
+    def __post_init__(self) -> None:
+        for name in ("parameters", "grid", "fits", "propagate"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise ArgumentError(name, expected="a function of the module, or None", got=type(value).__name__)
+        for name in ("same", "equivariant", "alike"):
+            check_instance(name, getattr(self, name), bool, "True or False")
+        check_instance("note", self.note, str, "a text")
 
 
-ModuleTyping = Callable[[Any, Typing], tuple[Slot, ...]]
+def layer_rule(rule: LayerRule) -> Callable[[_Module], _Module]:
+    """Says on a class of modules what its layers mean: ``@layer_rule(LayerRule(...))`` above ``class MyLayer``.
+
+    The rule is an attribute of the class, found along the classes that a module inherits from: nothing is registered,
+    and no order of imports matters. ``rules=`` of ``bind`` and ``geometry`` comes first.
+
+    Raises:
+        ArgumentError: not a rule, or not a class of modules.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> @iw.layer_rule(iw.LayerRule(fits=iw.layers.pointwise))
+        ... class Cube(torch.nn.Module):
+        ...     def forward(self, x):
+        ...         return x**3
+    """
+    check_instance("rule", rule, LayerRule, "a LayerRule")
+
+    def stated(kind: _Module) -> _Module:
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise ArgumentError("layer_rule", expected="a class of torch.nn.Module", got=repr(kind)[:60])
+        setattr(kind, _ATTRIBUTE, rule)
+        return kind
+
+    return stated
+
+
+def stated_rule(kind: type) -> LayerRule | None:
+    """The rule that stands on a class itself, not on those that it inherits from."""
+    found = vars(kind).get(_ATTRIBUTE)
+    return found if isinstance(found, LayerRule) else None
+
+
+def check_rules(rules: object) -> Rules:
+    """``rules`` as ``bind`` and ``geometry`` take them; None is none.
+
+    Raises:
+        ArgumentError: they are no mapping of classes of modules to rules.
+    """
+    if rules is None:
+        return {}
+    if not isinstance(rules, Mapping):
+        raise ArgumentError("rules", expected="a mapping {MyLayer: LayerRule(...)}", got=type(rules).__name__)
+    for kind, rule in rules.items():
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise ArgumentError("rules", expected="classes of torch.nn.Module", got=repr(kind)[:60])
+        check_instance(f"rules[{kind.__name__}]", rule, LayerRule, "a LayerRule")
+    return dict(rules)

@@ -14,8 +14,8 @@ class FieldNorm(nn.Module):
 
     ``y_c = w_c x_c / sqrt(mean_c' |x_c'|^2 / d + eps)``, the mean over the copies c' of one segment of ``rep`` (a run
     of copies of one field of dimension d), so that every feature has mean square about 1. Norms are invariant and one
-    number scales a whole copy, so the layer is equivariant for any value of its weight; to say so to a binding, type
-    it with ``len(weight) * G.trivial()``. No mean is taken off and no bias added.
+    number scales a whole copy, so the layer is equivariant for any value of its weight: ``bind`` types it by itself, as
+    ``len(weight) * G.trivial()``. No mean is taken off and no bias added.
 
     Shapes:
         (..., rep.dim) -> (..., rep.dim); means are taken at the scale of the features, of half precision in float32.

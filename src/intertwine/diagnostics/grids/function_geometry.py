@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import nn
 
 from intertwine.diagnostics.grids.function_layers import KNOWN, LAYERS, PARAMETERS
+from intertwine.diagnostics.grids.layer_finding import layer_finding
 from intertwine.diagnostics.grids.probed_functions import probed
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
 from intertwine.layers.grid.finding import Finding, Sides
-from intertwine.layers.grid.resizing import padding, upsampling
+from intertwine.layers.grid.rearranged import Padded
+from intertwine.layers.grid.resized import Resized
+from intertwine.layers.grid.settings import per_axis
 from intertwine.layers.grid.symmetry import Symmetry
-from intertwine.layers.grid.windows import convolution
+from intertwine.layers.grid.windows import convolution_windows, same_ends
+from intertwine.layers.registry import computed_rule_of, is_torchs_own
+from intertwine.layers.rule import Rules
 
 Ends = list[tuple[int, int]]
 
@@ -59,12 +63,15 @@ class FunctionGeometry(WatchedCalls):
         model: the model.
         dim: number of axes of pixels.
         symmetry: what the group does to them.
+        rules: the user's rules of layers; what these call is not told.
         tell: what is told of each call.
     """
 
-    def __init__(self, model: nn.Module, dim: int, symmetry: Symmetry, tell: Callable[[FunctionFinding], None]) -> None:
+    def __init__(
+        self, model: nn.Module, dim: int, symmetry: Symmetry, rules: Rules, tell: Callable[[FunctionFinding], None]
+    ) -> None:
         super().__init__(model)
-        self._dim, self._symmetry, self._tell = dim, symmetry, tell
+        self._dim, self._symmetry, self._rules, self._tell = dim, symmetry, rules, tell
         self._padded: list[_Padded] = []
         self._rolled: list[_Rolled] = []
 
@@ -77,7 +84,7 @@ class FunctionGeometry(WatchedCalls):
         pair = isinstance(x, torch.Tensor) and isinstance(result, torch.Tensor)
         if pair and name in ("view", "reshape", "unflatten", "contiguous", "clone", "pad"):
             self._follow(x, result)
-        if is_torchs_own(self.innermost[1]) or not args:
+        if self._is_said() or not args:
             return
         if name not in KNOWN:
             self._probe(name, function, args, kwargs, result)
@@ -95,7 +102,7 @@ class FunctionGeometry(WatchedCalls):
             self._convolve(name, x, result, args, rest)
         elif name in LAYERS:
             layer = LAYERS[name](rest)
-            found = self._symmetry.layer(layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
+            found = layer_finding(layer, tuple(x.shape[2:]), tuple(result.shape[2:]), self._symmetry, {})
             self._note(name, x, result, found)
 
     def left(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
@@ -112,6 +119,12 @@ class FunctionGeometry(WatchedCalls):
             if undone is not None:
                 self._rolled.remove(undone)
             self._note_roll(first)
+
+    def _is_said(self) -> bool:
+        """Whether the module that calls is torch's own, or in one of which a rule says what it does to pixels."""
+        if is_torchs_own(self.innermost[1]):
+            return True
+        return any(computed_rule_of(module, self._rules).grid is not None for _, module in self.stack)
 
     def _note(self, function: str, x: torch.Tensor, result: torch.Tensor, finding: Finding | None) -> None:
         if finding is not None:
@@ -131,10 +144,12 @@ class FunctionGeometry(WatchedCalls):
     def _interpolated(
         self, x: torch.Tensor, result: torch.Tensor, function: Callable[..., Any], rest: dict[str, Any]
     ) -> Finding | None:
-        layer = SimpleNamespace(
-            mode=rest.get("mode", "nearest"), forward=lambda image: function(image.to(torch.float64), **rest)
-        )
-        return self._symmetry.judged(upsampling, layer, tuple(x.shape[2:]), tuple(result.shape[2:]))
+        def forward(image: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = function(image.to(torch.float64), **rest)
+            return made
+
+        sides = tuple(x.shape[2:]), tuple(result.shape[2:])
+        return self._symmetry.judged(Resized(*sides, forward, rest.get("mode", "nearest")))
 
     def _pad(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
         pads = list(rest.get("pad", ()))
@@ -145,8 +160,7 @@ class FunctionGeometry(WatchedCalls):
         axes = range(first, first + self._dim)
         ends = [every[axis] for axis in axes]
         sides = tuple(x.shape[axis] for axis in axes), tuple(result.shape[axis] for axis in axes)
-        layer = SimpleNamespace(padding=[n for pair in ends[::-1] for n in pair], mode=rest.get("mode"))
-        finding = self._symmetry.judged(padding, layer, *sides)
+        finding = self._symmetry.judged(Padded(*sides, tuple(ends), rest.get("mode") == "circular"))
         report = FunctionFinding(*self.innermost, "pad", *sides, finding)
         zeros = rest.get("mode") in (None, "constant") and rest.get("value") in (None, 0) and first == 2
         if zeros:
@@ -157,7 +171,6 @@ class FunctionGeometry(WatchedCalls):
     def _convolve(self, name: str, x: torch.Tensor, result: torch.Tensor, args: Any, rest: dict[str, Any]) -> None:
         padded = next((one for one in self._padded if one.output is x), None)
         weight, dim = args[1] if len(args) > 1 else rest["weight"], self._dim
-        numbers = {key: _per_axis(rest.get(key, 1), dim) for key in ("stride", "dilation")}
         inside = rest.get("padding", 0)
         ends = [(0, 0)] * dim
         sides = tuple(x.shape[2:])
@@ -165,12 +178,13 @@ class FunctionGeometry(WatchedCalls):
             self._padded.remove(padded)
             ends, sides = padded.ends, padded.report.sides_in
         if not isinstance(inside, str):
-            inside = [(p + a, p + b) for p, (a, b) in zip(_per_axis(inside, dim), ends, strict=True)]
-        layer = SimpleNamespace(
-            kernel_size=tuple(weight.shape[2:]), padding=inside, padding_mode="zeros", transposed=False, **numbers
-        )
-        out = tuple(result.shape[2:])
-        finding = self._symmetry.judged(convolution, layer, sides, out)
+            inside = [(p + a, p + b) for p, (a, b) in zip(per_axis(inside, dim), ends, strict=True)]
+        kernel, out = tuple(weight.shape[2:]), tuple(result.shape[2:])
+        stride, dilation = rest.get("stride", 1), rest.get("dilation", 1)
+        same = isinstance(inside, str)
+        ends_of = same_ends(kernel, per_axis(dilation, dim), inside) if same else inside
+        windows = convolution_windows(sides, out, kernel, stride, dilation, ends_of, same=same)
+        finding = windows if isinstance(windows, Finding) else self._symmetry.judged(windows)
         self._tell(FunctionFinding(*self.innermost, name, sides, out, finding))
 
     def _roll(self, x: torch.Tensor, result: torch.Tensor, rest: dict[str, Any]) -> None:
@@ -202,11 +216,6 @@ class FunctionGeometry(WatchedCalls):
         self._tell(FunctionFinding(*rolled.place, "roll", sides, sides, finding))
 
 
-def is_torchs_own(module: nn.Module) -> bool:
-    """Whether what a module computes is torch's code, so that its class says all."""
-    return str(getattr(type(module).forward, "__module__", "")).startswith("torch.")
-
-
 def _first_pixel_axis(x: torch.Tensor, touched: list[int], dim: int) -> int | None:
     """2 for images with the channels first, 1 with the channels last, by the axes touched; None for neither."""
     if not touched or 0 in touched or (touched == [1] and dim > 1):
@@ -228,8 +237,3 @@ def _window_side(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
-def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
-    values = _sequence(value)
-    return values * dim if len(values) == 1 else values

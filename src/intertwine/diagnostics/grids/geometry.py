@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from intertwine._arguments import check_dense
-from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry, is_torchs_own
-from intertwine.diagnostics.grids.shift_geometry import Shifts
+from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry
+from intertwine.diagnostics.grids.layer_finding import layer_finding
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
@@ -17,7 +17,9 @@ from intertwine.groups import Group
 from intertwine.layers.grid.axis_moves import axis_moves, axis_turns, grid_space
 from intertwine.layers.grid.finding import Sides, Verdict, by
 from intertwine.layers.grid.pixel_shifts import strides, torus_field
-from intertwine.layers.grid.symmetry import Symmetry, TurnsAndMirrors, is_judged
+from intertwine.layers.grid.symmetry import Shifts, Symmetry, TurnsAndMirrors
+from intertwine.layers.registry import grid_of, is_torchs_own
+from intertwine.layers.rule import Rules, check_rules
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class Geometry:
         return "\n".join([count, *(f"  {layer}" for layer in self.layers)])
 
 
-def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object = None) -> Geometry:
+def geometry(
+    model: nn.Module, x: torch.Tensor, *, group: Group, space: object = None, rules: Rules | None = None
+) -> Geometry:
     """Which layers of ``model`` break the symmetry outside their weights, when it is given ``x``.
 
     ``W = PW`` is not enough where the samples of a layer lie unevenly on the grid. The model runs once on x (eval mode,
@@ -125,6 +129,7 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
         x: a real input, (batch, channels, *pixels) with one to three axes of pixels; its numbers do not matter.
         group: the group; it must map pixels onto pixels.
         space: how it turns the axes, or ``iw.torus(...)``, whose group it then is; its standard representation if None.
+        rules: what layers of your own do, ``{MyLayer: iw.LayerRule(grid=...)}``.
 
     Raises:
         ShapeError: x has no pixels, or not those of the torus.
@@ -161,15 +166,16 @@ def geometry(model: nn.Module, x: torch.Tensor, *, group: Group, space: object =
             got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
         )
     check_dense("x", x)
+    known = check_rules(rules)
     dim = x.ndim - 2
     symmetry = _symmetry(group, space, tuple(x.shape[2:]))
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
-    with evaluating(model), FunctionGeometry(model, dim, symmetry, _listed(found)):
+    with evaluating(model), FunctionGeometry(model, dim, symmetry, known, _listed(found)):
         # After the functions': what a module has called is told before the module itself is judged.
         handles = [
-            module.register_forward_hook(_watch(name, dim, symmetry, found), with_kwargs=True)
+            module.register_forward_hook(_watch(name, dim, symmetry, known, found), with_kwargs=True)
             for name, module, leaf in model_layers(model)
-            if is_judged(module) or (leaf and not isinstance(module, nn.Linear))
+            if grid_of(module, known) is not None or (leaf and not isinstance(module, nn.Linear))
         ]
         try:
             Runner(model)((x,))
@@ -206,9 +212,13 @@ def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
             expected=f"{len(torus.sides)} axes of pixels, multiples of those of space = {torus.name}",
             got=by(sides),
         )
-    points = None if torus is not None else grid_space(group, len(sides), space, "group")
-    moves = () if points is None else axis_moves(points)
-    still = not moves and (torus is None or all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True)))
+    if torus is not None:
+        symmetry: Symmetry = Shifts(torus)
+        still = all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True))
+    else:
+        points = grid_space(group, len(sides), space, "group")
+        moves = axis_moves(points)
+        symmetry, still = TurnsAndMirrors(moves, axis_turns(points), len(sides)), not moves
     # The trivial group is no mistake: it is the end of a chain, and what every layer keeps.
     if still and not (group.is_finite and group.order == 1):
         raise ArgumentError(
@@ -218,11 +228,11 @@ def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
             advice="There is nothing that a layer could break. For shifts say space="
             f"iw.torus({', '.join(map(str, sides))}) and group=space.group.",
         )
-    return Shifts(torus) if points is None else TurnsAndMirrors(moves, axis_turns(points), len(sides))  # type: ignore[arg-type]
+    return symmetry
 
 
 def _watch(
-    name: str, dim: int, symmetry: Symmetry, found: dict[LayerGeometry, None]
+    name: str, dim: int, symmetry: Symmetry, rules: Rules, found: dict[LayerGeometry, None]
 ) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         image = args[0] if args else kwargs.get("input")
@@ -236,7 +246,7 @@ def _watch(
         seen = (name or "(the model)", sides_in, sides_out)
         if not is_torchs_own(module) and any((one.name, one.sides_in, one.sides_out) == seen for one in found):
             return  # a function that it has called made the whole of its output, and is listed
-        finding = symmetry.layer(module, sides_in, sides_out)
+        finding = layer_finding(module, sides_in, sides_out, symmetry, rules)
         if finding is not None:
             layer = LayerGeometry(
                 name or "(the model)", kind, sides_in, sides_out, finding.verdict, finding.reason, finding.advice

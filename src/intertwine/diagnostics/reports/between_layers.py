@@ -1,35 +1,18 @@
 """What norm layers and pointwise functions between typed layers do to the features that really reach them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
-from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _MaxPoolNd
 
 from intertwine._numerics import INPUT_TOLERANCE
 from intertwine.binding import Binding
 from intertwine.diagnostics.models.model_layers import kind_name
-from intertwine.layers.channels.checks import check_pointwise
 from intertwine.layers.grid.finding import Finding, Verdict
-from intertwine.layers.norms import NORM_TYPES, statistics
+from intertwine.layers.registry import computed_rule_of, own_ends, rule_of
+from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
-from intertwine.nn.pointwise_activation import is_odd
 from intertwine.representations import Representation
-
-POINTWISE = (
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
-    *(nn.Softplus, nn.Sigmoid, nn.LogSigmoid, nn.Hardswish, nn.Hardsigmoid, nn.Threshold, nn.Tanh, nn.Hardtanh),
-    *(nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink),
-)
-# The largest of each channel: not odd, and features must be permuted.
-LARGEST = (_MaxPoolNd, _AdaptiveMaxPoolNd)
-# They treat every channel alike and linearly: averages and resizing of pixels, and what does nothing in eval mode.
-CHANNELWISE = (
-    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout),
-    *(_AvgPoolNd, _AdaptiveAvgPoolNd, nn.Upsample, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
-)
 
 # Above this dimension two representations are not compared matrix by matrix.
 _COMPARED = 512
@@ -91,53 +74,20 @@ class LayerVerdict:
         return f"{self.name}: {self.kind}{source} acts on {self.acts_on}: {self.verdict}.{said}"
 
 
-def pointwise_finding(function: Any, carried: Carried, *, odd: bool | None = None) -> Finding:
-    """``y_i = f(x_i)``; whether f is odd is tried on numbers if not given."""
-    odd = is_odd(function) if odd is None else odd
-    for rep in (carried.rep, carried.over):
-        ok, reason = (True, "") if rep is None else check_pointwise(rep, odd=odd)
-        if not ok:
-            signed = not odd and check_pointwise(carried.rep, odd=True)[0]
-            signed = signed and (carried.over is None or check_pointwise(carried.over, odd=True)[0])
-            first = "Use an odd function such as tanh, " if signed else "Use "
-            return Finding("breaks", reason, f"{first}iw.nn.Gate or iw.nn.NormActivation.")
-    return Finding("keeps", "")
+def module_finding(module: nn.Module, carried: Carried, *, typed: bool, rules: Rules) -> Finding | None:
+    """What a layer does to features of a known type, as its rule says; ``typed``: its own weights are.
 
-
-def largest_finding(function: Any, carried: Carried) -> Finding:
-    """The largest over positions, or a softmax: every channel alike, and not odd; no activation takes its place."""
-    found = pointwise_finding(function, carried, odd=False)
-    if found.verdict == "keeps":
+    None where it acts on another number of features.
+    """
+    rule = computed_rule_of(module, rules)
+    found = None if rule.fits is None else rule.fits(module, carried.rep, carried.over)
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    own = [name for name, tensor in tensors if tensor.is_floating_point() and tensor.numel() > 1]
+    if found is None or found.verdict != "keeps" or typed or not own:
         return found
-    advice = "Pool by averages, which keep every type, and take a softmax of invariant features alone."
-    return Finding(found.verdict, found.reason, advice)
-
-
-def norm_finding(module: nn.Module, carried: Carried) -> Finding:
-    """A norm layer, or one made for a function; with weights or running statistics of its own it depends on them."""
-    found = statistics(module, carried.rep, carried.over)
-    if not found.keeps:
-        return Finding("breaks", found.reason, found.advice)
-    if found.reason:
-        return Finding("depends", f"exact in eval mode, but {found.reason}", found.advice)
-    return Finding("keeps", "")
-
-
-def module_finding(module: nn.Module, carried: Carried, *, typed: bool) -> Finding:
-    """A norm layer or a pointwise activation on features of a known type; ``typed``: its own weights are."""
-    if isinstance(module, LARGEST):
-        return largest_finding(module, carried)
-    pointwise = isinstance(module, POINTWISE)
-    found = pointwise_finding(module, carried) if pointwise else norm_finding(module, carried)
-    own = [name for name, tensor in (*module._parameters.items(), *module._buffers.items()) if _is_varying(tensor)]
-    if found.verdict != "keeps" or typed or not own:
-        return found
-    advice = "Type its weight by name, with iw.diagonal_projector(rep)." if pointwise else "Type it too."
+    by_name = "Type its weight by name, with iw.diagonal_projector(rep)."
+    advice = by_name if rule.parameters is None else "Type it too."
     return Finding("depends", f"its {', '.join(own)} must be equivariant as well", advice)
-
-
-def _is_varying(tensor: torch.Tensor | None) -> bool:
-    return tensor is not None and tensor.is_floating_point() and tensor.numel() > 1
 
 
 class Verdicts:
@@ -146,11 +96,12 @@ class Verdicts:
     Attributes:
         found: the verdicts, in the order in which they came.
         ends: types of modules by name, those of linear layers whose weight is typed by its name among them.
+        rules: the user's rules, as the binding has them.
     """
 
     def __init__(self, binding: Binding) -> None:
         self.found: dict[LayerVerdict, None] = {}
-        self.ends = dict(binding.ends)
+        self.ends, self.rules = dict(binding.ends), binding.rules
         self._typed = {entry.module for entry in binding.entries}
         for entry in binding.entries:
             axes = entry.projector.axes
@@ -164,27 +115,44 @@ class Verdicts:
         said = (finding.verdict, finding.reason, finding.advice)
         self.found[LayerVerdict(where, kind, carried.behind, str(carried), *said)] = None
 
+    def is_whole(self, name: str, module: nn.Module) -> bool:
+        """Whether a module is judged from outside: a typed one, one that types itself, one of which a rule speaks."""
+        rule = computed_rule_of(module, self.rules)
+        said = rule.fits or rule.parameters or rule.propagate or rule.alike or rule.equivariant
+        return bool(said) or name in self.ends or self._own_ends(module) is not None
+
     def through(self, name: str, module: nn.Module, carried: Carried | None) -> Carried | None:
-        """The type behind a module that is judged as a whole: a typed one, a norm layer, one of ``intertwine.nn``."""
+        """The type behind a module that is judged as a whole; None if it is not known."""
         behind = "" if carried is None else carried.behind
-        if name in self.ends:
-            ends = self.ends[name]
+        rule = computed_rule_of(module, self.rules)
+        ends = self.ends.get(name) or self._own_ends(module)
+        if ends is not None:
             own = Carried(ends.rep_in, ends.over, behind)
             self._compare(name, module, carried, own)
-            if not isinstance(module, NORM_TYPES):
+            if name not in self.ends or not rule_of(module, self.rules).same:
                 return Carried(ends.rep_out, ends.over, name)
-            self.note(name, kind_name(module), own, module_finding(module, own, typed=True))
+            self._judge(name, module, own, typed=True)
             return own
-        if type(module).__module__.startswith("intertwine.nn"):
-            rep_in, rep_out = getattr(module, "rep_in", None), getattr(module, "rep_out", None)
-            if isinstance(rep_in, Representation) and isinstance(rep_out, Representation):
-                self._compare(name, module, carried, Carried(rep_in, None, behind))
-                return Carried(rep_out, None, name)
-        norm = isinstance(module, (*NORM_TYPES, nn.PReLU))
-        if carried is None or not norm or _features(module) not in (None, carried.rep.dim):
+        if carried is None or rule.alike:
+            return carried
+        if rule.fits is not None and not self._judge(name, module, carried, typed=name in self._typed):
             return None
-        self.note(name, kind_name(module), carried, module_finding(module, carried, typed=name in self._typed))
-        return carried
+        if rule.propagate is None:
+            return carried if rule.fits is not None else None
+        rep = rule.propagate(module, carried.rep)
+        return None if rep is None else Carried(rep, carried.over, carried.behind)
+
+    def _own_ends(self, module: nn.Module) -> Ends | None:
+        """The types that a module carries itself, if it has no parts, or a rule says that it keeps them."""
+        if next(module.children(), None) is None or computed_rule_of(module, self.rules).equivariant:
+            return own_ends(module)
+        return None
+
+    def _judge(self, name: str, module: nn.Module, carried: Carried, *, typed: bool) -> bool:
+        found = module_finding(module, carried, typed=typed, rules=self.rules)
+        if found is not None:
+            self.note(name, kind_name(module), carried, found)
+        return found is not None
 
     def _compare(self, name: str, module: nn.Module, carried: Carried | None, own: Carried) -> None:
         """Whether a module gets what its type says; nothing is known of another width or axis."""
@@ -207,9 +175,7 @@ def sequential_verdicts(binding: Binding) -> tuple[LayerVerdict, ...]:
             full = f"{name}.{key}" if name else key
             if isinstance(child, nn.Sequential) and full not in verdicts.ends:
                 carried = walk(full, child, carried)
-            elif carried is not None and isinstance(child, (*POINTWISE, *LARGEST)):
-                verdicts.note(full, kind_name(child), carried, module_finding(child, carried, typed=False))
-            elif not isinstance(child, CHANNELWISE):
+            else:
                 carried = verdicts.through(full, child, carried)
         return carried
 
@@ -217,15 +183,6 @@ def sequential_verdicts(binding: Binding) -> tuple[LayerVerdict, ...]:
         if isinstance(module, nn.Sequential) and name not in visited:
             walk(name, module, None)
     return tuple(verdicts.found)
-
-
-def _features(module: nn.Module) -> int | None:
-    """How many features a norm layer or PReLU acts on; None: any number."""
-    if isinstance(module, nn.PReLU):
-        return None if module.num_parameters == 1 else int(module.num_parameters)
-    if isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        return int(module.normalized_shape[0])  # with pixels behind it, they are permuted and change nothing
-    return int(getattr(module, "num_features", getattr(module, "num_channels", 0)))
 
 
 def _same_action(one: Representation, other: Representation) -> bool:

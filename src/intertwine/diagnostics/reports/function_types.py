@@ -7,9 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.diagnostics.reports.between_layers import Carried, largest_finding, norm_finding, pointwise_finding
+from intertwine.diagnostics.reports.between_layers import Carried
+from intertwine.layers import norms
+from intertwine.layers.channels.fits import largest, pointwise
 from intertwine.layers.grid.finding import Finding
 from intertwine.nn.pointwise_activation import is_odd
+from intertwine.representations import Representation
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,12 @@ def function_effect(name: str, call: Call) -> Effect:
     return _RULES[name](call) if name in _RULES else (None, None)
 
 
+def _types(call: Call) -> tuple[Representation, Representation | None]:
+    """How the group acts on the features of the first argument."""
+    carried = call.known[0][0]
+    return carried.rep, carried.over
+
+
 def _same(call: Call) -> Effect:
     """Every channel is treated alike and linearly, in place."""
     return None, call.known[0]
@@ -80,12 +89,12 @@ def _pointwise(call: Call) -> Effect:
         return None, None
     options = {key: value for key, value in call.kwargs.items() if key != "inplace"}
     odd = is_odd(lambda x: call.function(x.clone(), *rest, **options))
-    return pointwise_finding(call.function, call.known[0][0], odd=odd), call.known[0]
+    return pointwise(call.function, *_types(call), odd=odd), call.known[0]
 
 
 def _largest(call: Call) -> Effect:
     """The largest over positions, a softmax: every channel alike, and not odd."""
-    return largest_finding(call.function, call.known[0][0]), _moved_or_same(call)
+    return largest(call.function, *_types(call)), _moved_or_same(call)
 
 
 def _moved_or_same(call: Call) -> tuple[Carried, int] | None:
@@ -100,7 +109,7 @@ def _sum(call: Call) -> Effect:
         return None, call.known[0] if call.alike else None
     other = call.args[1] if len(call.args) > 1 else None
     if isinstance(other, int | float):
-        return pointwise_finding(call.function, call.known[0][0], odd=other == 0), call.known[0]
+        return pointwise(call.function, *_types(call), odd=other == 0), call.known[0]
     return None, None
 
 
@@ -133,7 +142,7 @@ def _norm(make: Callable[[Call, int], nn.Module | None]) -> Rule:
     def rule(call: Call) -> Effect:
         carried = call.known[0][0]
         layer = make(call, carried.rep.dim)
-        return None if layer is None else norm_finding(layer, carried), call.known[0]
+        return None if layer is None else norms.fits(layer, carried.rep, carried.over), call.known[0]
 
     return rule
 

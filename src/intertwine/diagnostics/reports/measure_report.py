@@ -65,7 +65,7 @@ def report(binding: Binding, *, split: bool = True, example: object = None) -> R
             check_finite(name, parameter)
     between = _between(binding, example)
     judged = {verdict.name for verdict in between}
-    unanalysed = unanalysed_modules(binding.model, {entry.module for entry in binding.entries})
+    unanalysed = unanalysed_modules(binding.model, {entry.module for entry in binding.entries}, binding.rules)
     return Report(
         group=str(binding.group),
         model=type(binding.model).__name__,

@@ -7,14 +7,11 @@ import torch
 from torch import nn
 
 from intertwine.binding import Binding
-from intertwine.diagnostics.models.model_layers import kind_name
 from intertwine.diagnostics.models.watched_calls import WatchedCalls
-from intertwine.diagnostics.reports.between_layers import POINTWISE, Carried, Verdicts
+from intertwine.diagnostics.reports.between_layers import Carried, Verdicts
 from intertwine.diagnostics.reports.function_types import Call, function_effect
 from intertwine.layers.grid.finding import Finding
-from intertwine.layers.norms import NORM_TYPES
-
-_SOFTMAX = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
+from intertwine.layers.registry import is_torchs_own
 
 
 class TypeTrace(WatchedCalls):
@@ -53,11 +50,11 @@ class TypeTrace(WatchedCalls):
             self.verdicts.note(end.name, end.kind, end.carried, unknown)
         carried = self.verdicts.through(name, module, None if known is None else known[0])
         if carried is not None:
-            kernel = getattr(module, "kernel_size", None)
-            axis = -1 - len(kernel) if isinstance(kernel, tuple) else -1
-            if known is not None and carried.rep == known[0].rep and result.ndim == getattr(x, "ndim", 0):
-                axis = known[1] - result.ndim
-            self._know(result, carried, result.ndim + axis)
+            before = known[1] if known is not None and result.ndim == getattr(x, "ndim", 0) else None
+            same = known is not None and carried.rep == known[0].rep
+            self._know(result, carried, _feature_axis(module, carried, result, before, same=same))
+        elif end is not None:
+            self._ended[id(result)] = (result, end)
 
     def called(self, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], output: Any) -> None:
         result = _first(output)
@@ -95,14 +92,10 @@ class TypeTrace(WatchedCalls):
         return found[1] if found is not None and found[0] is tensor else None
 
     def _note(self, function: str, carried: Carried, finding: Any) -> None:
-        name, module = self.innermost
-        pooling = type(module).__module__ == "torch.nn.modules.pooling"
-        is_layer = pooling or isinstance(module, (*POINTWISE, *_SOFTMAX))
-        self.verdicts.note(name, kind_name(module) if is_layer else f"{function}()", carried, finding)
+        self.verdicts.note(self.innermost[0], f"{function}()", carried, finding)
 
     def _is_whole(self, name: str, module: nn.Module) -> bool:
-        ours = type(module).__module__.startswith("intertwine.nn")
-        return ours or name in self.verdicts.ends or isinstance(module, (*NORM_TYPES, nn.PReLU, nn.MultiheadAttention))
+        return self.verdicts.is_whole(name, module)
 
     def _known(self, tensor: object) -> tuple[Carried, int] | None:
         found = self._types.get(id(tensor))
@@ -119,6 +112,24 @@ class _End(NamedTuple):
     name: str
     kind: str
     carried: Carried
+
+
+def _feature_axis(module: nn.Module, carried: Carried, result: torch.Tensor, before: int | None, *, same: bool) -> int:
+    """The axis of features of an output, ``before`` being that of the input where both have as many axes.
+
+    A layer of a class that is not torch's may have them anywhere: where they were, or on the only axis of that length.
+    """
+    kernel, last = getattr(module, "kernel_size", None), result.ndim - 1
+    if before is not None and same:
+        return before
+    if isinstance(kernel, tuple):
+        return last - len(kernel)
+    if is_torchs_own(module):
+        return last
+    places = [axis for axis in range(result.ndim) if result.shape[axis] == carried.rep.dim]
+    if before in places:
+        return before
+    return places[0] if len(places) == 1 else last
 
 
 def _acts(carried: Carried) -> bool:

@@ -20,6 +20,11 @@ class OutputFields:
         rep: how the group acts on the outputs; None: every row of axis 0 counts for itself.
         axis: 0 where the outputs lead, (out, in, ...); 1 where the inputs do, as in a transposed convolution.
         groups: for ``axis=1``: axis 1 has the outputs of one of so many groups, the one of the entry's input.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> OutputFields(iw.SO(3).irreps("2x0 + 1x1")).index((5, 7)).tolist()
+        [0, 1, 2, 2, 2]
     """
 
     rep: Representation | None

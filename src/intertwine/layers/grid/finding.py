@@ -16,6 +16,10 @@ class Finding:
             whatever they are; ``"depends"``: on the types of the layers around it; ``"unknown"``: nobody has looked.
         reason: why, in numbers where there are any.
         advice: what to do; empty where nothing is to be done.
+
+    Examples:
+        >>> Finding("breaks", "it reads one corner of the image", "Average over the pixels.").verdict
+        'breaks'
     """
 
     verdict: Verdict

@@ -1,154 +1,160 @@
-"""Convolutions and poolings: do their windows lie symmetrically on the grid?"""
+"""Layers that look at their input through windows: do these lie symmetrically on the grid?"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch.nn.modules.pooling import _MaxPoolNd
-
 from intertwine.layers.grid import axis_incidence
 from intertwine.layers.grid.axis_incidence import Incidence, Window
 from intertwine.layers.grid.axis_moves import AxisMove
 from intertwine.layers.grid.finding import KEEPS, Finding, Sides, other_output
+from intertwine.layers.grid.grid_map import SHIFTS, GridMap
+from intertwine.layers.grid.settings import per_axis
+from intertwine.projectors.positions.translation import TorusField
 
 # The incidence along an axis of so many pixels.
 Along = Callable[[int, int], Incidence]
 
+_CIRCULAR = "Use padding_mode='circular'"
+_ROUND = {
+    "nothing": "Pad with nn.CircularPad layers before it and not in it, and measure the two together.",
+    "zeros": f"{_CIRCULAR}; a transposed convolution keeps shifts with kernel = stride and no padding.",
+}
+
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(GridMap):
     """A layer that looks at its input through a window, as its settings say and its output shows.
 
     Attributes:
         axes: the settings of each axis.
         along: which pixels the windows along an axis of so many pixels reach.
         padding: what is padded with: ``"zeros"``, ``"circular"`` and the like, or ``"nothing"`` (a pooling).
-        extra: output pixels of a transposed convolution beyond what its window makes.
+        same: whether ``padding="same"`` says how much.
+        extra: output pixels of a transposed convolution beyond what its window makes, along each axis.
+
+    Source:
+        Own: a layer of windows commutes with a reversal iff its incidence along that axis is symmetric.
+
+    Examples:
+        >>> from intertwine.layers.grid.axis_moves import AxisMove
+        >>> reversal = AxisMove(0, 0, -1)
+        >>> [convolution_windows((n,), ((n + 1) // 2,), 1, 2).turned([reversal]).verdict for n in (8, 9)]
+        ['breaks', 'keeps']
     """
 
     axes: tuple[Window, ...]
     along: Along
-    padding: str
+    padding: str = "nothing"
+    same: bool = False
     extra: Sides = ()
 
+    def turned(self, moves: Sequence[AxisMove]) -> Finding:
+        move = self._asymmetric(moves)
+        if move is None:
+            return KEEPS
+        if move.source != move.target and self.axes[move.source] != self.axes[move.target]:
+            return _differ(move, self.axes)
+        axis, window, n = move.source, self.axes[move.source], self.sides_in[move.source]
+        if self.extra:
+            return Finding(
+                "breaks",
+                f"axis {axis}: output_padding {self.extra[axis]} makes pixels at the end that have no counterpart at "
+                "the beginning",
+                "Use output_padding=0 (and no output_size), with a kernel side that gives the size you need: an even "
+                "kernel doubles the sides.",
+            )
+        if window.before != window.after:
+            pads = f"pads {window.before} before and {window.after} after"
+            if self.same:
+                advice = "Use an odd kernel side, or equal padding given as a number."
+                return Finding("breaks", f"axis {axis}: padding='same' {pads}, as the kernel is even", advice)
+            advice = "Pad both ends alike, or take a size at which that happens."
+            return Finding("breaks", f"axis {axis}: {pads}", advice)
+        rest = window.remainder(n)
+        taken = f"{n} + {2 * window.before} - {window.dilation * (window.kernel - 1)} - 1"
+        return Finding(
+            "breaks",
+            f"axis {axis}: its samples miss the centre: (n + 2p - d(k-1) - 1) % s = ({taken}) % {window.stride} = "
+            f"{rest}, not 0",
+            f"Use {n - rest} or {n - rest + window.stride} pixels in place of {n}, or another stride or kernel.",
+        )
 
-def convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
-    """A plain convolution, of any stride, dilation and padding."""
-    windows = convolution_windows(module, sides_in, sides_out)
-    return _compare(windows, sides_in, moves, same=isinstance(module.padding, str))
+    def shifted(self, torus: TorusField, before: Sides) -> Finding:
+        after = self.moved(torus, before)
+        if isinstance(after, Finding):
+            return after
+        for axis, n in enumerate(self.sides_in):
+            incidence = self.along(axis, n)
+            if not incidence.shifted(before[axis], after[axis]).equals(incidence):
+                return Finding(
+                    "breaks",
+                    f"axis {axis}: what its windows meet at the edge stays there while the pixels shift",
+                    _ROUND.get(self.padding, f"{_CIRCULAR}."),
+                )
+        return SHIFTS
+
+    def _asymmetric(self, moves: Sequence[AxisMove]) -> AxisMove | None:
+        """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one.
+
+        An axis that is laid on another brings its pixels there: rows and columns of a rectangle are judged each for
+        itself.
+        """
+        for move in sorted(moves, key=lambda move: (move.source != move.target, move)):
+            n = self.sides_in[move.source]
+            source = self.along(move.source, n) if move.sign > 0 else self.along(move.source, n).mirrored()
+            if not source.equals(self.along(move.target, n)):
+                return move
+        return None
 
 
-def transposed_convolution(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
-    """A transposed convolution."""
-    windows = transposed_windows(module, sides_in, sides_out)
-    if isinstance(windows, Finding):
-        return windows
-    asymmetric = _asymmetric(windows.along, sides_in, moves)
-    if asymmetric is None:
-        return KEEPS
-    if asymmetric.source != asymmetric.target and windows.axes[asymmetric.source] != windows.axes[asymmetric.target]:
-        return _differ(asymmetric, windows.axes)
-    axis = asymmetric.source
-    return Finding(
-        "breaks",
-        f"axis {axis}: output_padding {windows.extra[axis]} makes pixels at the end that have no counterpart at the "
-        "beginning",
-        "Use output_padding=0 (and no output_size), with a kernel side that gives the size you need: an even kernel "
-        "doubles the sides.",
-    )
+def convolution_windows(
+    sides_in: Sides,
+    sides_out: Sides,
+    kernel: Any,
+    stride: Any = 1,
+    dilation: Any = 1,
+    padding: Any = 0,
+    *,
+    padding_mode: str = "zeros",
+    same: bool = False,
+) -> Windows | Finding:
+    """The windows of a convolution, or of what reads its input as one does; or that its output is not theirs.
 
+    Args:
+        sides_in: pixels of its input along each axis.
+        sides_out: of its output.
+        kernel: side of the kernel, a number or one for each axis; likewise ``stride`` and ``dilation``.
+        padding: a number of pixels, or for each axis a number or a pair (before, after).
+        padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
+        same: whether ``padding="same"`` says how much is padded, for the advice.
 
-def pooling(module: Any, sides_in: Sides, sides_out: Sides, moves: Sequence[AxisMove]) -> Finding:
-    """Maximum, average and power-average pooling."""
-    return _compare(pooling_windows(module, sides_in, sides_out), sides_in, moves)
+    Source:
+        Own: ``j -> s j - p + d t`` is symmetric iff ``(n + 2p - d(k-1) - 1) % s == 0``.
 
-
-def convolution_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
-    """The windows of a plain convolution, or the finding that it does more than its settings say."""
-    axes = _convolution_axes(module)
+    Examples:
+        >>> every_second = convolution_windows((8, 8), (4, 4), kernel=1, stride=2)
+        >>> every_second.axes[0].remainder(8), every_second.axes[0].remainder(9)
+        (1, 0)
+    """
+    dim = len(sides_in)
+    settings = zip(*(per_axis(value, dim) for value in (kernel, stride, dilation)), strict=True)
+    ends = [p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, dim)]
+    axes = tuple(Window(k, s, d, *end) for (k, s, d), end in zip(settings, ends, strict=True))
     stated = tuple(window.outputs(n) for window, n in zip(axes, sides_in, strict=True))
     if sides_out != stated:  # it pads or crops inside forward
         return other_output(sides_out, stated)
 
     def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.convolution(axes[axis], n, axes[axis].outputs(n), module.padding_mode)
+        return axis_incidence.convolution(axes[axis], n, axes[axis].outputs(n), padding_mode)
 
-    return Windows(axes, along, module.padding_mode)
-
-
-def transposed_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
-    """The windows of a transposed convolution, likewise."""
-    axes = _convolution_axes(module)
-    full = tuple(window.spread(n) for window, n in zip(axes, sides_in, strict=True))
-    extra = tuple(m - n for m, n in zip(sides_out, full, strict=False))
-    if len(extra) != len(full) or any(
-        not 0 <= more < max(window.stride, window.dilation) for more, window in zip(extra, axes, strict=True)
-    ):
-        return other_output(sides_out, full)
-
-    def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.transposed_convolution(axes[axis], n, axes[axis].spread(n) + extra[axis])
-
-    return Windows(axes, along, "zeros", extra)
+    return Windows(sides_in, sides_out, axes, along, padding_mode, same)
 
 
-def pooling_windows(module: Any, sides_in: Sides, sides_out: Sides) -> Windows | Finding:
-    """The windows of a pooling, likewise."""
-    dim = len(sides_in)
-    kernel = _per_axis(module.kernel_size, dim)
-    stride = kernel if module.stride is None else _per_axis(module.stride, dim)
-    dilation, padding = _per_axis(getattr(module, "dilation", 1), dim), _per_axis(getattr(module, "padding", 0), dim)
-    axes = tuple(Window(k, s, d, p, p) for k, s, d, p in zip(kernel, stride, dilation, padding, strict=True))
-    ceil = bool(getattr(module, "ceil_mode", False))
-    stated = tuple(window.outputs(n, ceil=ceil) for window, n in zip(axes, sides_in, strict=True))
-    if sides_out != stated:
-        return other_output(sides_out, stated)
-    divisor = "none"
-    if not isinstance(module, _MaxPoolNd) and getattr(module, "divisor_override", None) is None:
-        divisor = "padded" if getattr(module, "count_include_pad", True) else "inside"
-
-    def along(axis: int, n: int) -> Incidence:
-        return axis_incidence.pooling(axes[axis], n, axes[axis].outputs(n, ceil=ceil), divisor)
-
-    return Windows(axes, along, "nothing")
-
-
-def _compare(windows: Windows | Finding, sides: Sides, moves: Sequence[AxisMove], *, same: bool = False) -> Finding:
-    if isinstance(windows, Finding):
-        return windows
-    move = _asymmetric(windows.along, sides, moves)
-    if move is None:
-        return KEEPS
-    if move.source != move.target and windows.axes[move.source] != windows.axes[move.target]:
-        return _differ(move, windows.axes)
-    axis, window, n = move.source, windows.axes[move.source], sides[move.source]
-    if window.before != window.after:
-        pads = f"pads {window.before} before and {window.after} after"
-        if same:
-            advice = "Use an odd kernel side, or equal padding given as a number."
-            return Finding("breaks", f"axis {axis}: padding='same' {pads}, as the kernel is even", advice)
-        return Finding("breaks", f"axis {axis}: {pads}", "Pad both ends alike, or take a size at which that happens.")
-    rest = window.remainder(n)
-    taken = f"{n} + {2 * window.before} - {window.dilation * (window.kernel - 1)} - 1"
-    return Finding(
-        "breaks",
-        f"axis {axis}: its samples miss the centre: (n + 2p - d(k-1) - 1) % s = ({taken}) % {window.stride} = {rest}, "
-        "not 0",
-        f"Use {n - rest} or {n - rest + window.stride} pixels in place of {n}, or another stride or kernel.",
-    )
-
-
-def _asymmetric(along: Along, sides: Sides, moves: Sequence[AxisMove]) -> AxisMove | None:
-    """A move that does not carry the incidence along one axis to that along the other, a reversal if there is one.
-
-    An axis that is laid on another brings its pixels there: rows and columns of a rectangle are judged each for itself.
-    """
-    for move in sorted(moves, key=lambda move: (move.source != move.target, move)):
-        n = sides[move.source]
-        source = along(move.source, n) if move.sign > 0 else along(move.source, n).mirrored()
-        if not source.equals(along(move.target, n)):
-            return move
-    return None
+def same_ends(kernel: Sequence[int], dilation: Sequence[int], padding: str) -> tuple[tuple[int, int], ...]:
+    """How much is padded before and after along each axis: ``"same"`` pads the odd pixel after, ``"valid"`` nothing."""
+    totals = [d * (k - 1) if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
 
 
 def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
@@ -163,20 +169,3 @@ def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
     return Finding(
         "breaks", f"{axes}, which the group exchanges, differ: {', '.join(differing)}", "Use the same for both."
     )
-
-
-def _convolution_axes(module: Any) -> tuple[Window, ...]:
-    """Settings per axis; ``padding="same"`` pads the odd pixel after."""
-    axes = zip(module.kernel_size, module.stride, module.dilation, strict=True)
-    if isinstance(module.padding, str):
-        totals = [d * (k - 1) if module.padding == "same" else 0 for k, _, d in axes]
-        ends = [(total // 2, total - total // 2) for total in totals]
-    else:
-        ends = [p if isinstance(p, tuple) else (p, p) for p in module.padding]
-    settings = zip(module.kernel_size, module.stride, module.dilation, ends, strict=True)
-    return tuple(Window(k, s, d, before, after) for k, s, d, (before, after) in settings)
-
-
-def _per_axis(value: Any, dim: int) -> tuple[int, ...]:
-    values = tuple(value) if isinstance(value, tuple | list) else (value,) * dim
-    return values * dim if len(values) == 1 else values
