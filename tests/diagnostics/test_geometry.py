@@ -37,10 +37,10 @@ def measured(
 ) -> float:
     try:
         error = iw.equivariance_error(module, iw.on_grid(rep_in, space), iw.on_grid(rep_out, space), x)
-    except RuntimeError:  # the layer does not take the turned image: its settings differ along the axes
-        return float("inf")
-    except iw.errors.ShapeError as refused:  # the group turns the output into another shape
-        if "keeps its sides where the group turns them into others" not in str(refused):
+    except iw.IntertwineError as refused:
+        # The layer does not take the turned image, or the group turns its output into another shape.
+        reasons = ("inputs that function takes", "keeps its sides where the group turns them into others")
+        if not any(reason in str(refused) for reason in reasons):
             raise
         return float("inf")
     return error.absolute_worst
