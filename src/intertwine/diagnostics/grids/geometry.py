@@ -10,14 +10,13 @@ from torch import nn
 from intertwine._arguments import check_dense
 from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry
 from intertwine.diagnostics.grids.layer_finding import layer_finding
+from intertwine.diagnostics.grids.pixel_symmetry import pixel_symmetry
 from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
-from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
+from intertwine.errors import ArgumentError, ShapeError
 from intertwine.groups import Group
-from intertwine.layers.grid.axis_moves import axis_moves, axis_turns, grid_space
 from intertwine.layers.grid.finding import Sides, Verdict, by
-from intertwine.layers.grid.pixel_shifts import strides, torus_field
-from intertwine.layers.grid.symmetry import Shifts, Symmetry, TurnsAndMirrors
+from intertwine.layers.grid.symmetry import Symmetry
 from intertwine.layers.registry import grid_of, is_torchs_own
 from intertwine.layers.rule import Rules, check_rules
 
@@ -168,7 +167,7 @@ def geometry(
     check_dense("x", x)
     known = check_rules(rules)
     dim = x.ndim - 2
-    symmetry = _symmetry(group, space, tuple(x.shape[2:]))
+    symmetry = pixel_symmetry(group, space, tuple(x.shape[2:]))
     found: dict[LayerGeometry, None] = {}  # a module that is called twice on the same sides is listed once
     with evaluating(model), FunctionGeometry(model, dim, symmetry, known, _listed(found)):
         # After the functions': what a module has called is told before the module itself is judged.
@@ -199,36 +198,6 @@ def _listed(found: dict[LayerGeometry, None]) -> Callable[[FunctionFinding], Non
         found[LayerGeometry(call.name or "(the model)", kind, call.sides_in, call.sides_out, *said)] = None
 
     return tell
-
-
-def _symmetry(group: Group, space: object, sides: Sides) -> Symmetry:
-    """The turns and mirrors, or the shifts, of the group, checked to move pixels."""
-    torus = torus_field(space)
-    if torus is not None and torus.group != group:
-        raise GroupMismatchError("space", expected=f"a representation of {group}", got=f"one of {torus.group}")
-    if torus is not None and (len(torus.sides) != len(sides) or strides(torus, sides) is None):
-        raise ShapeError(
-            "x",
-            expected=f"{len(torus.sides)} axes of pixels, multiples of those of space = {torus.name}",
-            got=by(sides),
-        )
-    if torus is not None:
-        symmetry: Symmetry = Shifts(torus)
-        still = all(n == 1 or t == 1 for n, t in zip(sides, torus.sides, strict=True))
-    else:
-        points = grid_space(group, len(sides), space, "group")
-        moves = axis_moves(points)
-        symmetry, still = TurnsAndMirrors(moves, axis_turns(points), len(sides)), not moves
-    # The trivial group is no mistake: it is the end of a chain, and what every layer keeps.
-    if still and not (group.is_finite and group.order == 1):
-        raise ArgumentError(
-            "space" if space is not None else "group",
-            expected="an action that moves pixels",
-            got=f"{space if space is not None else group}, under which every element leaves them where they are",
-            advice="There is nothing that a layer could break. For shifts say space="
-            f"iw.torus({', '.join(map(str, sides))}) and group=space.group.",
-        )
-    return symmetry
 
 
 def _watch(
