@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.autograd import forward_ad
 
+from intertwine._arguments import integer
 from intertwine.baselines.method import Method
 from intertwine.baselines.sampled_activation import mean_square
 from intertwine.baselines.subject import Action, Subject
@@ -78,10 +79,8 @@ class LieDerivative(Method):
             raise ArgumentError(
                 "subject", expected="lie_in and lie_out", got="None", advice="For features use lie_action(rep)."
             )
-        if num_samples < 1:
-            raise ArgumentError("num_samples", expected="an integer >= 1", got=num_samples)
         super().__init__(subject, strength, generator=generator)
-        self.num_samples = num_samples
+        self.num_samples = integer("num_samples", num_samples, 1)
 
     def penalty(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         elements = [unit_element(self.subject.group, self.generator) for _ in range(self.num_samples)]

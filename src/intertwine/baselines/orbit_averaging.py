@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from intertwine._arguments import integer
 from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
@@ -60,9 +61,10 @@ class OrbitAveraging(Method):
         group = subject.group
         if not group.is_compact:
             raise ArgumentError("subject", expected="a compact group, which has an average", got=str(group))
+        count = integer("num_samples", num_samples, 1)
         complete = group.is_finite and group.order <= COMPLETE_ORDER
         self.elements = (
-            group.elements() if complete else group.sample(num_samples, generator=torch.Generator().manual_seed(seed))
+            group.elements() if complete else group.sample(count, generator=torch.Generator().manual_seed(seed))
         )
 
     def finish(self) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine._arguments import integer
 from intertwine._numerics import squared_norm
 from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
@@ -63,10 +64,8 @@ class SampledActivation(Method):
     ) -> None:
         if not subject.group.is_compact:
             raise ArgumentError("subject", expected="a compact group, to draw from", got=str(subject.group))
-        if num_samples < 1:
-            raise ArgumentError("num_samples", expected="an integer >= 1", got=num_samples)
         super().__init__(subject, strength, generator=generator)
-        self.num_samples = num_samples
+        self.num_samples = integer("num_samples", num_samples, 1)
         self._activations: dict[str, torch.Tensor] = {}
         self._output: torch.Tensor | None = None
         modules = dict(self.model.named_modules())

@@ -2,6 +2,7 @@
 
 import torch
 
+from intertwine._arguments import integer
 from intertwine._numerics import accumulation_dtype, squared_norm
 from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
@@ -56,12 +57,10 @@ class SampledOperator(Method):
     ) -> None:
         if not subject.group.is_compact:
             raise ArgumentError("subject", expected="a compact group, to draw from", got=str(subject.group))
-        if num_samples < 1:
-            raise ArgumentError("num_samples", expected="an integer >= 1", got=num_samples)
         for entry in _parameters(subject.binding):
             _check_action(entry)
         super().__init__(subject, strength, generator=generator)
-        self.num_samples = num_samples
+        self.num_samples = integer("num_samples", num_samples, 1)
 
     def penalty(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         elements = self.subject.group.sample(self.num_samples, generator=self.generator)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from intertwine._arguments import check_dense
+from intertwine._arguments import check_dense, flag
 from intertwine._numerics import in_own_precision
 from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form, penalty_of
@@ -18,7 +18,6 @@ from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
 from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups import Group
-from intertwine.groups.arguments import flag
 from intertwine.groups.element_text import space_text
 from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
 from intertwine.layers.parametrized import parametrizations

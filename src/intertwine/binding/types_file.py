@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from intertwine._arguments import permutation_table, real_array, signs_in_indices
 from intertwine.binding.representation_text import (
     GROUP_NAMES,
     REPRESENTATIONS,
@@ -17,9 +18,8 @@ from intertwine.binding.representation_text import (
     shown,
 )
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
-from intertwine.groups.arguments import permutation_table, real_array, signs_in_indices
+from intertwine.groups.fields.signed_permutations import read_signs
 from intertwine.groups.group import Group
-from intertwine.groups.signed_permutations import read_signs
 from intertwine.layers.typed import Typed
 from intertwine.representations import Representation
 

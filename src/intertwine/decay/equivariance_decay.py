@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from intertwine._arguments import is_integer
 from intertwine.binding import Binding
 from intertwine.binding.strengths import entry_strengths
 from intertwine.binding.writing import check_stored
@@ -175,7 +176,7 @@ class EquivarianceDecay:
             ArgumentError: not a state that ``state_dict`` gave.
         """
         steps = state.get("steps") if isinstance(state, Mapping) else None
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+        if not is_integer(steps):
             raise ArgumentError("state", expected="{'steps': an integer >= 0}", got=repr(state)[:80])
         self.steps = steps
 

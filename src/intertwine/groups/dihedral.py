@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from intertwine._arguments import integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import listing
-from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
+from intertwine.groups.fields.signed_permutations import cycles
 from intertwine.groups.product import DirectProduct
-from intertwine.groups.signed_permutations import cycles
 from intertwine.representations import AbstractGroup, Representation
 from intertwine.representations.field import block_permutation
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from intertwine._arguments import check_name, permutation_table, real_array, square_matrices
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import NotOrthogonalError, SizeLimitError, listing
-from intertwine.groups.arguments import check_name, permutation_table, real_array, square_matrices
 from intertwine.groups.enumeration import MAX_PAIRS, ElementIndex, Enumeration, closure, table_along_words
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from intertwine._arguments import integer, is_absent, permutation_table, square_matrices
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
-from intertwine.groups.arguments import integer, is_absent, permutation_table, square_matrices
-from intertwine.groups.irreps.strings import parse_irreps
-from intertwine.groups.permutations import (
+from intertwine.groups.fields.permutations import (
     grid_field,
     quotient_field,
     regular_field,
 )
-from intertwine.groups.signed_permutations import check_permutations, permutation_label, read_signs
+from intertwine.groups.fields.signed_permutations import check_permutations, permutation_label, read_signs
+from intertwine.groups.irreps.strings import parse_irreps
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
 from intertwine.representations.image_field import image_field

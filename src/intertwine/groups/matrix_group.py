@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from intertwine._arguments import check_name, flag, is_absent, square_matrices
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
-from intertwine.groups.arguments import check_name, flag, is_absent, square_matrices
 from intertwine.groups.product import FactorGroup
 from intertwine.representations.abstract_group import orthogonality_defect
 from intertwine.representations.frozen_array import FrozenArray

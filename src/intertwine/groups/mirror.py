@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from intertwine._arguments import integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError
-from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, describe
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import unknown_irrep

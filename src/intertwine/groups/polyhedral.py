@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from intertwine._arguments import flag
 from intertwine._numerics import Array
 from intertwine.errors import listing
-from intertwine.groups.arguments import flag
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import unknown_irrep
 from intertwine.groups.irreps.subspaces import ordered_basis

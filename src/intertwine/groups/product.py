@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from intertwine._arguments import is_integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
 from intertwine.groups.enumeration import check_listable
@@ -249,7 +250,7 @@ class DirectProduct(FactorGroup):
                     "rep", expected=f"a representation of {self.first} or {self.second}", got=f"one of {rep.group}"
                 )
             which = matches[0]
-        if not isinstance(which, int) or isinstance(which, bool) or which not in (0, 1):
+        if not is_integer(which, 0, 1):
             raise ArgumentError("which", expected="0 (first factor) or 1 (second)", got=repr(which))
         if rep.group != self.factors[which]:
             raise GroupMismatchError(

@@ -7,9 +7,9 @@ from math import factorial
 import numpy as np
 import torch
 
+from intertwine._arguments import integer
 from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError, listing
-from intertwine.groups.arguments import integer
 from intertwine.groups.enumeration import Enumeration, check_listable
 from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.young import Partition, dimension, partitions_up_to, young_matrices

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Hashable, Sequence
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_instance, kernel_sides
 from intertwine.errors import IntertwineError
 from intertwine.layers.channels.broadcast import broadcast_projector
 from intertwine.projectors import Projector
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.diagonal import diagonal_projector
 from intertwine.projectors.dispatch import tensor_projector
-from intertwine.projectors.kernels.kernel import kernel_projector, kernel_sides
+from intertwine.projectors.kernels.kernel import kernel_projector
 from intertwine.projectors.kernels.steerable import Rings
 from intertwine.representations import Representation
 

@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from intertwine._arguments import real_number
-from intertwine.groups.arguments import flag
+from intertwine._arguments import flag, real_number
 from intertwine.nn.copies import check_features, real_representation, scale_of_copies, widened
 from intertwine.representations import Representation
 

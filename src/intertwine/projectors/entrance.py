@@ -7,12 +7,12 @@ says so in its own words or not at all.
 import warnings
 from collections.abc import Sequence
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, kernel_sides
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.axes.folds import fold_axes
 from intertwine.projectors.dispatch import ORDER, tensor_projector
-from intertwine.projectors.kernels.kernel import kernel_projector, kernel_sides
+from intertwine.projectors.kernels.kernel import kernel_projector
 from intertwine.projectors.kernels.steerable import Rings
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.symmetric import SymmetricProjector, exchanged_axes

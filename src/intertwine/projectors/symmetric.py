@@ -7,6 +7,7 @@ from math import factorial, prod
 import numpy as np
 import torch
 
+from intertwine._arguments import is_integer
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.projectors.blocks_projector import BlocksProjector
@@ -125,7 +126,7 @@ def exchanged_axes(symmetric: object, reps: Sequence[Representation | None]) -> 
     sets = given if given and all(isinstance(axes, tuple | list) for axes in given) else (given,)
     found: list[tuple[int, ...]] = []
     for axes in sets:
-        whole = all(isinstance(a, int) and not isinstance(a, bool) and -len(reps) <= a < len(reps) for a in axes)
+        whole = all(is_integer(a, -len(reps), len(reps) - 1) for a in axes)
         found.append(tuple(a % len(reps) for a in axes) if whole and len(axes) > 1 else ())
     flat = [axis for axes in found for axis in axes]
     if not all(found) or len(set(flat)) != len(flat):

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from intertwine._arguments import check_dense, check_generator
+from intertwine._arguments import check_dense, check_generator, is_integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError, SizeLimitError
 
@@ -162,7 +162,7 @@ class AbstractGroup(ABC):
             n: how many.
             generator: torch generator on the CPU; torch's default one if None.
         """
-        if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 2**31:
+        if not is_integer(n):
             raise ArgumentError("n", expected="an integer >= 0", got=repr(n)[:80], advice="At most 2^31 - 1.")
         check_generator("generator", generator)
         return torch.from_numpy(self.sample_matrices(n, generator))

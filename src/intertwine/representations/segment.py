@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_instance, is_integer
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.representations.field import Field
@@ -31,7 +31,7 @@ class Segment:
     layout: Layout = "mul_ir"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.mul, int | np.integer) or isinstance(self.mul, bool) or not 0 <= self.mul < 2**31:
+        if not is_integer(int(self.mul) if isinstance(self.mul, np.integer) else self.mul):
             raise ArgumentError(
                 "mul", expected="how many copies, an integer from 0 to 2^31 - 1", got=repr(self.mul)[:80]
             )

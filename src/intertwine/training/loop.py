@@ -9,9 +9,8 @@ from functools import partial
 
 import torch
 
-from intertwine._arguments import check_generator
+from intertwine._arguments import check_generator, integer
 from intertwine.errors import ArgumentError
-from intertwine.groups.arguments import integer
 from intertwine.training.hooks import Hooks
 from intertwine.training.step import Criterion, check_samples, peak_memory, training_step
 

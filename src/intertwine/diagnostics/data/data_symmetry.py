@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from intertwine._arguments import check_function, check_generator
+from intertwine._arguments import check_function, check_generator, integer
 from intertwine.diagnostics.data.energy_distance import energy_coefficients, row_chunks
 from intertwine.diagnostics.data.found_symmetry import DataSymmetry, ElementTest, Verdict
 from intertwine.diagnostics.data.samples import Samples, random_subset, read_blocks, read_samples
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.groups import Group
-from intertwine.groups.arguments import integer
 
 # Random signed permutations of the features whose median distance is the control, and fewest units that are dealt out.
 CONTROLS, FEWEST = 5, 8

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from intertwine._arguments import check_function, check_generator
+from intertwine._arguments import check_function, check_generator, is_integer
 from intertwine.diagnostics.equivariance.actions import Action, OnGrid
 from intertwine.diagnostics.equivariance.comparison import Comparison
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
@@ -160,9 +160,7 @@ def chosen_elements(
 ) -> tuple[torch.Tensor, bool]:
     """The elements that are measured, and whether they are all."""
     check_generator("generator", generator)
-    if num_samples is not None and (
-        not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples < 1
-    ):
+    if num_samples is not None and not is_integer(num_samples, 1):
         raise ArgumentError("num_samples", expected="an integer >= 1, or None", got=repr(num_samples))
     if group.is_finite and group.order <= (num_samples or COMPLETE_ORDER):
         return group.elements(), True

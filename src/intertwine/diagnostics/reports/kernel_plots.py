@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_instance, is_integer
 from intertwine._numerics import Array
 from intertwine.diagnostics.chains import ChainSplit, chain_split
 from intertwine.errors import ArgumentError, missing_extra
@@ -159,6 +159,6 @@ def _field(P: Projector, axis: int, number: int, argument: str) -> tuple[Array, 
         for segment, copies in zip(rep.segments, rep.positions, strict=True)
         for copy in copies
     ]
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(fields):
+    if not is_integer(number, 0, len(fields) - 1):
         raise ArgumentError(argument, expected=f"a field of {rep}, from 0 to {len(fields) - 1}", got=repr(number))
     return fields[number]

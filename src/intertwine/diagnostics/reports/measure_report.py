@@ -2,7 +2,7 @@
 
 from torch.nn.parameter import is_lazy
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_instance, flag
 from intertwine.binding import Binding
 from intertwine.binding.measure import check_finite
 from intertwine.diagnostics.models.evaluating import evaluating
@@ -12,7 +12,6 @@ from intertwine.diagnostics.reports.parameter_report import measure_parameter
 from intertwine.diagnostics.reports.report import Report
 from intertwine.diagnostics.reports.type_trace import TypeTrace
 from intertwine.diagnostics.reports.unanalysed import unanalysed_modules
-from intertwine.groups.arguments import flag
 
 
 def report(binding: Binding, *, split: bool = True, example: object = None) -> Report:

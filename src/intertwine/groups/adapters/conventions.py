@@ -6,8 +6,8 @@ Neither package is imported. For other orders ``G.irreps(text, basis=..., layout
 from collections.abc import Sequence
 from math import isqrt
 
+from intertwine._arguments import flag, integer
 from intertwine.errors import ArgumentError, ShapeError
-from intertwine.groups.arguments import flag, integer
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from intertwine._arguments import integer
 from intertwine.errors import ArgumentError
-from intertwine.groups.arguments import integer
 from intertwine.groups.o3 import O3
 from intertwine.representations import Representation, Segment
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from intertwine._arguments import integer
 from intertwine.errors import ArgumentError
 from intertwine.groups.adapters.escnn import escnn_representation, is_escnn
 from intertwine.groups.adapters.metatensor import is_metatensor, metatensor_representation
-from intertwine.groups.arguments import integer
 from intertwine.groups.o3 import O3
 from intertwine.groups.so3 import SO3
 from intertwine.representations import AbstractGroup, Representation, Segment

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from intertwine._arguments import is_integer
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.representations import Representation
 
@@ -24,9 +25,7 @@ def fold_axes(reps: Sequence[Representation | None], shape: object, argument: st
         >>> fold_axes((G.grid(3, 3), 2 * G.regular()), (1, 9, 8)), fold_axes((G.grid(3, 3), None), (3, 3, None))
         (((1, 9), (8,)), ((3, 3), (None,)))
     """
-    if not isinstance(shape, Sequence) or not all(
-        n is None or (isinstance(n, int) and not isinstance(n, bool) and n >= 0) for n in shape
-    ):
+    if not isinstance(shape, Sequence) or not all(n is None or is_integer(n) for n in shape):
         raise ArgumentError(argument, expected="a tuple with the length of each axis", got=repr(shape)[:80])
     folds: list[tuple[int | None, ...]] = []
     position = 0

@@ -1,14 +1,12 @@
 """Convolution kernels: pixels that the group permutes exactly, and steerable kernels where it does not."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from intertwine._arguments import check_instance, plain_array
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
-from intertwine.groups.permutations import grid_field
+from intertwine.groups.fields.permutations import grid_field
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
 from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.dispatch import tensor_projector
@@ -21,20 +19,6 @@ from intertwine.representations.permutation_field import PermutationField
 
 # Singular values of a given kernel basis, relative to the largest, below which its vectors are dependent.
 DEPENDENT = 1e-8
-
-
-def kernel_sides(kernel: object) -> tuple[int, ...]:
-    """``kernel`` as a tuple of one to three sides.
-
-    Raises:
-        ArgumentError: anything else.
-    """
-    sides = tuple(kernel) if isinstance(kernel, Sequence) and not isinstance(kernel, str | bytes) else ()
-    if not 1 <= len(sides) <= 3 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sides):
-        raise ArgumentError(
-            "kernel", expected="a tuple of one to three positive sides, such as (3, 3)", got=repr(kernel)[:80]
-        )
-    return sides
 
 
 def kernel_projector(

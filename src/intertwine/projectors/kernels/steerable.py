@@ -6,10 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from intertwine._arguments import real_number
+from intertwine._arguments import integer, real_number
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, SeparationError
-from intertwine.groups.arguments import integer
 from intertwine.groups.harmonic_field import HarmonicField
 from intertwine.projectors.methods.block import fixed_basis
 from intertwine.representations import Field, Representation

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, is_integer
 from intertwine.errors import ArgumentError
 from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.positions.translation import Boundary, permuting, translations
@@ -62,7 +62,7 @@ def position_axes(shape: object, positions: object) -> tuple[int, ...]:
         ArgumentError: they are no different axes of ``shape`` with known lengths.
     """
     lengths = tuple(shape) if isinstance(shape, tuple | list | torch.Size) else ()
-    if not lengths or not all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n > 0) for n in lengths):
+    if not lengths or not all(n is None or is_integer(n, 1) for n in lengths):
         raise ArgumentError("shape", expected="a tuple of lengths, None for any", got=repr(shape)[:80])
     given = tuple(positions) if isinstance(positions, tuple | list) else ()
     axes = tuple(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from intertwine._arguments import real_array
 from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
 from intertwine.groups import Group
-from intertwine.groups.arguments import real_array
 from intertwine.projectors.autograd import Map, linear
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.constants import Constants

@@ -7,17 +7,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, check_sides, integer
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import Cyclic, DirectProduct, Group
-from intertwine.groups.arguments import integer
 from intertwine.groups.product import FactorGroup
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.projector import Projector
-from intertwine.projectors.spectral.waves import check_sides
 from intertwine.representations import Representation
 from intertwine.representations.permutation_field import PermutationField
 

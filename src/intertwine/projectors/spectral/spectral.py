@@ -3,13 +3,13 @@
 import warnings
 from typing import Literal
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, check_sides
 from intertwine.errors import DtypeError, GroupMismatchError, RankZeroWarning
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.kernels.kernel import space_representation
 from intertwine.projectors.projector import Projector
 from intertwine.projectors.spectral.modes import NORMS, Norm, SpectralProjector
-from intertwine.projectors.spectral.waves import ORDERS, check_sides, mode_orbits, space_on_indices, stored_waves
+from intertwine.projectors.spectral.waves import ORDERS, mode_orbits, space_on_indices, stored_waves
 
 
 def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm: each has its default

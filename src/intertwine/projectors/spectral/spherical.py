@@ -5,11 +5,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, flag, integer
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import SO
-from intertwine.groups.arguments import flag, integer
 from intertwine.projectors.closed_form import WeightedProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.projector import Projector

@@ -106,20 +106,6 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
     )
 
 
-def check_sides(argument: str, value: object, dim: int | None = None) -> tuple[int, ...]:
-    """``value`` as a tuple of positive integers, ``dim`` of them.
-
-    Raises:
-        ArgumentError: it is none.
-    """
-    sides = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
-    if not sides or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sides):
-        raise ArgumentError(argument, expected="a tuple of positive integers, such as (8, 8)", got=repr(value)[:80])
-    if dim is not None and len(sides) != dim:
-        raise ArgumentError(argument, expected=f"{dim} numbers, one a dimension", got=str(sides))
-    return sides
-
-
 def space_on_indices(space: Array, group: object, grid: Sequence[int] | None) -> Array:
     """The generators' matrices on vectors in index order (row, column), from those on (x, y).
 

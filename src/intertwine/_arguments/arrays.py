@@ -1,57 +1,63 @@
-"""What users give to groups, checked and turned into arrays of one kind."""
+"""Arrays and tensors that users give, checked and turned into arrays of one kind."""
 
-import operator
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any
 
 import numpy as np
 import torch
 
-from intertwine._arguments import check_dense
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, NonFiniteError, ShapeError
+from intertwine.errors import ArgumentError, DtypeError, NonFiniteError, ShapeError
 
-MAX_INTEGER = 2**31 - 1  # no size is larger
 MAX_ENTRY = 1e60  # so that products of a few matrices stay finite
 
 
-def integer(argument: str, value: object, minimum: int) -> int:
-    """``value`` as an int of at least ``minimum``; booleans, floats and strings are refused.
+def check_dense(argument: str, tensor: torch.Tensor, *, values: bool = False) -> None:
+    """Whether a tensor is one that arithmetic is defined on: dense, in one piece, of a dtype that adds.
+
+    Args:
+        argument: its name in an error.
+        tensor: what the user gave.
+        values: whether its numbers are needed too, which a tensor on the meta device does not have.
 
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is sparse or nested, or, with ``values``, on the meta device.
+        DtypeError: eight bits or fewer, which torch stores and does not compute with.
     """
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        kind = "a nested tensor" if tensor.is_nested else f"layout {tensor.layout}"
+        raise ArgumentError(argument, expected="a dense tensor", got=kind, advice="Call to_dense() first.")
+    if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype.itemsize < 2:
+        raise DtypeError(
+            argument,
+            expected="a dtype that torch computes with, such as torch.float32 or torch.bfloat16",
+            got=tensor.dtype,
+            advice="Convert it first.",
+        )
+    if values and tensor.device.type == "meta":
+        raise ArgumentError(
+            argument,
+            expected="a tensor with values",
+            got="one on the meta device, which has a shape alone",
+            advice="Give the model memory first: model.to_empty(device='cpu'), then its weights.",
+        )
+
+
+def plain_array(argument: str, value: object, expected: str) -> "np.ndarray[Any, Any]":
+    """A tensor, or whatever numpy takes, as an array of its own dtype.
+
+    Raises:
+        ArgumentError, DtypeError: a tensor that is sparse, nested, without values or of eight bits.
+        ShapeError: ragged lists, or lists of such tensors.
+    """
+    if isinstance(value, torch.Tensor):
+        check_dense(argument, value, values=True)
+        kept = value.float() if value.dtype == torch.bfloat16 else value  # which numpy does not have
+        return kept.detach().cpu().resolve_conj().numpy()
     try:
-        number = None
-        if isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_):
-            number = operator.index(value)
-    except (TypeError, RuntimeError):
-        number = None
-    if number is None or number < minimum or number > MAX_INTEGER:
-        limit = f" and <= {MAX_INTEGER}" if number is not None and number > MAX_INTEGER else ""
-        raise ArgumentError(argument, expected=f"an integer >= {minimum}{limit}", got=repr(value)[:80])
-    return number
-
-
-def flag(argument: str, value: object) -> bool:
-    """``value`` if it is True or False.
-
-    Raises:
-        ArgumentError: it is something else.
-    """
-    if not isinstance(value, bool):
-        raise ArgumentError(argument, expected="True or False", got=repr(value))
-    return value
-
-
-def check_name(value: object) -> None:
-    """Whether ``value`` can be a group's name: None or a string.
-
-    Raises:
-        ArgumentError: it cannot.
-    """
-    if value is not None and not isinstance(value, str):
-        raise ArgumentError("name", expected="a string, or None", got=type(value).__name__)
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ShapeError(argument, expected=expected, got=f"a {type(value).__name__} that is no array") from error
 
 
 def is_absent(value: object) -> bool:

@@ -1,14 +1,18 @@
-"""Checks of arguments that every part of the library takes: numbers, functions, random generators, dense tensors."""
+"""Numbers, names, choices, functions and random generators that users give."""
 
 import inspect
 import math
 import numbers
-from typing import Any
+import operator
+from collections.abc import Sequence
+from typing import SupportsIndex, TypeGuard
 
 import numpy as np
 import torch
 
-from intertwine.errors import ArgumentError, DtypeError, ShapeError
+from intertwine.errors import ArgumentError
+
+MAX_INTEGER = 2**31 - 1  # no size is larger
 
 
 def check_instance(argument: str, value: object, kind: type, expected: str) -> None:
@@ -32,6 +36,80 @@ def real_number(argument: str, value: object, expected: str, *, minimum: float, 
         if number > minimum or (number == minimum and not positive):
             return number
     raise ArgumentError(argument, expected=expected, got=_shown(value))
+
+
+def integer(argument: str, value: object, minimum: int) -> int:
+    """``value`` as an int of at least ``minimum``; booleans, floats and strings are refused.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    try:
+        number = None
+        if isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_):
+            number = operator.index(value)
+    except (TypeError, RuntimeError):
+        number = None
+    if number is None or number < minimum or number > MAX_INTEGER:
+        limit = f" and <= {MAX_INTEGER}" if number is not None and number > MAX_INTEGER else ""
+        raise ArgumentError(argument, expected=f"an integer >= {minimum}{limit}", got=repr(value)[:80])
+    return number
+
+
+def is_integer(value: object, minimum: int = 0, maximum: int = MAX_INTEGER) -> TypeGuard[int]:
+    """Whether ``value`` is an int, and no boolean, from ``minimum`` to ``maximum``."""
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
+
+
+def check_sides(
+    argument: str,
+    value: object,
+    dim: int | None = None,
+    *,
+    most: int = MAX_INTEGER,
+    expected: str = "a tuple of positive integers, such as (8, 8)",
+) -> tuple[int, ...]:
+    """``value`` as a tuple of positive integers, ``dim`` of them, or from one to ``most``.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    sides = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
+    if not 1 <= len(sides) <= most or not all(is_integer(n, 1) for n in sides):
+        raise ArgumentError(argument, expected=expected, got=repr(value)[:80])
+    if dim is not None and len(sides) != dim:
+        raise ArgumentError(argument, expected=f"{dim} numbers, one a dimension", got=str(sides))
+    return sides
+
+
+def kernel_sides(kernel: object) -> tuple[int, ...]:
+    """``kernel`` as a tuple of one to three sides.
+
+    Raises:
+        ArgumentError: anything else.
+    """
+    return check_sides("kernel", kernel, most=3, expected="a tuple of one to three positive sides, such as (3, 3)")
+
+
+def flag(argument: str, value: object) -> bool:
+    """``value`` if it is True or False.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ArgumentError(argument, expected="True or False", got=repr(value))
+    return value
+
+
+def check_name(value: object) -> None:
+    """Whether ``value`` can be a group's name: None or a string.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ArgumentError("name", expected="a string, or None", got=type(value).__name__)
 
 
 def check_function(argument: str, value: object, expected: str, *, takes: int | None = None) -> None:
@@ -91,54 +169,6 @@ def check_generator(argument: str, value: object) -> None:
     """
     if value is not None and (not isinstance(value, torch.Generator) or value.device.type != "cpu"):
         raise ArgumentError(argument, expected="a torch.Generator on the CPU, or None", got=_shown(value))
-
-
-def check_dense(argument: str, tensor: torch.Tensor, *, values: bool = False) -> None:
-    """Whether a tensor is one that arithmetic is defined on: dense, in one piece, of a dtype that adds.
-
-    Args:
-        argument: its name in an error.
-        tensor: what the user gave.
-        values: whether its numbers are needed too, which a tensor on the meta device does not have.
-
-    Raises:
-        ArgumentError: it is sparse or nested, or, with ``values``, on the meta device.
-        DtypeError: eight bits or fewer, which torch stores and does not compute with.
-    """
-    if tensor.is_nested or tensor.layout is not torch.strided:
-        kind = "a nested tensor" if tensor.is_nested else f"layout {tensor.layout}"
-        raise ArgumentError(argument, expected="a dense tensor", got=kind, advice="Call to_dense() first.")
-    if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype.itemsize < 2:
-        raise DtypeError(
-            argument,
-            expected="a dtype that torch computes with, such as torch.float32 or torch.bfloat16",
-            got=tensor.dtype,
-            advice="Convert it first.",
-        )
-    if values and tensor.device.type == "meta":
-        raise ArgumentError(
-            argument,
-            expected="a tensor with values",
-            got="one on the meta device, which has a shape alone",
-            advice="Give the model memory first: model.to_empty(device='cpu'), then its weights.",
-        )
-
-
-def plain_array(argument: str, value: object, expected: str) -> "np.ndarray[Any, Any]":
-    """A tensor, or whatever numpy takes, as an array of its own dtype.
-
-    Raises:
-        ArgumentError, DtypeError: a tensor that is sparse, nested, without values or of eight bits.
-        ShapeError: ragged lists, or lists of such tensors.
-    """
-    if isinstance(value, torch.Tensor):
-        check_dense(argument, value, values=True)
-        kept = value.float() if value.dtype == torch.bfloat16 else value  # which numpy does not have
-        return kept.detach().cpu().resolve_conj().numpy()
-    try:
-        return np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ShapeError(argument, expected=expected, got=f"a {type(value).__name__} that is no array") from error
 
 
 def _shown(value: object) -> str:

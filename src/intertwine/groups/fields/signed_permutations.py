@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 
+from intertwine._arguments import real_array
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, NotARepresentationError, ShapeError, listing
-from intertwine.groups.arguments import real_array
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.permutation_field import PermutationField
 
