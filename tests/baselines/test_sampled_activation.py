@@ -114,7 +114,7 @@ def test_it_trains_to_smaller_errors():
 
 def test_unknown_modules_are_named():
     subject = images()
-    with pytest.raises(iw.errors.UnknownNameError, match=r"subject\.hidden: .*got 7"):
+    with pytest.raises(iw.errors.UnknownNameError, match=r"hidden: expected names of modules.*got '7'"):
         SampledActivation(replace(subject, hidden={"7": subject.act_in}), 1.0)
 
 
