@@ -92,7 +92,7 @@ RAW = [
     (lambda: training_step(y=X[:2]), ShapeError, r"y: expected as many targets.*shapes \(3, 4\) and \(2, 4\)"),
     (lambda: training_step(criterion=nn.MSELoss), ArgumentError, "criterion: .*the class MSELoss"),
     (lambda: iw.projector(REP, REP, kernel=(3, 3), kernel_basis=[[1], [2, 3]]), ShapeError, "got a list that is no"),
-    (lambda: iw.projector(REP, method=torch.zeros(2, 2)), ArgumentError, "method: expected one of None, 'orbit'"),
+    (lambda: iw.projector(REP, method=torch.zeros(2, 2)), ArgumentError, "method: expected one of None, 'schur'"),
     (lambda: iw.spherical_projector(2, norm={}), ArgumentError, "norm: expected one of 'operator'"),
     (lambda: iw.on_grid(REP, interpolation=[]), ArgumentError, "interpolation: expected one of None, 'bilinear'"),
     (lambda: iw.FiniteGroup([[1, 0]], name=3), ArgumentError, "name: expected a string, or None; got int"),
