@@ -76,6 +76,10 @@ def application() -> Any:
         stale: Annotated[
             bool, typer.Option("--stale", help="Every experiment whose record in results/ is missing or of other code.")
         ] = False,
+        stamped: Annotated[
+            bool,
+            typer.Option("--stamp", help="Repeat runs of a record, --seeds a method; fresh if they give it."),
+        ] = False,
         listed: Annotated[bool, typer.Option("--list", help="Show the experiments.")] = False,
     ) -> None:
         """Run the experiments of the evidence: all methods beside each other, cached, resumable."""
@@ -99,6 +103,12 @@ def application() -> Any:
                     got="both" if name else "neither",
                     advice="--list shows the names.",
                 )
+            if stamped:
+                if name is None:
+                    raise ArgumentError("--stamp", expected="one experiment, by its name", got="several")
+                from experiments.runs.stamp import stamp
+
+                raise typer.Exit(stamp(name, seeds=seeds or 1, data=data))
             if name is not None:
                 raise typer.Exit(reproduce.main(name, out=out, **chosen))
             if out is not None:

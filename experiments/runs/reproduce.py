@@ -128,7 +128,7 @@ def list_experiments() -> int:
         counts = ", ".join(str(len(task.grid(size))) if size in task.num_seeds else "-" for size in SIZES)
         lacking = missing_packages(task)
         state = f"needs intertwine[{task.extra}] ({', '.join(lacking)})" if lacking else record_state(task, Path.cwd())
-        table.add_row(name, task.summary, counts, state)
+        table.add_row(name, task.summary, counts, f"{state}{_stamp_text(name)}")
     console.print(table)
     return 0
 
@@ -195,6 +195,13 @@ def _checked(name: str, size: str, seeds: int | None, device: str, data: Path | 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ArgumentError("device", expected="a device that torch sees here", got=repr(device), advice="Use cpu.")
     return task
+
+
+def _stamp_text(name: str) -> str:
+    """What a record says of its stamp, if it was not trained with the code that it is fresh for."""
+    path = Path.cwd() / "results" / name / RECORD
+    stamp = json.loads(path.read_text(encoding="utf-8")).get("stamp") if path.is_file() else None
+    return f" (stamped {stamp['date'][:10]}: {stamp['compared']})" if stamp else ""
 
 
 def _device_name(device: str) -> str:
