@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from intertwine.errors import ArgumentError, IntertwineError, missing_extra
+from intertwine.errors import IntertwineError, missing_extra
 
 # Exit codes: wrong input, and Ctrl-C as shells have it.
 FAILED, INTERRUPTED = 2, 130
@@ -108,124 +108,19 @@ def plain_errors() -> Iterator[None]:
 
 
 def _run_report(spec: str, types: Path, checkpoint: Path | None, html: Path | None, json: Path | None) -> None:
-    import json as json_format
+    from intertwine.diagnostics.command.report_files import report_of, write_numbers, write_page
 
-    from intertwine.binding import bind
-    from intertwine.binding.types_file import read_types
-    from intertwine.diagnostics import report
-
-    # The file is cheap to check and often wrong: before the model, which may take a while to build.
-    wanted = read_types(types)
-    model = _model(spec)
-    if checkpoint is not None:
-        _load(model, checkpoint)
-    result = report(bind(model, wanted))
+    result = report_of(spec, types, checkpoint)
     try:
         from rich.console import Console
     except ModuleNotFoundError:
         print(result)
     else:
         Console().print(result)
-    with _writing(html):
-        if html is not None:
-            result.to_html(html)
-    with _writing(json):
-        if json is not None:
-            json.write_text(json_format.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
-
-
-def _model(spec: str) -> Any:
-    """The module that ``module:factory`` names, from the working directory or the installed packages."""
-    import importlib
-
-    from torch import nn
-
-    module_name, colon, attribute = spec.partition(":")
-    expected = "module:factory, a function without arguments that returns a torch.nn.Module, or a module itself"
-    if not (colon and attribute) or not all(
-        part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")]
-    ):
-        raise ArgumentError("MODULE:FACTORY", expected=expected, got=repr(spec))
-    # As `python -m` does it: the user's file need not be installed.
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise
-        raise ArgumentError(
-            "MODULE:FACTORY", expected=f"a module in {Path.cwd()} or installed", got=repr(module_name)
-        ) from error
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            names = ", ".join(name for name in vars(found) if not name.startswith("_")) or "nothing"
-            raise ArgumentError("MODULE:FACTORY", expected=f"a name in {module_name}: {names}", got=repr(part))
-        found = getattr(found, part)
-    if not isinstance(found, nn.Module) and callable(found):
-        _check_takes_nothing(found, spec, expected)
-        found = found()
-    model = found
-    if not isinstance(model, nn.Module):
-        raise ArgumentError("MODULE:FACTORY", expected=expected, got=f"{spec}, which gives {type(model).__name__}")
-    return model
-
-
-def _check_takes_nothing(factory: Any, spec: str, expected: str) -> None:
-    """Whether a factory can be called without arguments.
-
-    Raises:
-        ArgumentError: it cannot; the message names what it needs.
-    """
-    import inspect
-
-    try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):  # a builtin that does not say
-        return
-    empty, several = inspect.Parameter.empty, (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    needed = [p.name for p in parameters if p.default is empty and p.kind not in several]
-    if needed:
-        raise ArgumentError(
-            "MODULE:FACTORY",
-            expected=expected,
-            got=f"{spec}, which needs {', '.join(needed)}",
-            advice="Write a function that calls it with them.",
-        )
-
-
-def _load(model: Any, path: Path) -> None:
-    """A state dict into the model, read without executing anything in it."""
-    import pickle
-    import struct
-
-    import torch
-
-    expected = "a state dict of this model, as torch.save(model.state_dict(), path) writes it"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
-    except (
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        EOFError,
-        pickle.UnpicklingError,
-        struct.error,
-    ) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ArgumentError(f"checkpoint {path}", expected=expected, got=" ".join(reason)[:300]) from error
-
-
-@contextmanager
-def _writing(path: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArgumentError(
-            str(path), expected="a file that can be written", got=error.strerror or type(error).__name__
-        ) from error
+    if html is not None:
+        write_page(result, html)
+    if json is not None:
+        write_numbers(result, json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""The report on a named model with a file of types, and the files that it is written to."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from intertwine.binding import bind
+from intertwine.binding.types_file import read_types
+from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
+from intertwine.diagnostics.reports.measure_report import report
+from intertwine.diagnostics.reports.report import Report
+from intertwine.errors import ArgumentError
+
+
+def report_of(spec: str, types: Path, checkpoint: Path | None = None) -> Report:
+    """The report on the model that ``spec`` names, typed by a file.
+
+    Args:
+        spec: ``"module:factory"``, as in ``named_model``.
+        types: the types, as in ``read_types``.
+        checkpoint: a state dict to load first; None: the weights that the factory gives.
+
+    Raises:
+        ArgumentError: no such model, no such file, or one that does not fit.
+    """
+    # The file is cheap to check and often wrong: before the model, which may take a while to build.
+    wanted = read_types(types)
+    model = named_model(spec)
+    if checkpoint is not None:
+        load_checkpoint_(model, checkpoint)
+    return report(bind(model, wanted))
+
+
+def write_page(result: Report, path: Path) -> None:
+    """The report as a page.
+
+    Raises:
+        ArgumentError: ``path`` is no file that can be written.
+    """
+    with _writing(path):
+        result.to_html(path)
+
+
+def write_numbers(result: Report, path: Path) -> None:
+    """The report as JSON.
+
+    Raises:
+        ArgumentError: ``path`` is no file that can be written.
+    """
+    with _writing(path):
+        path.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArgumentError(
+            str(path), expected="a file that can be written", got=error.strerror or type(error).__name__
+        ) from error
