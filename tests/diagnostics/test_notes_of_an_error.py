@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.models.inner_modules import inner_modules, training_modules
 from intertwine.errors import IdentityActionWarning
+from intertwine.tracing.models.inner_modules import inner_modules, training_modules
 from tests.binding.cases import seeded
 
 REP = 4 * iw.Cyclic(4).regular()

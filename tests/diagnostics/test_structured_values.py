@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.diagnostics.models.value_trees import children, copied, mapped, rebuilt
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError
+from intertwine.tracing.models.value_trees import children, copied, mapped, rebuilt
 from tests.binding.cases import seeded
 
 G = iw.O(3)

@@ -1,24 +1,38 @@
-"""Typing a model by hand: names of modules and parameters to representations."""
+"""Typing a model: by hand, names of modules and parameters to representations, or inferred from one run."""
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from intertwine.binding.binding import Binding
-from intertwine.binding.entry import Entry
-from intertwine.binding.model_tensors import ModelTensor, model_tensors
-from intertwine.binding.names import axes_text, nearest
-from intertwine.binding.type_reader import TypeReader, check_tensor
-from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning, UnknownNameError
-from intertwine.layers.layer_type import Slot
-from intertwine.layers.registry import own_ends, parameters_of, rule_of
+from intertwine.binding.by_hand import ReadTypes
+from intertwine.binding.inferred import Options, bind_inferred
+from intertwine.errors import ArgumentError
+from intertwine.groups import Group
 from intertwine.layers.rule import Rules, check_rules
-from intertwine.layers.typed import Ends
+
+# None says that the group leaves an input alone.
+UNSAID: Any = object()
 
 
-def bind(model: nn.Module, types: Mapping[str, object] | None = None, *, rules: Rules | None = None) -> Binding:
-    """Say how a group acts on the parameters of a model.
+def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a model
+    model: nn.Module,
+    types: Mapping[str, object] | None = None,
+    *,
+    rep_in: object = UNSAID,
+    rep_out: object = UNSAID,
+    hidden: Callable[[int], object] | None = None,
+    example: Any = None,
+    group: Group | None = None,
+    overrides: Mapping[str, object] | None = None,
+    rules: Mapping[Any, Any] | None = None,
+    strict: bool = False,
+    check: bool = True,
+) -> Binding:
+    """Say how a group acts on the parameters of a model: by hand, or inferred from one run of it.
+
+    **By hand**, ``bind(model, types)``:
 
     ``(g.W) = rho_out(g) W rho_in(g)^-1`` for the weight of a linear map, ``(g.K)(x) = rho_out(g) K(g^-1 x)
     rho_in(g)^-1`` for a kernel, ``(g.b) = rho_out(g) b`` for their biases, and one representation an axis for any
@@ -28,9 +42,15 @@ def bind(model: nn.Module, types: Mapping[str, object] | None = None, *, rules: 
     A layer that carries its types, as the ``rep_in`` and ``rep_out`` of those of ``intertwine.nn``, need not be named:
     it types itself where its group is that of the others. Layers of your own are bound by a rule (``rules``).
 
+    **Inferred**, ``bind(model, rep_in=..., rep_out=..., example=x)``: the model runs once, every torch function in it
+    is seen with the types of its tensors, and what functions ask of each other types all parameters. Hidden features
+    that remain open carry what ``hidden`` says. Then every call is repeated on moved arguments, with projected weights
+    on a copy: ``binding.breakers`` lists what does not commute with the group, ``binding.notes`` what was forced,
+    ``binding.unaccounted`` the parameters that stay untyped, ``binding.types`` the types of all calls.
+
     Args:
-        model: any module; it is neither changed nor copied.
-        types: what each name carries.
+        model: any module; it is neither changed nor copied (the check works on a copy).
+        types: what each name carries; None with ``rep_in``, ``rep_out`` and ``example`` to infer it.
 
             * name of a linear, convolutional, embedding or attention module -> ``(rep_in, rep_out)``, or
               ``iw.Typed(rep_in, rep_out, ...)`` with options:
@@ -58,8 +78,20 @@ def bind(model: nn.Module, types: Mapping[str, object] | None = None, *, rules: 
             are typed by ``iw.Typed(rep_in, rep_out, over=G.irrep(1))``. ``""`` is the model itself. Representations of
             e3nn, cuEquivariance and escnn are taken as they are. A parameter tied under two names may be typed under
             either, or alike under both. None: every layer types itself.
+        rep_in: how the group acts on the example: a representation (on the last axis), ``iw.on_grid(rep)`` for images,
+            None for an input that it leaves alone; tuples and dictionaries of these, as ``equivariance_error`` takes.
+        rep_out: the same for the output.
+        hidden: width of hidden features to their representation. Default: quotient fields, the largest first (finite
+            groups); for Lie groups vectors for half of the features, where no pointwise function forbids it.
+        example: what the model takes: a tensor, a tuple of arguments or a dictionary of them; two samples at least, so
+            that axes of length 1 mean something.
+        group: needed only if neither ``rep_in`` nor ``rep_out`` has a representation.
+        overrides: names typed by hand as in ``types``; the rest is inferred around them.
         rules: what layers of your own mean, ``{MyLayer: iw.LayerRule(parameters=...)}``; they come before ours, and
-            reports use them too.
+            reports use them too. Inferred: also rules of functions, ``{torch.special.expit: rule}``, where
+            ``rule(ctx, out, *args, **kwargs)`` gives the axes of the result (``intertwine.tracing.functions``).
+        strict: raise where a function is unknown, a parameter stays untyped, or a call breaks the symmetry.
+        check: whether to repeat every call on moved arguments; without it ``breakers`` is empty.
 
     Returns:
         A ``Binding``: penalty, projection, initialisation and measurements of the typed parameters.
@@ -95,116 +127,60 @@ def bind(model: nn.Module, types: Mapping[str, object] | None = None, *, rules: 
           0.bias (40,)  16x0 + 8x1  rank 16 of 40
           2.weight (6, 40)  2x1, 16x0 + 8x1  rank 16 of 240
         >>> loss = model(torch.zeros(5, 6)).square().mean() + binding.penalty(strength=0.1)
+        >>> D4, net = iw.Dihedral(4), torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU())
+        >>> images, features = iw.on_grid(3 * D4.trivial()), iw.on_grid(2 * D4.regular())
+        >>> inferred = iw.bind(net, rep_in=images, rep_out=features, example=torch.ones(2, 3, 9, 9))
+        >>> inferred["0.weight"].projector.rank, inferred.breakers
+        (54, ())
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    layers, functions = split_rules(rules)
+    if rep_in is not UNSAID or rep_out is not UNSAID or example is not None:
+        if types is not None:
+            raise ArgumentError(
+                "types",
+                expected="None where types are inferred from an example",
+                got=type(types).__name__,
+                advice="To type some names by hand and infer the rest give overrides=.",
+            )
+        missing = "example" if example is None else "rep_in" if rep_in is UNSAID else "rep_out"
+        if rep_in is UNSAID or rep_out is UNSAID or example is None:
+            raise ArgumentError(
+                missing,
+                expected="a value, as types are to be inferred",
+                got="none",
+                advice="None as a representation says that the group leaves it alone.",
+            )
+        options = Options(hidden, group, overrides or {}, layers, functions, strict, check)
+        return bind_inferred(model, (rep_in, rep_out), example, options)
+    for name, value in (("hidden", hidden), ("group", group), ("overrides", overrides), ("rules", functions or None)):
+        if value is not None:
+            raise ArgumentError(name, expected="nothing with types by hand", got=type(value).__name__)
     types = {} if types is None else types
     if not isinstance(types, Mapping):
         raise ArgumentError("types", expected="a mapping from names to representations", got=type(types).__name__)
-    known = check_rules(rules)
-    modules = dict(model.named_modules(remove_duplicate=False))
-    tensors = model_tensors(modules)
-    reader = TypeReader(tensors, known)
-    slots: dict[str, Slot] = {}
-    arguments: dict[str, str] = {}
-    ends: dict[str, Ends] = {}
-    for name, value in types.items():
-        argument = f"types[{name!r}]"
-        if name in modules:
-            found, ends[name] = reader.module(modules[name], name, value, argument)
-        elif name in tensors:
-            found = {name: reader.tensor(name, value, argument)}
-        else:
-            raise UnknownNameError(
-                "types",
-                expected=f"names of modules, parameters and buffers: {nearest(str(name), [*modules, *tensors])}",
-                got=repr(name),
-            )
-        _add(slots, arguments, found, argument)
-    _check_group(slots, arguments)
-    typed = {tensors[full].identity for full in slots}
-    for name, module in modules.items():
-        own = None if name in types else own_ends(module)
-        value = None if own is None else _own_type(module, own, slots, known)
-        if value is not None:
-            argument = f"the type that {name or 'the model'!r} carries"
-            found, ends[name] = reader.module(module, name, value, argument)
-            free = {full: slot for full, slot in found.items() if tensors[full].identity not in typed}
-            _add(slots, arguments, free, argument)
-    if not slots:
-        raise ArgumentError(
-            "types", expected="at least one name", got="none", advice=f"There are {nearest('', [*modules, *tensors])}."
-        )
-    return Binding(model, _entries(tensors, slots, arguments), ends, known)
+    read = ReadTypes(model, types, layers, "types")
+    read.add_own()
+    if not read.slots:
+        raise ArgumentError("types", expected="at least one name", got="none", advice=f"There are {read.names()}.")
+    return Binding(model, read.entries(), read.ends, layers)
 
 
-def _add(slots: dict[str, Slot], arguments: dict[str, str], found: Mapping[str, Slot], argument: str) -> None:
-    """More slots, each of a tensor that has none."""
-    for full, slot in found.items():
-        if full in slots:
+def split_rules(rules: Mapping[Any, Any] | None) -> tuple[Rules, dict[Any, Any]]:
+    """Rules of layers, by class, and rules of functions.
+
+    Raises:
+        ArgumentError: they are neither.
+    """
+    if rules is not None and not isinstance(rules, Mapping):
+        return check_rules(rules), {}
+    functions = {key: rule for key, rule in (rules or {}).items() if not isinstance(key, type) and callable(key)}
+    for key, rule in functions.items():
+        if not callable(rule):
             raise ArgumentError(
-                argument,
-                expected="each tensor typed once",
-                got=f"{full!r} once more, after {arguments[full]}",
-                advice="Name the module or its parameters, not both.",
+                f"rules[{getattr(key, '__name__', key)!r}]",
+                expected="a function (ctx, out, *args, **kwargs) -> axes",
+                got=type(rule).__name__,
             )
-        slots[full], arguments[full] = slot, argument
-
-
-def _own_type(module: nn.Module, own: Ends, slots: Mapping[str, Slot], rules: Rules) -> object:
-    """The type that a module carries, as ``types`` would say it; None where nothing of it is to be typed so."""
-    if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
-        return None
-    # Of another group: bind once for each, and the module types itself then.
-    if slots and own.rep_in.group != next(iter(slots.values())).projector.group:
-        return None
-    if parameters_of(module, rules) is None:
-        return None
-    return own.rep_in if rule_of(module, rules).same else (own.rep_in, own.rep_out)
-
-
-def _check_group(slots: Mapping[str, Slot], arguments: Mapping[str, str]) -> None:
-    """Whether all projectors are of one group."""
-    if not slots:
-        return
-    first = next(iter(slots))
-    group = slots[first].projector.group
-    for name, slot in slots.items():
-        if slot.projector.group != group:
-            raise GroupMismatchError(
-                arguments[name],
-                expected=f"representations of {group}, as {arguments[first]} has",
-                got=f"one of {slot.projector.group}",
-                advice="Bind once for each group, or restrict all to a common subgroup.",
-            )
-
-
-def _entries(
-    tensors: Mapping[str, ModelTensor], slots: Mapping[str, Slot], arguments: Mapping[str, str]
-) -> tuple[Entry, ...]:
-    """Entries in the order of ``types``; tensors tied under several names once."""
-    seen: dict[object, str] = {}
-    entries = []
-    for name, slot in slots.items():
-        tensor, P = tensors[name], slot.projector
-        value = tensor.value
-        check_tensor(name, value, P, arguments[name])
-        other = seen.setdefault(tensor.identity, name)
-        if other != name:
-            if slots[other].projector is not P:
-                raise ArgumentError(
-                    arguments[name],
-                    expected=f"the type of {other!r}, to which {name!r} is tied",
-                    got=f"{axes_text(P)} against {axes_text(slots[other].projector)}",
-                    advice="They are one tensor: type it once.",
-                )
-            continue
-        if P.rank == 0 and value.numel():
-            warnings.warn(
-                f"{name}: {P.group} leaves no value of it fixed but zero "
-                f"({P.reason or axes_text(P)}), so that its projection is zero.",
-                RankZeroWarning,
-                stacklevel=3,
-            )
-        entries.append(Entry(name, tensor.module, tensor.attribute, P, slot.kind, slot.output, slot.space))
-    return tuple(entries)
+    return check_rules({key: rule for key, rule in (rules or {}).items() if key not in functions}), functions

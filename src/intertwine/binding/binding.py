@@ -24,6 +24,9 @@ from intertwine.layers.parametrized import parametrizations
 from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
+from intertwine.tracing.calls import TypedCall
+from intertwine.tracing.check import BrokenCall
+from intertwine.tracing.inference import Inference
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +42,7 @@ class Binding:
         entries: one ``Entry`` a typed tensor.
         ends: how the group acts on inputs and outputs of the modules that were typed as such, by name.
         rules: what layers of the user's own mean, as given to ``bind``.
+        inference: what the run found that the types were inferred from; None where they were given by hand.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -55,12 +59,33 @@ class Binding:
     entries: tuple[Entry, ...]
     ends: Mapping[str, Ends] = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
+    inference: Inference | None = None
     _maps: JointMaps = field(default_factory=JointMaps, init=False)
 
     @property
     def group(self) -> Group:
         """The group that acts."""
-        return self.entries[0].projector.group
+        return self.entries[0].projector.group if self.inference is None else self.inference.group
+
+    @property
+    def breakers(self) -> tuple[BrokenCall, ...]:
+        """Calls that do not commute with the group though the weights are equivariant; none where types are by hand."""
+        return () if self.inference is None else self.inference.breakers
+
+    @property
+    def types(self) -> tuple[TypedCall, ...]:
+        """Every call of the run with the types of its tensors; none where types are by hand."""
+        return () if self.inference is None else self.inference.calls
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Inferred: parameters and buffers of which every value is equivariant, as they act on copies alone."""
+        return () if self.inference is None else self.inference.free
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Inferred: what was forced to trivial and by what, what has no path to the output, where two runs part."""
+        return () if self.inference is None else self.inference.notes
 
     @property
     def unaccounted(self) -> dict[str, tuple[int, ...]]:
@@ -70,6 +95,7 @@ class Binding:
         as typed. Lazy parameters have no shape yet: ().
         """
         typed: set[int] = set()
+        free = set(self.free)
         for entry in self.entries:
             if entry.is_parametrized(self.model):
                 source = parametrizations(entry.owner(self.model))[entry.attribute]
@@ -80,7 +106,7 @@ class Binding:
         return {
             name: () if is_lazy(tensor) else tuple(tensor.shape)
             for name, tensor in tensors
-            if id(tensor) not in typed and (tensor.is_floating_point() or tensor.is_complex())
+            if id(tensor) not in typed and name not in free and (tensor.is_floating_point() or tensor.is_complex())
         }
 
     @property

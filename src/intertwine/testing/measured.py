@@ -7,8 +7,8 @@ import torch
 
 from intertwine._arguments import check_generator, real_number
 from intertwine._numerics import relative_distance
-from intertwine.diagnostics.models.value_trees import described
 from intertwine.errors import ArgumentError
+from intertwine.tracing.models.value_trees import described
 
 log = logging.getLogger("intertwine.testing")
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from intertwine.diagnostics.grids.on_grid import GridAction
-from intertwine.diagnostics.models.value_trees import copied, described, mapped, tensors
 from intertwine.errors import ArgumentError, DtypeError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.element_text import action_text
 from intertwine.representations import Representation
+from intertwine.tracing.models.value_trees import copied, described, mapped, tensors
 
 
 class Action:

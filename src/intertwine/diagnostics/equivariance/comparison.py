@@ -17,9 +17,9 @@ from intertwine.diagnostics.equivariance.measured_values import (
     wide,
 )
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts
-from intertwine.diagnostics.models.evaluating import Runner
-from intertwine.diagnostics.models.value_trees import path_text, tensors
 from intertwine.errors import NonFiniteError, ShapeError
+from intertwine.tracing.models.evaluating import Runner
+from intertwine.tracing.models.value_trees import path_text, tensors
 
 
 class Comparison:

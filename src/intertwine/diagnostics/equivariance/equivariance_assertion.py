@@ -11,10 +11,10 @@ from intertwine._arguments import check_function
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.measured_values import tolerance
-from intertwine.diagnostics.models.value_trees import children, rebuilt
 from intertwine.errors import ArgumentError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.tracing.models.value_trees import children, rebuilt
 
 _log = logging.getLogger("intertwine.testing")
 

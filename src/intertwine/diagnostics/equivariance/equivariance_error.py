@@ -12,11 +12,11 @@ from intertwine.diagnostics.equivariance.comparison import Comparison
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.measured_values import check_inputs
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts, common_group, output_text, read_types
-from intertwine.diagnostics.models.evaluating import evaluating
-from intertwine.diagnostics.models.inner_modules import training_modules
 from intertwine.errors import ArgumentError, IdentityActionWarning
 from intertwine.groups import Group
 from intertwine.groups.element_text import element_text
+from intertwine.tracing.models.evaluating import evaluating
+from intertwine.tracing.models.inner_modules import training_modules
 
 # Without num_samples, groups up to this order are run through completely; others are sampled this many times.
 COMPLETE_ORDER, DEFAULT_SAMPLES = 128, 32

@@ -12,10 +12,10 @@ from intertwine.diagnostics.equivariance.equivariance_error import equivariance_
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.measured_values import NOT_TAKEN, check_inputs, refuse_inputs, tolerance, wide
 from intertwine.diagnostics.equivariance.typed_parts import read_types
-from intertwine.diagnostics.models.evaluating import Runner, evaluating
-from intertwine.diagnostics.models.value_trees import copied, described
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
 from intertwine.groups import Group
+from intertwine.tracing.models.evaluating import Runner, evaluating
+from intertwine.tracing.models.value_trees import copied, described
 
 # Rounding adds up over the layers in front of the one that is measured; what breaks a symmetry is far above it.
 ROUNDING = 10

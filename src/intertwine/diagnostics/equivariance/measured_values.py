@@ -9,8 +9,8 @@ from intertwine._arguments import check_dense
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.equivariance.actions import Action, AlongAxis, OnGrid, one_tensor
 from intertwine.diagnostics.equivariance.typed_parts import TypedParts
-from intertwine.diagnostics.models.value_trees import described, mapped, tensors
 from intertwine.errors import ArgumentError, DtypeError, IntertwineError, NonFiniteError, ShapeError, listing
+from intertwine.tracing.models.value_trees import described, mapped, tensors
 
 # Sums of squares between these leave no float64 value behind.
 SAFE = (1e-140, 1e140)

@@ -12,10 +12,10 @@ from torch import nn
 from intertwine._arguments import check_function
 from intertwine.diagnostics.equivariance.actions import Action, AlongAxis, OnGrid, OwnAction
 from intertwine.diagnostics.grids.on_grid import GridAction
-from intertwine.diagnostics.models.value_trees import Path, child, children, described, path_text, rebuilt
 from intertwine.errors import ArgumentError, GroupMismatchError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.tracing.models.value_trees import Path, child, children, described, path_text, rebuilt
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from intertwine._arguments import check_dense
 from intertwine.diagnostics.grids.function_geometry import FunctionFinding, FunctionGeometry
 from intertwine.diagnostics.grids.layer_finding import layer_finding
 from intertwine.diagnostics.grids.pixel_symmetry import pixel_symmetry
-from intertwine.diagnostics.models.evaluating import Runner, evaluating
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
 from intertwine.errors import ArgumentError, ShapeError
 from intertwine.groups import Group
@@ -19,6 +18,7 @@ from intertwine.layers.grid.finding import Sides, Verdict, by
 from intertwine.layers.grid.symmetry import Symmetry
 from intertwine.layers.registry import grid_of, is_torchs_own
 from intertwine.layers.rule import Rules, check_rules
+from intertwine.tracing.models.evaluating import Runner, evaluating
 
 
 @dataclass(frozen=True)

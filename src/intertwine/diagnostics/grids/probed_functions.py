@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 import intertwine
-from intertwine.diagnostics.models.value_trees import tensors
 from intertwine.layers.grid.finding import KEEPS, Finding, Sides, by
 from intertwine.layers.grid.symmetry import Symmetry
+from intertwine.tracing.models.value_trees import tensors
 
 # Where pixels come to lie here is what the next function does with them.
 _UNSEEN = ("view", "reshape", "flatten", "unflatten", "ravel", "view_as", "reshape_as", "as_strided")

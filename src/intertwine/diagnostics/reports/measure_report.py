@@ -5,13 +5,13 @@ from torch.nn.parameter import is_lazy
 from intertwine._arguments import check_instance, flag
 from intertwine.binding import Binding
 from intertwine.binding.measure import check_finite
-from intertwine.diagnostics.models.evaluating import evaluating
 from intertwine.diagnostics.reports.between_layers import LayerVerdict, sequential_verdicts
 from intertwine.diagnostics.reports.environment import environment
 from intertwine.diagnostics.reports.parameter_report import measure_parameter
 from intertwine.diagnostics.reports.report import Report
 from intertwine.diagnostics.reports.type_trace import TypeTrace
 from intertwine.diagnostics.reports.unanalysed import unanalysed_modules
+from intertwine.tracing.models.evaluating import evaluating
 
 
 def report(binding: Binding, *, split: bool = True, example: object = None) -> Report:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from intertwine.diagnostics.models.inner_modules import inner_modules
-from intertwine.diagnostics.models.value_trees import copied
+from intertwine.tracing.models.inner_modules import inner_modules
+from intertwine.tracing.models.value_trees import copied
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""Bindings inferred from one run of a model."""
+
+import copy
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from intertwine.binding.binding import Binding
+from intertwine.binding.by_hand import ReadTypes
+from intertwine.binding.model_tensors import ModelTensor
+from intertwine.errors import ArgumentError, RankZeroWarning, listing
+from intertwine.groups import Group
+from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.layer_type import Kind, Slot
+from intertwine.layers.rule import Rules
+from intertwine.tracing.ends import read_ends
+from intertwine.tracing.inference import Inference, infer
+from intertwine.tracing.parameters import TypedParameter
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``bind`` was given beside the model, its ends and the example."""
+
+    hidden: Callable[[int], object] | None
+    group: Group | None
+    overrides: Mapping[str, object]
+    layers: Rules
+    functions: Mapping[Callable[..., Any], Callable[..., Any]]
+    strict: bool
+    check: bool
+
+
+def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options: Options) -> Binding:
+    """``bind(model, rep_in=, rep_out=, example=)``."""
+    if not isinstance(options.overrides, Mapping):
+        raise ArgumentError("overrides", expected="a mapping", got=type(options.overrides).__name__)
+    if options.hidden is not None and not callable(options.hidden):
+        raise ArgumentError("hidden", expected="a function of the width", got=type(options.hidden).__name__)
+    types = read_ends(*ends, options.group)
+    read = ReadTypes(model, options.overrides, options.layers, "overrides")
+    inference = infer(
+        model,
+        types,
+        example,
+        policy=options.hidden,
+        rules=options.functions,
+        given={name: slot.projector for name, slot in read.slots.items()},
+    )
+    for name, typed in inference.parameters.items():
+        read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
+    read.check_group()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RankZeroWarning)  # said in the notes, by path
+        entries = read.entries()
+    binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
+    if options.check:
+        twin = copy.deepcopy(model)
+        dataclasses.replace(binding, model=twin).project_()
+        inference = inference.with_check(twin, example)
+        binding = dataclasses.replace(binding, inference=inference.without_trace())
+    if options.strict:
+        _refuse_open_ends(binding, inference)
+    return binding
+
+
+def _slot(tensor: ModelTensor, name: str, typed: TypedParameter) -> Slot:
+    drawn = callable(getattr(tensor.owner, "reset_parameters", None))
+    kind: Kind = tensor.kind if tensor.kind == "buffer" or not drawn else "bias" if "bias" in name else "weight"
+    output = None
+    if typed.output is not None:
+        rep = typed.projector.axes[typed.output] if len(typed.projector.axes) > typed.output else None
+        output = OutputFields(rep, typed.output) if typed.output == 0 or rep is not None else None
+    return Slot(name, typed.projector, kind, output)
+
+
+def _refuse_open_ends(binding: Binding, inference: Inference) -> None:
+    """What ``strict`` refuses.
+
+    Raises:
+        ArgumentError: unknown functions, untyped parameters, broken calls.
+    """
+    found = [f"unknown functions {listing(inference.unknown)}"] if inference.unknown else []
+    if binding.unaccounted:
+        found.append(f"untyped parameters {listing(binding.unaccounted)}")
+    found += [str(one) for one in inference.breakers]
+    if found:
+        raise ArgumentError(
+            "model",
+            expected="functions that are known, parameters that are typed and calls that commute with the group",
+            got="; ".join(found[:8]),
+            advice="Give rules= or overrides= for them, or leave out strict=True and read binding.breakers.",
+        )

@@ -1,0 +1,136 @@
+"""How a group element moves a tensor of a known type: pixels jointly over all axes, everything else axis by axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+
+from intertwine._numerics import Array
+from intertwine.groups import Group
+from intertwine.representations import Representation
+from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, resolved, term_size
+
+
+@dataclass(frozen=True)
+class Acting:
+    """``(g, x) -> g x`` for tensors whose axes are typed.
+
+    Args:
+        group: that acts.
+        space: how it turns the pixels' axes, (x), (x, y) or (x, y, z); None where there are no pixels.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> from intertwine.tracing.axes import fixed
+        >>> G = iw.Cyclic(4)
+        >>> tokens = Axis(((Digit(0, 2), Digit(1, 2)),))
+        >>> x = torch.arange(4.0)
+        >>> Acting(G, G.standard())(G.generators[0], x, [tokens]).equal(torch.rot90(x.reshape(2, 2)).flatten())
+        True
+    """
+
+    group: Group
+    space: Representation | None = None
+
+    def moves(self, g: torch.Tensor) -> Array:
+        """The signed permutation of the pixels' axes, in the order of the tensor."""
+        if self.space is None:
+            return np.zeros((0, 0), dtype=np.int64)
+        return on_axes(self.space.matrix(g).cpu().numpy())
+
+    def __call__(self, g: torch.Tensor, x: torch.Tensor, axes: Sequence[Axis]) -> torch.Tensor:
+        """``g x``; the axes need be free of unknowns (see ``can_act``)."""
+        return _moved(g, x, [resolved(axis) for axis in axes], self.moves(g))
+
+
+def on_axes(matrix: Array) -> Array:
+    """A matrix on points (x,), (x, y), (x, y, z) as one on offsets along the tensor's axes."""
+    flips = np.array([-1 if axis == 1 else 1 for axis in range(len(matrix))])
+    turned: Array = (flips[:, None] * np.rint(matrix).astype(np.int64) * flips)[::-1, ::-1]
+    return turned
+
+
+def can_act(axes: Sequence[Axis]) -> bool:
+    """Whether the group is known to act on a tensor of these axes: no unknowns, no squares."""
+    return not any(_opaque(resolved(axis)) for axis in axes)
+
+
+def _opaque(axis: Axis) -> bool:
+    return any(
+        isinstance(factor, Unknown | Squared) or (isinstance(factor, Nested) and _opaque(factor.axis))
+        for term in axis.terms
+        for factor in term
+    )
+
+
+def _moved(g: torch.Tensor, x: torch.Tensor, axes: list[Axis], moves: Array) -> torch.Tensor:
+    for position, axis in enumerate(axes):
+        if len(axis.terms) > 1:
+            sizes = [term_size(term) for term in axis.terms]
+            parts = [
+                _moved(g, part, [*axes[:position], Axis((term,)), *axes[position + 1 :]], moves)
+                for part, term in zip(x.split(sizes, position), axis.terms, strict=True)
+            ]
+            return torch.cat(parts, position)
+    terms = [axis.terms[0] for axis in axes]
+    if any(len(term) > 1 or isinstance(term[0], Nested) for term in terms):
+        shape = x.shape
+        factors = [factor for term in terms for factor in term]
+        inner = [factor.axis if isinstance(factor, Nested) else Axis(((factor,),)) for factor in factors]
+        moved = _moved(g, x.reshape([factor.size for factor in factors]), inner, moves)
+        # Pixels of unequal sides exchange their lengths.
+        return moved.reshape(_merged_shape(moved.shape, terms)) if moved.numel() else x.reshape(shape)
+    return _moved_factors(g, x, [term[0] for term in terms], moves)
+
+
+def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
+    sizes, start = [], 0
+    for term in terms:
+        sizes.append(prod(shape[start : start + len(term)]))
+        start += len(term)
+    return sizes
+
+
+def _moved_factors(g: torch.Tensor, x: torch.Tensor, factors: list[Factor], moves: Array) -> torch.Tensor:
+    for position, factor in enumerate(factors):
+        if isinstance(factor, Carried):
+            # Masks and indices on permuted features are moved as numbers.
+            kind = x.dtype
+            wide = x if kind.is_floating_point or kind.is_complex else x.to(torch.float64)
+            moved = factor.rep.act(g, wide.movedim(position, -1)).movedim(-1, position)
+            x = moved if wide is x else moved.round().to(kind)
+    digits = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Digit)]
+    if not digits or not len(moves):
+        return x
+    order = list(range(x.ndim))
+    flipped = []
+    for target, row in enumerate(moves):
+        source = int(np.abs(row).argmax())
+        here = [(position, digit) for position, digit in digits if digit.coordinate == target]
+        there = [(position, digit) for position, digit in digits if digit.coordinate == source]
+        for (position, _), partner in zip(here, _partners(here, there), strict=True):
+            order[position] = partner
+        if row.sum() < 0:
+            flipped += [position for position, _ in here]
+    return x.permute(order).flip(flipped)
+
+
+def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> list[int]:
+    """For each digit of one coordinate the same digit of another: by its path, k-th occurrence with k-th."""
+    if len(here) != len(there):
+        raise CannotActError(f"pixels along {len(here)} and {len(there)} axes, which the group exchanges")
+    if sorted(d.path for _, d in here) != sorted(d.path for _, d in there):
+        return [position for position, _ in there]
+    left = list(there)
+    found = []
+    for _, digit in here:
+        match = next(pair for pair in left if pair[1].path == digit.path)
+        left.remove(match)
+        found.append(match[0])
+    return found
+
+
+class CannotActError(Exception):
+    """The group takes a tensor of this type to no tensor of the same: one coordinate without another."""

@@ -1,0 +1,257 @@
+"""Every call of a model repeated on moved arguments: what breaks the symmetry outside the weights, each by itself."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from intertwine._numerics import TOLERANCES
+from intertwine.tracing.acting import CannotActError, can_act
+from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.context import TensorType
+from intertwine.tracing.models.evaluating import evaluating
+from intertwine.tracing.models.value_trees import children, copied, rebuilt
+from intertwine.tracing.reasons import reason_of
+from intertwine.tracing.record import Place, Watch, run
+from intertwine.tracing.trace import Trace
+
+# A call's own rounding stays below so many tolerances of its dtype.
+MARGIN = 20
+# Outputs that are zero but for rounding are measured against so small a share of the arguments.
+FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class BrokenCall:
+    """A call that does not commute with the group, its weights being equivariant.
+
+    Attributes:
+        module: path of the module that it is in.
+        function: the torch function.
+        source: the line, ``"model.py:55: h = F.silu(h)"``.
+        error: ``|f(g x) - g f(x)| / |f(x)|``, the worst over the generators.
+        types: of what goes in and comes out.
+        reason: why, where that is known.
+        also: other calls with the same cause, as a window's mask and the shift back.
+        index: number of the call in the run.
+    """
+
+    module: str
+    function: str
+    source: str
+    error: float
+    types: str
+    reason: str = ""
+    also: tuple[str, ...] = ()
+    index: int = 0
+
+    def __str__(self) -> str:
+        where = f"{self.module}: " if self.module else ""
+        source = f" ({self.source})" if self.source else ""
+        reason = f"; {self.reason}" if self.reason else ""
+        also = f"; and {', '.join(self.also)}" if self.also else ""
+        return f"{where}{self.function} [measured {self.error:.1e}]: not equivariant {self.types}{source}{reason}{also}"
+
+
+@dataclass
+class Checked:
+    """What the check of a run found.
+
+    Attributes:
+        breakers: one a cause, in the order of the run.
+        calls: how many calls were repeated.
+        blind: calls that could not be judged, with the reason.
+        parted: where the run went another way than the one that was typed; empty if it did not.
+    """
+
+    breakers: tuple[BrokenCall, ...]
+    calls: int
+    blind: tuple[str, ...]
+    parted: str
+
+
+def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
+    """Repeat every call of ``model(example)`` on ``g args`` and compare with ``g f(args)``, for generators g.
+
+    A Lie group is generated, up to closure, by its discrete generators and two random elements. Arguments that do not
+    depend on the input are not moved. What goes into each call is an exact image by construction, so that errors do not
+    add up and every breaker is found by itself.
+
+    Args:
+        trace: types of the calls.
+        model: the model with equivariant weights.
+        example: as it was traced.
+    """
+    checker = _Checker(trace)
+    watch = Watch(model, checker.call)
+    with evaluating(model):
+        run(model, copied(example))
+        given = copied(example)
+        with watch.watching():
+            run(model, given)
+    return Checked(grouped(checker.broken), checker.count, tuple(dict.fromkeys(checker.blind)), checker.parted)
+
+
+class _Checker:
+    def __init__(self, trace: Trace) -> None:
+        self._acting = trace.acting
+        self._calls = {call.place.index: call for call in trace.calls}
+        group = trace.group
+        self._elements = list(group.generators)
+        if len(group.algebra_matrices()):
+            self._elements += list(group.sample(2, generator=torch.Generator().manual_seed(0)))
+        self._moved: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._elements]
+        self._shadows: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._elements]
+        self.broken: list[BrokenCall] = []
+        self.blind: list[str] = []
+        self.count = 0
+        self.parted = ""
+
+    def call(self, place: Place, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        typed = self._calls.get(place.index)
+        if typed is None or self.parted:
+            return function(*args, **kwargs)
+        given = leaves(args, kwargs)
+        if typed.place.function != place.function or typed.shapes != [tuple(t.shape) for t in given]:
+            self.parted = f"{place} where the typed run had {typed.place}"
+            return function(*args, **kwargs)
+        if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic:
+            return function(*args, **kwargs)
+        moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._elements))]
+        scale = max((_root_mean_square(t) for t in given), default=0.0)
+        out = function(*args, **kwargs)
+        result = args[0] if typed.mutates and place.function == "setitem" else out
+        worst = 0.0
+        for number, pair in enumerate(moved):
+            if pair is None:
+                self.blind.append(f"{place}: its arguments are of no type that the group acts on")
+                continue
+            worst = max(worst, self._compared(number, typed, function, pair, result, scale))
+        self.count += 1
+        if not worst <= self._limit(result):
+            reason = reason_of(typed, args, kwargs, out, self._acting.space)
+            self.broken.append(
+                BrokenCall(place.module, place.function, place.source, worst, _types(typed), reason, (), place.index)
+            )
+        return out
+
+    def _arguments(
+        self, number: int, typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """The moved arguments, or None if they cannot be moved."""
+        kinds = iter(typed.inputs)
+        try:
+            return _replaced((args, kwargs), lambda tensor: self._image(number, tensor, next(kinds), typed.mutates))
+        except CannotActError:
+            return None
+
+    def _image(self, number: int, tensor: torch.Tensor, kind: TensorType, copy: bool) -> torch.Tensor:
+        if not kind.dynamic:
+            return tensor.clone() if copy else tensor
+        shadow = self._shadows[number].get(tensor)
+        if shadow is not None and shadow[0] == tensor._version:
+            image: torch.Tensor = shadow[1]
+        else:
+            image = self._move(number, tensor, kind)
+        return image.clone() if copy else image
+
+    def _move(self, number: int, tensor: torch.Tensor, kind: TensorType) -> torch.Tensor:
+        found = self._moved[number].get(tensor)
+        if found is not None and found[0] == tensor._version and found[1] is kind:
+            kept: torch.Tensor = found[2]
+            return kept
+        if not can_act(kind.axes):
+            raise CannotActError("no action")
+        image = self._acting(self._elements[number], tensor, kind.axes)
+        if image is tensor:
+            image = tensor.view_as(tensor)
+        self._moved[number][tensor] = (tensor._version, kind, image)
+        return image
+
+    def _compared(
+        self,
+        number: int,
+        typed: TypedCall,
+        function: Callable[..., Any],
+        pair: tuple[tuple[Any, ...], dict[str, Any]],
+        result: Any,
+        scale: float,
+    ) -> float:
+        args, kwargs = pair
+        try:
+            other = function(*args, **kwargs)
+        except RuntimeError as error:  # a shape that the moved arguments do not have
+            self.blind.append(f"{typed.place}: {error}")
+            return float("inf")
+        if typed.mutates and typed.place.function == "setitem":
+            other = args[0]
+        worst = 0.0
+        for mine, moved, kind in zip(leaves(result), leaves(other), typed.outputs, strict=True):
+            try:
+                worst = max(worst, _distance(moved, self._move(number, mine, kind), scale))
+            except CannotActError:
+                self._shadows[number][mine] = (mine._version, moved)
+        return worst
+
+    def _limit(self, result: Any) -> float:
+        kinds = [t.dtype for t in leaves(result) if t.dtype in TOLERANCES]
+        return MARGIN * max((TOLERANCES[kind] for kind in kinds), default=1e-5)
+
+
+def _replaced(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    parts = children(value)
+    if parts is None or not leaves(value):
+        return value
+    return rebuilt(value, {key: _replaced(part, function) for key, part in parts.items()})
+
+
+def _root_mean_square(tensor: torch.Tensor) -> float:
+    if not tensor.numel() or not (tensor.is_floating_point() or tensor.is_complex()):
+        return 0.0
+    finite = tensor.detach()[torch.isfinite(tensor.detach())] if not bool(torch.isfinite(tensor).all()) else tensor
+    return float(torch.linalg.vector_norm(finite.detach().to(torch.float32))) / max(finite.numel(), 1) ** 0.5
+
+
+def _distance(one: torch.Tensor, two: torch.Tensor, scale: float) -> float:
+    """``|one - two|`` over ``|two|``, or over a small share of the arguments' size where that is larger."""
+    if one.shape != two.shape:
+        return float("inf")
+    if not (one.is_floating_point() or one.is_complex()):
+        return float((one != two).to(torch.float32).mean()) if one.numel() else 0.0
+    difference = torch.where(one == two, torch.zeros_like(one), one - two)  # infinities in the same places are equal
+    difference = torch.where(torch.isnan(one) & torch.isnan(two), torch.zeros_like(one), difference)
+    size = max(_root_mean_square(two), FLOOR * scale, 1e-30)
+    total = float(torch.linalg.vector_norm(difference.to(torch.float32))) / max(one.numel(), 1) ** 0.5
+    return total / size if math.isfinite(total) else float("inf")
+
+
+def _types(typed: TypedCall) -> str:
+    ins = [str(kind) for kind in typed.inputs if kind.dynamic]
+    outs = [str(kind) for kind in typed.outputs]
+    weights = f", with {', '.join(typed.parameters)}" if typed.parameters else ""
+    return f"from {', '.join(ins[:3])} to {', '.join(outs[:2])}{weights}"
+
+
+def grouped(broken: list[BrokenCall]) -> tuple[BrokenCall, ...]:
+    """One entry a cause: what breaks inside a module that rolls its pixels belongs to the first roll."""
+    found: list[BrokenCall] = []
+    for one in broken:
+        head = next(
+            (i for i, first in enumerate(found) if first.function == "roll" and _inside(one.module, first.module)), None
+        )
+        if head is None:
+            found.append(one)
+        else:
+            text = f"{one.function} [{one.error:.1e}]" + (f" ({one.source})" if one.source else "")
+            found[head] = replace(found[head], also=(*found[head].also, text))
+    return tuple(found)
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return bool(outer) and (inner == outer or inner.startswith(f"{outer}."))

@@ -1,0 +1,232 @@
+"""What a rule of a torch function works with: the types of its tensors, and the constraints that it states."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils.weak import WeakIdKeyDictionary
+
+from intertwine.tracing.axes import (
+    Axis,
+    Digit,
+    Fixed,
+    Nested,
+    Squared,
+    fixed,
+    is_alone,
+    permutes,
+    resolved,
+    single,
+    unknowns,
+)
+from intertwine.tracing.gathers import Gather
+from intertwine.tracing.solver import ConflictError, Solver
+
+Axes = list[Axis]
+# What a rule returns: the axes of each tensor of its output, nested as the output is.
+Typed = Any
+
+
+@dataclass
+class TensorType:
+    """The type of one tensor.
+
+    Attributes:
+        axes: one a dimension.
+        dynamic: whether it depends on the model's input.
+        parameters: of a constant, the parameters that it was made from by functions that have a rule.
+    """
+
+    axes: Axes
+    dynamic: bool
+    parameters: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"({', '.join(str(resolved(axis)) for axis in self.axes)})"
+
+
+@dataclass
+class ParameterUse:
+    """How a run used one parameter or buffer.
+
+    Attributes:
+        type: its axes.
+        diagonal: whether it multiplied features entry by entry.
+        output: the axis of its outputs, where it is a weight.
+    """
+
+    type: TensorType
+    diagonal: bool = False
+    output: int | None = None
+
+
+@dataclass
+class Context:
+    """The tensors of a run with their types; what rules of functions are given as ``ctx``.
+
+    Attributes:
+        solver: the constraints so far.
+        uses: the parameters and buffers that were met, by name.
+        gathers: tables read by constant indices, to be typed late.
+        notes: what was left alone for want of a better way, each with its place.
+        given: leading axes of parameters that are typed by hand.
+        lost: parameters that went into a call for which there is no rule, by name, and why.
+    """
+
+    solver: Solver
+    names: dict[int, str] = field(default_factory=dict)
+    uses: dict[str, ParameterUse] = field(default_factory=dict)
+    gathers: list[Gather] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    given: Mapping[str, Sequence[Axis | None]] = field(default_factory=dict)
+    _types: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
+
+    # -- types ------------------------------------------------------------------------------------
+
+    def known(self, tensor: torch.Tensor) -> TensorType | None:
+        """The type of a tensor that has come up before."""
+        found: TensorType | None = self._types.get(tensor)
+        return found
+
+    def type_of(self, tensor: torch.Tensor) -> TensorType:
+        """The type of a tensor; what comes up for the first time is a constant of unknown axes."""
+        found = self.known(tensor)
+        if found is not None and len(found.axes) == tensor.ndim:
+            return found
+        name = self.names.get(id(tensor), "")
+        kind = TensorType([self.solver.fresh(size) for size in tensor.shape], False, (name,) if name else ())
+        self.assign(tensor, kind)
+        if name:
+            self.uses.setdefault(name, ParameterUse(kind))
+            for axis, said in zip(kind.axes, self.given.get(name, ()), strict=False):
+                if said is not None:
+                    self.unify(axis, said)
+        return kind
+
+    def assign(self, tensor: torch.Tensor, kind: TensorType) -> None:
+        """Say what the type of a tensor is."""
+        self._types[tensor] = kind
+
+    def axes(self, tensor: torch.Tensor, *, squares: bool = False) -> Axes:
+        """The axes of a tensor; products ``u_i w_i`` count as permuted features but where ``squares`` are wanted."""
+        axes = [resolved(axis) for axis in self.type_of(tensor).axes]
+        return axes if squares else [self.unsquared(axis) for axis in axes]
+
+    def unsquared(self, axis: Axis) -> Axis:
+        """An axis whose products of features are used as features, which asks that the group permutes these."""
+        if any(isinstance(factor, Squared) for term in axis.terms for factor in term):
+            for term in axis.terms:
+                for factor in term:
+                    if isinstance(factor, Squared):
+                        self.need(factor.axis, "pointwise")
+        return axis
+
+    def dynamic(self, value: object) -> bool:
+        """Whether a tensor depends on the model's input."""
+        return isinstance(value, torch.Tensor) and self.type_of(value).dynamic
+
+    # -- constraints ------------------------------------------------------------------------------
+
+    def unify(self, first: Axis, second: Axis) -> None:
+        """Two axes are one."""
+        self.solver.unify(first, second)
+
+    def meet(self, tensor: torch.Tensor, axis: Axis, other: Axis) -> None:
+        """As ``unify``, where ``axis`` is of a tensor: a constant that is no parameter may be of several types."""
+        kind = self.type_of(tensor)
+        if kind.dynamic or kind.parameters:
+            self.unify(axis, other)
+        else:
+            self.solver.attempt(lambda: self.unify(axis, other))
+
+    def need(self, axis: Axis, kind: str) -> None:
+        """What must be true of an axis: ``"pointwise"`` or ``"ones"``."""
+        self.solver.need(axis, kind)
+
+    def need_all(self, axes: Sequence[Axis], kind: str = "pointwise") -> None:
+        """Likewise of several."""
+        for axis in axes:
+            self.need(axis, kind)
+
+    def cut(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
+        """An axis as consecutive runs."""
+        return self.solver.cut(axis, sizes)
+
+    def factor(self, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
+        """An axis as a product, the first factor outermost."""
+        return self.solver.factor(axis, sizes)
+
+    def product(self, axes: Sequence[Axis]) -> Axis:
+        """Several axes merged to one."""
+        return resolved(Axis((tuple(Nested(axis) for axis in axes) or (Fixed(1),),)))
+
+    def fresh(self, size: int) -> Axis:
+        """An axis of which nothing is known yet."""
+        return self.solver.fresh(size)
+
+    def carries(self, tensor: torch.Tensor, axis: Axis) -> Axis:
+        """``axis``, made of ``tensor``: hidden features if that depends on the input."""
+        if self.dynamic(tensor):
+            self.solver.mark_feature(axis)
+        return axis
+
+    def alone(self, axis: Axis, why: str) -> Axis:
+        """An axis that this function can only treat if the group leaves it alone."""
+        clean = resolved(axis)
+        if is_alone(clean):
+            return clean
+        features = [node.size for node in unknowns(clean) if node.feature and node.size > 1]
+        self.unify(clean, fixed(clean.size))
+        if features:
+            self.notes.append(f"{features[0]} features forced to trivial by {self.solver.place}, which {why}")
+        return fixed(clean.size)
+
+    def resized(self, axis: Axis, size: int) -> Axis:
+        """Pixels of another number along the same coordinate."""
+        clean = resolved(axis)
+        if clean.size == size:
+            return clean
+        term = clean.terms[0]
+        if len(clean.terms) == len(term) == 1 and isinstance(term[0], Digit):
+            return single(Digit(term[0].coordinate, size, term[0].path))
+        self.alone(clean, "makes another number of them")
+        return fixed(size)
+
+    def squared(self, axis: Axis) -> Axis:
+        """The axis of ``u_i w_i`` for two features of type ``axis``."""
+        clean = resolved(axis)
+        return clean if permutes(clean) else resolved(single(Squared(clean)))
+
+    # -- parameters -------------------------------------------------------------------------------
+
+    def diagonal(self, tensor: torch.Tensor) -> None:
+        """The tensor multiplies features entry by entry."""
+        for name in self.type_of(tensor).parameters:
+            self.uses[name].diagonal = True
+
+    def output(self, tensor: torch.Tensor, axis: int) -> None:
+        """The tensor is a weight whose outputs are on ``axis``."""
+        name = self.names.get(id(tensor))
+        if name in self.uses:
+            self.uses[name].output = axis
+
+    # -- elementwise ------------------------------------------------------------------------------
+
+    def aligned(self, out: torch.Tensor, values: Sequence[object]) -> list[list[tuple[torch.Tensor, Axis]]]:
+        """For each axis of ``out`` the tensors among ``values`` that have it, with their axes; broadcast ones not."""
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
+        found = []
+        for position in range(-out.ndim, 0):
+            row = [
+                (tensor, self.axes(tensor, squares=True)[position])
+                for tensor in tensors
+                if -position <= tensor.ndim and tensor.shape[position] == out.shape[position]
+            ]
+            row.sort(key=lambda pair: not self.dynamic(pair[0]))
+            found.append(row)
+        return found
+
+
+__all__ = ["Axes", "ConflictError", "Context", "ParameterUse", "TensorType", "Typed"]

@@ -1,0 +1,70 @@
+"""Rules of torch functions: what the axes of a result are, and what that asks of the arguments. One family a file."""
+
+from intertwine.tracing.functions import (
+    attention,
+    combine,
+    convolution,
+    index,
+    linear,
+    normalisation,
+    pointwise,
+    pooling,
+    reduction,
+    reshape,
+)
+from intertwine.tracing.functions.rule import Rule
+
+# Functions by name, as `record.function_name` gives it: `torch.add`, `Tensor.add` and `+` are one.
+RULES: dict[str, Rule] = {
+    **pointwise.RULES,
+    **combine.RULES,
+    **linear.RULES,
+    **convolution.RULES,
+    **pooling.RULES,
+    **normalisation.RULES,
+    **reshape.RULES,
+    **index.RULES,
+    **reduction.RULES,
+    **attention.RULES,
+}
+
+# What makes a tensor of its own, though it may take a tensor's shape: a constant.
+CREATED = frozenset(
+    [
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "arange",
+        "linspace",
+        "logspace",
+        "eye",
+        "rand",
+        "randn",
+        "randint",
+        "randperm",
+        "tensor",
+        "as_tensor",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+        "new_tensor",
+        "from_numpy",
+        "scalar_tensor",
+        "tril_indices",
+        "triu_indices",
+        "hann_window",
+        "bernoulli",
+        "normal",
+        "one_hot_like",
+    ]
+)
+
+__all__ = ["CREATED", "RULES", "Rule"]

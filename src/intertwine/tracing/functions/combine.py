@@ -1,0 +1,129 @@
+"""Functions that combine tensors entry by entry, broadcasting them."""
+
+from typing import Any
+
+import torch
+
+from intertwine.tracing.axes import Axis, fixed, resolved
+from intertwine.tracing.context import Axes, Context
+from intertwine.tracing.functions.rule import Rule
+
+ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
+MULTIPLY = ["mul", "mul_", "multiply"]
+DIVIDE = ["div", "div_", "divide", "truediv", "truediv_", "rtruediv"]
+ENTRYWISE = [
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "where",
+    "masked_fill",
+    "masked_fill_",
+    "gt",
+    "ge",
+    "lt",
+    "le",
+    "eq",
+    "ne",
+    "greater",
+    "less",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "and",
+    "or",
+    "xor",
+    "and_",
+    "or_",
+    "atan2",
+    "arctan2",
+    "remainder",
+    "fmod",
+    "mod",
+    "floordiv",
+    "floor_divide",
+    "isclose",
+    "binary_cross_entropy",
+    "masked_scatter",
+    "copysign",
+    "clamp_tensor",
+    "xlogy",
+    "logaddexp",
+]
+
+
+def add(ctx: Context, out: Any, *args: Any, **options: Any) -> Axes:
+    """``x + y``: one type. What is added alike along an axis asks that the group fixes the vector of ones there."""
+    values = [*args, *options.values()]
+    numbers = any(isinstance(value, int | float) and value != 0 for value in values[:2])
+    tensors = sum(isinstance(value, torch.Tensor) for value in values)
+    found = []
+    for row in ctx.aligned(out, values):
+        axis = _unified(ctx, row)
+        if numbers or len(row) < tensors:
+            ctx.need(axis, "ones")
+        found.append(axis)
+    return found
+
+
+def multiply(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any) -> Axes:
+    """``x * y``: parameters are diagonal maps; the product of two features of one type is a square."""
+    if not (isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor)):
+        return ctx.axes(x if isinstance(x, torch.Tensor) else y, squares=True)
+    both = ctx.dynamic(x) and ctx.dynamic(y)
+    smaller = y if ctx.dynamic(x) or y.numel() < x.numel() else x
+    found = []
+    for row in ctx.aligned(out, (x, y)):
+        axis = _unified(ctx, row)
+        if len(row) == 2 and both:
+            axis = ctx.squared(axis)
+        found.append(axis)
+    if not both:
+        ctx.diagonal(smaller)
+    return found
+
+
+def divide(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any) -> Axes:
+    """``x / y``."""
+    if isinstance(y, torch.Tensor):
+        ctx.need_all(ctx.axes(y))
+    return multiply(ctx, out, x, y)
+
+
+def entrywise(ctx: Context, out: Any, *args: Any, **options: Any) -> Axes:
+    """Any other function of entries in the same place: the group must permute them."""
+    axes = [_unified(ctx, row) for row in ctx.aligned(out, (*args, *options.values()))]
+    ctx.need_all(axes)
+    return axes
+
+
+def addcmul(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, **options: Any) -> Axes:
+    """``x + c y z``."""
+    product = multiply(ctx, torch.broadcast_tensors(y, z)[0], y, z)
+    axes = [_unified(ctx, row) for row in ctx.aligned(out, (x,))]
+    for axis, other in zip(reversed(axes), reversed(product), strict=False):
+        if axis.size == other.size:
+            ctx.unify(axis, other)
+    return axes
+
+
+def _unified(ctx: Context, row: list[tuple[torch.Tensor, Axis]]) -> Axis:
+    """One axis of all tensors that have it; those that depend on the input come first."""
+    if not row:
+        return fixed(1)
+    first = row[0][1]
+    for tensor, axis in row[1:]:
+        ctx.meet(tensor, axis, first)
+    return resolved(first)
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(ADD, add),
+    **dict.fromkeys(MULTIPLY, multiply),
+    **dict.fromkeys(DIVIDE, divide),
+    **dict.fromkeys(ENTRYWISE, entrywise),
+    "addcmul": addcmul,
+}

@@ -1,0 +1,308 @@
+"""Functions that read and write some of the entries: slices, rows by index, messages added up at nodes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from intertwine.tracing.axes import Axis, Digit, fixed, is_alone, resolved, unknowns
+from intertwine.tracing.context import Axes, ConflictError, Context
+from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.gathers import Gather
+
+
+def rows_read(ctx: Context, rows: Axis, index: torch.Tensor) -> Axes:
+    """The axes of ``table[index]`` that replace the table's rows."""
+    clean = resolved(rows)
+    if ctx.dynamic(index):
+        ctx.alone(clean, "reads them by indices that depend on the input")
+        return ctx.axes(index)
+    if is_alone(clean) or not unknowns(clean) or any(node.feature for node in unknowns(clean)):
+        ctx.alone(clean, "reads them by constant indices")
+        return [fixed(size) for size in index.shape]
+    axes = [ctx.fresh(size) for size in index.shape]
+    ctx.gathers.append(Gather(clean, index, axes))
+    return axes
+
+
+def getitem(ctx: Context, out: Any, x: torch.Tensor, index: Any) -> Axes:
+    """``x[index]``."""
+    items = list(index) if isinstance(index, tuple) else [index]
+    taken = sum(_consumed(item) for item in items)
+    if any(item is Ellipsis for item in items):
+        place = next(i for i, item in enumerate(items) if item is Ellipsis)
+        items[place : place + 1] = [slice(None)] * (x.ndim - taken)
+    else:
+        items += [slice(None)] * (x.ndim - taken)
+    left = ctx.axes(x)
+    found: Axes = []
+    reads: list[tuple[Axis, Any]] = []
+    where: list[int] = []
+    masked = False
+    for item in items:
+        if item is None:
+            found.append(fixed(1))
+            continue
+        if isinstance(item, slice):
+            found.append(sliced(ctx, left.pop(0), item))
+            continue
+        value = torch.as_tensor(item) if isinstance(item, list) else item
+        if isinstance(value, bool) or (isinstance(value, torch.Tensor) and value.dtype in (torch.bool, torch.uint8)):
+            for axis in [left.pop(0) for _ in range(value.ndim)]:  # type: ignore[union-attr]
+                ctx.alone(axis, "reads them by a mask")
+            masked = True
+            where.append(len(found))
+        elif isinstance(value, torch.Tensor) and value.ndim:
+            reads.append((left.pop(0), value))
+            where.append(len(found))
+        else:
+            position = int(value)
+            axis = left.pop(0)
+            selected(ctx, axis, position % axis.size)
+    if reads or masked:
+        start = where[0] if len(set(where)) == 1 else 0
+        found[start:start] = _advanced(ctx, out, reads, masked, start)
+    return found
+
+
+def _advanced(ctx: Context, out: torch.Tensor, reads: list[tuple[Axis, Any]], masked: bool, start: int) -> Axes:
+    if len(reads) == 1 and not masked:
+        return rows_read(ctx, *reads[0])
+    ndim = 1 if masked else max(index.ndim for _, index in reads)
+    axes = [fixed(size) for size in out.shape[start : start + ndim]]
+    for axis, index in reads:
+        ctx.alone(axis, "reads them by several indices")
+        if ctx.dynamic(index) and index.ndim == ndim:
+            axes = [a if b.size != a.size else b for a, b in zip(axes, ctx.axes(index), strict=True)]
+    return axes
+
+
+def _consumed(item: Any) -> int:
+    if item is None or item is Ellipsis:
+        return 0
+    if isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8):
+        return item.ndim
+    return 1
+
+
+def sliced(ctx: Context, axis: Axis, item: slice) -> Axis:
+    """``x[start:stop:step]`` along one axis."""
+    clean = resolved(axis)
+    start, stop, step = item.indices(clean.size)
+    size = len(range(start, stop, step))
+    if size == clean.size and step == 1:
+        return clean
+    if is_alone(clean):
+        return fixed(size)
+    if isinstance(clean.terms[0][0], Digit) and len(clean.terms) == len(clean.terms[0]) == 1:
+        return ctx.resized(clean, size)
+    if step == 1:
+        return ctx.cut(clean, (start, size, clean.size - start - size))[1]
+    if step < 0 or clean.size % step or start >= step or size != clean.size // step:
+        ctx.alone(clean, "reads every so many of them")
+        return fixed(size)
+    runs, within = ctx.factor(clean, (clean.size // step, step))
+    ctx.alone(within, "reads one in each run")
+    return runs
+
+
+def selected(ctx: Context, axis: Axis, position: int) -> None:
+    """``x[i]`` along one axis: entry i is one that the group leaves alone."""
+    clean = resolved(axis)
+    if is_alone(clean):
+        return
+    piece = ctx.cut(clean, (position, 1, clean.size - position - 1))[1]
+    ctx.unify(piece, fixed(1))
+
+
+def select(ctx: Context, out: Any, x: torch.Tensor, dim: int, index: int) -> Axes:
+    """``x.select(dim, i)``."""
+    axes = ctx.axes(x)
+    axis = axes.pop(dim)
+    selected(ctx, axis, int(index) % axis.size)
+    return axes
+
+
+def narrow(ctx: Context, out: Any, x: torch.Tensor, dim: int, start: Any, length: int) -> Axes:
+    """``x.narrow(dim, start, length)``."""
+    axes = ctx.axes(x)
+    begin = int(start) % axes[dim].size
+    axes[dim] = sliced(ctx, axes[dim], slice(begin, begin + length))
+    return axes
+
+
+def index_select(ctx: Context, out: Any, x: torch.Tensor, dim: int, index: torch.Tensor) -> Axes:
+    """Rows along one axis."""
+    axes = ctx.axes(x)
+    dim %= x.ndim
+    axes[dim : dim + 1] = rows_read(ctx, axes[dim], index) if index.ndim else [fixed(1)]
+    return axes
+
+
+def gather(ctx: Context, out: Any, x: torch.Tensor, dim: int, index: torch.Tensor, **options: Any) -> Axes:
+    """``x[i][index[i, j]]`` along one axis; the others go together."""
+    axes, other = ctx.axes(x), ctx.axes(index)
+    dim %= x.ndim
+    ctx.alone(axes[dim], "reads them by indices")
+    axes[dim] = fixed(out.shape[dim]) if not ctx.dynamic(index) else other[dim]
+    for position, axis in enumerate(axes):
+        if position != dim:
+            if axis.size == other[position].size:
+                ctx.meet(index, other[position], axis)
+            ctx.need(axis, "pointwise")
+    return axes
+
+
+def index_add(
+    ctx: Context, out: Any, x: torch.Tensor, dim: int, index: torch.Tensor, source: Any, **options: Any
+) -> Axes:
+    """Rows added up where the index says: messages at nodes."""
+    if not isinstance(source, torch.Tensor):
+        return ctx.axes(x)
+    axes, other = ctx.axes(x, squares=True), ctx.axes(source, squares=True)
+    dim %= x.ndim
+    for position, (axis, own) in enumerate(zip(axes, other, strict=True)):
+        if position == dim:
+            ctx.alone(axis, "adds up at indices")
+            ctx.alone(own, "adds up by indices")
+        elif axis.size == own.size:
+            ctx.unify(axis, own)
+    return [resolved(axis) for axis in axes]
+
+
+def scatter(
+    ctx: Context,
+    out: Any,
+    x: torch.Tensor,
+    dim: int,
+    index: torch.Tensor,
+    source: Any = None,
+    *args: Any,
+    **options: Any,
+) -> Axes:
+    """Likewise with an index for every entry."""
+    if not isinstance(source, torch.Tensor):
+        source = options.get("src")
+    if not isinstance(source, torch.Tensor):
+        axes = ctx.axes(x)
+        axes[dim] = ctx.alone(axes[dim], "writes at indices")
+        return axes
+    return index_add(ctx, out, x, dim, index, source)
+
+
+def setitem(ctx: Context, out: Any, x: torch.Tensor, index: Any, value: Any) -> Axes:
+    """``x[index] = value``: both are of one type."""
+    part = x.detach()[index]
+    axes = getitem(ctx, part, x, index)
+    if isinstance(value, torch.Tensor):
+        other = ctx.axes(value)
+        for position in range(1, min(len(axes), len(other)) + 1):
+            if axes[-position].size == other[-position].size:
+                ctx.unify(axes[-position], other[-position])
+            else:
+                ctx.need(axes[-position], "ones")
+    elif value:
+        ctx.need_all(axes, "ones")
+    return ctx.axes(x)
+
+
+def topk(ctx: Context, out: Any, x: torch.Tensor, *args: Any, dim: int = -1, **options: Any) -> Any:
+    """The largest entries, or all in order: along an axis that the group leaves alone."""
+    axes = ctx.axes(x)
+    ctx.need_all(axes)
+    ctx.alone(axes[dim], "sorts them")
+    first = out if isinstance(out, torch.Tensor) else out[0]
+    axes[dim] = fixed(first.shape[dim])
+    return axes if isinstance(out, torch.Tensor) else [axes for _ in out]
+
+
+def nonzero(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Any:
+    """Which entries are not zero."""
+    for axis in ctx.axes(x):
+        ctx.alone(axis, "lists its entries by number")
+    if isinstance(out, torch.Tensor):
+        return [fixed(size) for size in out.shape]
+    return [[fixed(size) for size in part.shape] for part in out]
+
+
+def parts(ctx: Context, x: torch.Tensor, dim: int, outs: Sequence[torch.Tensor]) -> list[Axes]:
+    """An axis cut into runs: of pixels, other pixels."""
+    axes = ctx.axes(x)
+    sizes = [part.shape[dim] for part in outs]
+    clean = resolved(axes[dim])
+    pixels = isinstance(clean.terms[0][0], Digit) and len(clean.terms) == len(clean.terms[0]) == 1
+    runs = [ctx.resized(clean, size) for size in sizes] if pixels else ctx.cut(clean, sizes)
+    dim %= x.ndim
+    return [[*axes[:dim], run, *axes[dim + 1 :]] for run in runs]
+
+
+def split(ctx: Context, out: Any, x: torch.Tensor, sizes: Any, dim: int = 0) -> Any:
+    """``split``, ``chunk``, ``tensor_split``."""
+    return parts(ctx, x, dim, out)
+
+
+def unbind(ctx: Context, out: Any, x: torch.Tensor, dim: int = 0) -> Any:
+    """Every entry of one axis by itself."""
+    axes = ctx.axes(x)
+    axis = axes.pop(dim)
+    for position in range(axis.size):
+        selected(ctx, axis, position)
+    return [axes for _ in out]
+
+
+def cat(ctx: Context, out: Any, tensors: Sequence[torch.Tensor], dim: int = 0, **options: Any) -> Axes:
+    """A direct sum along one axis; the others are one type."""
+    dim = options.get("axis", dim)
+    tensors = [tensor for tensor in tensors if tensor.shape != (0,) or out.ndim == 1]
+    rows = [ctx.axes(tensor) for tensor in tensors]
+    dim %= out.ndim
+    order = sorted(range(len(rows)), key=lambda i: not ctx.dynamic(tensors[i]))
+    found = list(rows[order[0]])
+    for i in order[1:]:
+        for position, axis in enumerate(rows[i]):
+            if position != dim:
+                ctx.meet(tensors[i], axis, found[position])
+    found[dim] = resolved(Axis(tuple(term for row in rows for term in resolved(row[dim]).terms if row[dim].size)))
+    return found
+
+
+def stack(ctx: Context, out: Any, tensors: Sequence[torch.Tensor], dim: int = 0, **options: Any) -> Axes:
+    """A new axis that the group leaves alone."""
+    dim = options.get("axis", dim)
+    rows = [ctx.axes(tensor) for tensor in tensors]
+    order = sorted(range(len(rows)), key=lambda i: not ctx.dynamic(tensors[i]))
+    found = list(rows[order[0]])
+    for i in order[1:]:
+        for position, axis in enumerate(rows[i]):
+            ctx.meet(tensors[i], axis, found[position])
+    found.insert(dim % out.ndim, fixed(len(rows)))
+    return found
+
+
+def diagonal_entries(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """Diagonals, triangles, differences: by number, of what the group leaves alone."""
+    if isinstance(out, torch.Tensor) and out.shape == x.shape:
+        axes = ctx.axes(x)
+        return [*axes[:-2], *(ctx.alone(axis, "reads them by number") for axis in axes[-2:])]
+    raise ConflictError("reads entries by number")
+
+
+RULES: dict[str, Rule] = {
+    "getitem": getitem,
+    "setitem": setitem,
+    "select": select,
+    "narrow": narrow,
+    "index_select": index_select,
+    **dict.fromkeys(("gather", "take_along_dim"), gather),
+    **dict.fromkeys(("index_add", "index_add_", "index_copy", "index_copy_"), index_add),
+    **dict.fromkeys(
+        ("scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_"), scatter
+    ),
+    **dict.fromkeys(("topk", "sort", "argsort", "msort", "unique"), topk),
+    "nonzero": nonzero,
+    **dict.fromkeys(("split", "chunk", "tensor_split", "split_with_sizes"), split),
+    "unbind": unbind,
+    **dict.fromkeys(("cat", "concat", "concatenate"), cat),
+    "stack": stack,
+    **dict.fromkeys(("tril", "triu", "tril_", "triu_"), diagonal_entries),
+}

@@ -1,0 +1,140 @@
+"""Functions that lay the same numbers out in other axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from intertwine.tracing.axes import Axis, Fixed, Nested, fixed, resolved
+from intertwine.tracing.context import Axes, Context
+from intertwine.tracing.functions.rule import Rule
+
+
+def reshaped(ctx: Context, axes: Axes, shape: Sequence[int]) -> Axes:
+    """Axes merged and factored: runs of them whose lengths multiply to the same number belong together."""
+    before = [axis for axis in axes if axis.size != 1]
+    after = [(position, size) for position, size in enumerate(shape) if size != 1]
+    found = [fixed(size) for size in shape]
+    while before and after:
+        left, right = [before.pop(0)], [after.pop(0)]
+        have, want = left[0].size, right[0][1]
+        while have != want:
+            if have < want:
+                left.append(before.pop(0))
+                have *= left[-1].size
+            else:
+                right.append(after.pop(0))
+                want *= right[-1][1]
+        whole = left[0] if len(left) == 1 else ctx.product(left)
+        parts = [whole] if len(right) == 1 else ctx.factor(whole, [size for _, size in right])
+        for (position, _), part in zip(right, parts, strict=True):
+            found[position] = part
+    return found
+
+
+def reshape(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """``reshape``, ``view``, ``flatten``, ``unflatten``."""
+    return reshaped(ctx, ctx.axes(x), out.shape) if x.numel() else [fixed(size) for size in out.shape]
+
+
+def squeeze(ctx: Context, out: Any, x: torch.Tensor, dim: Any = None) -> Axes:
+    """Axes of length 1 left out."""
+    dims = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple | list) else (dim,))]
+    return [axis for i, axis in enumerate(ctx.axes(x, squares=True)) if i not in dims or x.shape[i] != 1]
+
+
+def unsqueeze(ctx: Context, out: Any, x: torch.Tensor, dim: int) -> Axes:
+    """An axis of length 1 more."""
+    axes = ctx.axes(x, squares=True)
+    axes.insert(dim % out.ndim, fixed(1))
+    return axes
+
+
+def permute(ctx: Context, out: Any, x: torch.Tensor, *dims: Any) -> Axes:
+    """Axes in another order."""
+    order = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    axes = ctx.axes(x, squares=True)
+    return [axes[d] for d in order]
+
+
+def transpose(ctx: Context, out: Any, x: torch.Tensor, first: int = -2, second: int = -1) -> Axes:
+    """Two axes exchanged."""
+    axes = ctx.axes(x, squares=True)
+    axes[first], axes[second] = axes[second], axes[first]
+    return axes
+
+
+def reverse_axes(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
+    """``x.T``."""
+    return ctx.axes(x, squares=True)[::-1]
+
+
+def movedim(ctx: Context, out: Any, x: torch.Tensor, source: Any, destination: Any) -> Axes:
+    """Axes moved to other places."""
+    order = torch.empty(tuple(range(1, x.ndim + 1)), device="meta").movedim(source, destination).shape
+    axes = ctx.axes(x, squares=True)
+    return [axes[size - 1] for size in order]
+
+
+def expand(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """Entries repeated along axes of length 1: constant there, which suits every permutation."""
+    axes = ctx.axes(x, squares=True)
+    axes = [fixed(1)] * (out.ndim - len(axes)) + axes
+    return [
+        ctx.fresh(size) if axis.size == 1 and size != 1 else axis for axis, size in zip(axes, out.shape, strict=True)
+    ]
+
+
+def repeat(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """Copies along each axis, one after the other."""
+    axes = ctx.axes(x)
+    axes = [fixed(1)] * (out.ndim - len(axes)) + axes
+    return [
+        axis
+        if axis.size == size
+        else ctx.fresh(size)
+        if axis.size == 1
+        else resolved(Axis(((Fixed(size // axis.size), Nested(axis)),)))
+        for axis, size in zip(axes, out.shape, strict=True)
+    ]
+
+
+def repeat_interleave(
+    ctx: Context, out: Any, x: torch.Tensor, repeats: Any = None, dim: Any = None, **options: Any
+) -> Axes:
+    """Each entry several times."""
+    axes = ctx.axes(x)
+    if dim is None:
+        axes, dim = [ctx.product(axes)], 0
+    if isinstance(repeats, int):
+        axes[dim] = resolved(Axis(((Nested(axes[dim]), Fixed(repeats)),)))
+    else:
+        ctx.alone(axes[dim], "repeats its entries by numbers")
+        axes[dim] = fixed(out.shape[dim])
+    return axes
+
+
+def meshgrid(ctx: Context, out: Any, *tensors: Any, **options: Any) -> Any:
+    """Coordinates of a grid."""
+    values = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    axes = [ctx.axes(value)[0] if value.ndim else fixed(1) for value in values]
+    if options.get("indexing") == "xy" and len(axes) > 1:
+        axes[:2] = axes[1::-1]
+    return [axes for _ in out]
+
+
+VIEWS = ["reshape", "view", "flatten", "unflatten", "_unsafe_view", "reshape_as", "view_as", "ravel", "contiguous_view"]
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(VIEWS, reshape),
+    **dict.fromkeys(("squeeze", "squeeze_"), squeeze),
+    **dict.fromkeys(("unsqueeze", "unsqueeze_"), unsqueeze),
+    "permute": permute,
+    **dict.fromkeys(("transpose", "transpose_", "swapaxes", "swapdims", "t", "mT"), transpose),
+    "T": reverse_axes,
+    **dict.fromkeys(("movedim", "moveaxis"), movedim),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
+    **dict.fromkeys(("repeat", "tile"), repeat),
+    "repeat_interleave": repeat_interleave,
+    "meshgrid": meshgrid,
+}

@@ -1,0 +1,158 @@
+"""Types of a whole model from one run: projectors of its parameters, what breaks the symmetry, what is open."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine.groups import Group
+from intertwine.projectors import Projector
+from intertwine.tracing.axes import Axis, carried, is_alone, resolved
+from intertwine.tracing.calls import TypedCall
+from intertwine.tracing.check import BrokenCall, Checked, check_calls
+from intertwine.tracing.context import ParameterUse
+from intertwine.tracing.ends import EndTypes
+from intertwine.tracing.functions import Rule
+from intertwine.tracing.parameters import ParameterTypes, TypedParameter, UntypedError
+from intertwine.tracing.paths import no_path
+from intertwine.tracing.policy import Policy
+from intertwine.tracing.trace import Trace, trace
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What one run of a model, and the check of it, found; plain values that hold no tensor of the model.
+
+    Attributes:
+        group: the group that acts.
+        parameters: a projector for each parameter and buffer that the group acts on, by name.
+        free: names of those that act on copies alone, so that every value of them is equivariant.
+        reasons: why others are not typed, by name.
+        calls: every call with the types of its tensors.
+        notes: what was forced to trivial, what has no path, where runs part.
+        unknown: functions without a rule, and how often they were called; their results have a proposed type.
+        breakers: calls that do not commute with the group though weights are equivariant; empty before the check.
+        blind: calls that the check could not judge.
+        checked: whether the check was made.
+    """
+
+    group: Group
+    parameters: Mapping[str, TypedParameter]
+    free: tuple[str, ...]
+    reasons: Mapping[str, str]
+    calls: tuple[TypedCall, ...]
+    notes: tuple[str, ...]
+    unknown: Mapping[str, int]
+    breakers: tuple[BrokenCall, ...] = ()
+    blind: tuple[str, ...] = ()
+    checked: bool = False
+    trace: Trace | None = field(default=None, repr=False)
+
+    def with_check(self, model: nn.Module, example: Any) -> "Inference":
+        """The same with the breakers, found on ``model``, whose weights are equivariant."""
+        if self.trace is None:
+            return self
+        found: Checked = check_calls(self.trace, model, example)
+        notes = self.notes
+        if found.parted:
+            notes = (*notes, f"two runs part: {found.parted}; what comes after was not checked")
+        return replace(self, breakers=found.breakers, blind=found.blind, notes=notes, checked=True)
+
+    def without_trace(self) -> "Inference":
+        """The same without the model that was traced."""
+        return replace(self, trace=None)
+
+    def __deepcopy__(self, memo: object) -> "Inference":
+        # Values only, so that a copied binding shares them.
+        return self
+
+
+def infer(
+    model: nn.Module,
+    ends: EndTypes,
+    example: Any,
+    *,
+    policy: Policy | None = None,
+    rules: Mapping[Callable[..., Any], Rule] | None = None,
+    given: Mapping[str, Projector] | None = None,
+) -> Inference:
+    """Type a model by one run of it, without the check.
+
+    Args:
+        model: the model.
+        ends: types of its inputs and outputs.
+        example: what it takes.
+        policy: width of hidden features to their representation.
+        rules: the user's own rules.
+        given: projectors of parameters that are typed by hand, by name: they are constraints like others.
+    """
+    by_hand = given or {}
+    tensors = _tensors(model)
+    said = {name: _leading_axes(P, tuple(tensors[name].shape)) for name, P in by_hand.items()}
+    traced = trace(model, ends, example, policy=policy, rules=rules, given=said)
+    types = ParameterTypes(ends.acting)
+    parameters: dict[str, TypedParameter] = {}
+    free: list[str] = []
+    reasons: dict[str, str] = {}
+    for name, use in traced.context.uses.items():
+        tensor = tensors.get(name)
+        if tensor is None or name in by_hand or not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        try:
+            typed = types.typed(use, tuple(tensor.shape))
+        except UntypedError as error:
+            reasons[name] = str(error)
+            continue
+        if typed is not None:
+            parameters[name] = typed
+        elif name in traced.context.lost and _untouched(use):
+            reasons[name] = traced.context.lost[name]
+        else:
+            free.append(name)
+    notes = (*traced.notes, *no_path(parameters))
+    _settle(traced)
+    return Inference(
+        ends.acting.group,
+        parameters,
+        tuple(free),
+        reasons,
+        tuple(traced.calls),
+        notes,
+        dict(traced.unknown_functions),
+        trace=traced,
+    )
+
+
+def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    found = dict((*model.named_parameters(), *model.named_buffers()))
+    for name, module in model.named_modules():
+        for attribute in getattr(module, "parametrizations", {}) or {}:
+            with torch.no_grad():
+                found[f"{name}.{attribute}" if name else attribute] = getattr(module, attribute)
+    return found
+
+
+def _leading_axes(P: Projector, shape: tuple[int, ...]) -> list[Axis | None]:
+    """What a projector says of the axes of its parameter, up to the first that it folds with others."""
+    found: list[Axis | None] = []
+    for rep, size in zip(P.axes, shape, strict=False):
+        if rep is not None and rep.dim != size:
+            break
+        found.append(None if rep is None else carried(rep))
+    return found
+
+
+def _untouched(use: ParameterUse) -> bool:
+    return all(is_alone(resolved(axis)) for axis in use.type.axes)
+
+
+def _settle(traced: Trace) -> None:
+    """Replace unknowns by what they were found to be, once for all."""
+    done: set[int] = set()
+    for call in traced.calls:
+        for kind in (*call.inputs, *call.outputs):
+            if id(kind) not in done:
+                done.add(id(kind))
+                kind.axes = [resolved(axis) for axis in kind.axes]

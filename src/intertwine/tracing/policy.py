@@ -1,0 +1,178 @@
+"""What unknown features carry: the choice that a model leaves open, made once all constraints are in."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+
+from intertwine._numerics import Array
+from intertwine.errors import ArgumentError, SizeLimitError
+from intertwine.groups import FiniteGroup, Group
+from intertwine.groups.adapters.notation import as_representation
+from intertwine.representations import Representation
+from intertwine.tracing.axes import Axis, Unknown, carried, fixed, is_alone, resolved, single, unknowns
+from intertwine.tracing.solver import Solver
+
+Policy = Callable[[int], object]
+
+# Larger groups have too many subgroups to list; their features fall back on the points that they permute.
+MAX_ORDER = 192
+
+
+@lru_cache(maxsize=32)
+def quotient_fields(group: Group) -> tuple[Representation, ...]:
+    """One quotient field G/H for every class of conjugate subgroups H, the largest first: from regular to trivial.
+
+    Subgroups are those that up to two elements generate.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> [rep.dim for rep in quotient_fields(iw.Dihedral(4))]
+        [8, 4, 4, 4, 2, 2, 2, 1]
+    """
+    if group.order > MAX_ORDER:
+        raise SizeLimitError("group", expected=f"a group of at most {MAX_ORDER} elements", got=f"{group.order}")
+    elements = group.element_matrices()
+    table = group.element_indices((elements[:, None] @ elements[None]).reshape(-1, *elements.shape[1:]))
+    table = table.reshape(len(elements), len(elements))
+    inverse = np.argmax(table == 0, axis=1)
+    found: dict[frozenset[int], tuple[int, ...]] = {frozenset({0}): ()}
+    generated: dict[frozenset[int], None] = {}
+    cyclic = dict.fromkeys(_generated(table, (g,)) for g in range(len(elements)))
+    for one, two in combinations([min(c - {0}, default=0) for c in cyclic], 2):
+        generated[_generated(table, (one, two))] = None
+    for members in (*cyclic, *generated):
+        conjugates = {frozenset(int(table[table[g, h], inverse[g]]) for h in members) for g in range(len(elements))}
+        if not conjugates & set(found):
+            found[members] = tuple(sorted(members - {0}))
+    fields = []
+    for members, generators in found.items():
+        if len(members) == 1:
+            fields.append(group.regular())
+        elif len(members) == len(elements):
+            fields.append(group.trivial())
+        else:
+            subgroup = FiniteGroup(elements[list(generators)], name=f"H{len(members)}")
+            fields.append(group.quotient(subgroup))
+    return tuple(sorted(fields, key=lambda rep: -rep.dim))
+
+
+def _generated(table: Array, generators: tuple[int, ...]) -> frozenset[int]:
+    members, fresh = {0}, [0]
+    while fresh:
+        fresh = [int(g) for g in {table[a, b] for a in fresh for b in generators} - members]
+        members |= set(fresh)
+    return frozenset(members)
+
+
+def default_policy(group: Group) -> Policy:
+    """What hidden features carry where nobody says.
+
+    Finite groups: quotient fields, greedily, the largest first, so that every width is filled: 64 channels under D4 are
+    eight regular fields, under the octahedral group ``2 x 24 + 12 + 4``. Each has an invariant, and pointwise functions
+    commute with all of them. Lie groups: as wide as the standard representation, that itself; else copies of it for
+    about half of the features and invariants for the rest. (Features that meet a pointwise function are invariant there
+    whatever the policy says.)
+
+    Examples:
+        >>> import intertwine as iw
+        >>> default_policy(iw.Dihedral(4))(64), default_policy(iw.O(3))(32)
+        (Representation(D4: 8xregular), Representation(O(3): 17x0e + 5x1o))
+    """
+    if group.is_finite:
+        return lambda width: _quotients(group, width)
+    return lambda width: _vectors(group, width)
+
+
+def _quotients(group: Group, width: int) -> Representation:
+    try:
+        fields: tuple[Representation, ...] = quotient_fields(group)
+    except SizeLimitError:
+        points = group.defining()
+        fields = (*((points,) if points.is_permutation else ()), group.trivial())
+    rep, left = Representation(group, ()), width
+    for field in fields:
+        copies = left // field.dim
+        rep, left = rep + copies * field, left - copies * field.dim
+    return rep
+
+
+def _vectors(group: Group, width: int) -> Representation:
+    standard = group.standard()
+    copies = 1 if width == standard.dim else width // (2 * standard.dim)
+    rep: Representation = (width - copies * standard.dim) * group.trivial() + copies * standard
+    return rep
+
+
+class Decisions:
+    """Types what the constraints left open, in the order that loses least; says what was forced.
+
+    Args:
+        solver: with all constraints.
+        group: that acts.
+        policy: width to representation.
+    """
+
+    def __init__(self, solver: Solver, group: Group, policy: Policy | None) -> None:
+        self._solver, self._group = solver, group
+        self._given = policy
+        self._policy = policy or default_policy(group)
+        self.forced: dict[str, list[int]] = {}
+
+    def decide(self, axes: list[Axis]) -> None:
+        """Bind every unknown of ``axes``."""
+        nodes = list(dict.fromkeys(node for axis in axes for node in unknowns(resolved(axis))))
+        for node in nodes:
+            self._decide_needs(node)
+        for parts in self._solver.splits:
+            self._decide_split(parts)
+        for node in nodes:
+            for left in unknowns(resolved(single(node))):
+                self._decide_alone(left)
+
+    def _decide_needs(self, node: Unknown) -> None:
+        """Lie groups: what a pointwise function meets is invariant, unless a policy was given that says otherwise."""
+        if node.bound is None and not self._group.is_finite and node.needs and self._given is None:
+            place = next(iter(node.needs.values()))
+            if node.feature and node.size > 1:
+                self.forced.setdefault(place, []).append(node.size)
+            self._solver.place = place
+            self._solver.bind(node, fixed(node.size))
+
+    def _decide_split(self, parts: tuple[Unknown, ...]) -> None:
+        """Of the factors of a product one carries a representation: fields inside if there is room, else outside."""
+        open_parts = list(_open(parts))
+        if not open_parts:
+            return
+        if all(is_alone(resolved(single(part))) for part in parts if part not in open_parts):
+            room = self._group.order if self._group.is_finite else 0
+            wide = [node for node in reversed(open_parts) if node.size >= max(room, 2)]
+            standard = None if self._group.is_finite else self._group.standard().dim
+            fitting = [node for node in reversed(open_parts) if node.size == standard]
+            chosen = next(iter(fitting or wide or sorted(open_parts, key=lambda node: -node.size)))
+            self._decide_alone(chosen)
+        for node in open_parts:
+            if node.bound is None:
+                self._solver.bind(node, fixed(node.size))
+
+    def _decide_alone(self, node: Unknown) -> None:
+        if node.bound is None:
+            self._solver.bind(node, self._chosen(node) if node.feature else fixed(node.size))
+
+    def _chosen(self, node: Unknown) -> Axis:
+        rep = as_representation(self._policy(node.size), f"hidden({node.size})")
+        if rep.dim != node.size or rep.group != self._group:
+            raise ArgumentError(
+                "hidden",
+                expected=f"a representation of {self._group} of dimension {node.size}, for features of {node.made}",
+                got=f"{rep} of {rep.group}, dimension {rep.dim}",
+            )
+        return carried(rep)
+
+
+def _open(parts: tuple[Unknown, ...]) -> Iterator[Unknown]:
+    for part in parts:
+        clean = resolved(single(part))
+        if len(clean.terms) == 1 and len(clean.terms[0]) == 1 and isinstance(clean.terms[0][0], Unknown):
+            yield clean.terms[0][0]

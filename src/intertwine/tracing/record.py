@@ -1,0 +1,209 @@
+"""One run of a model, seen call by call: every torch function with its arguments, the module and the line it is in."""
+
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from intertwine.errors import ArgumentError
+
+# What reads a tensor's attributes, or checks and prints it, makes no tensor of the model.
+SILENT = frozenset(
+    [
+        "size",
+        "dim",
+        "numel",
+        "stride",
+        "is_floating_point",
+        "is_complex",
+        "item",
+        "tolist",
+        "__len__",
+        "__bool__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__format__",
+        "__repr__",
+        "data_ptr",
+        "element_size",
+        "requires_grad_",
+        "is_contiguous",
+        "storage_offset",
+        "_assert",
+        "register_hook",
+        "is_pinned",
+        "nelement",
+        "ndimension",
+        "get_device",
+        "type",
+        "__hash__",
+        "is_inference",
+        "is_tensor",
+        "backward",
+        "retain_grad",
+    ]
+)
+OWN_FOLDERS = tuple(str(Path(file).resolve().parent) + os.sep for file in (torch.__file__, __file__))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call stands.
+
+    Attributes:
+        index: its number in the run.
+        function: the function's name.
+        module: path of the innermost module that it is in; "" for the model itself.
+        source: ``"model.py:55: h = F.silu(h)"``, the first line outside torch; "" where there is none.
+    """
+
+    index: int
+    function: str
+    module: str
+    source: str
+
+    def __str__(self) -> str:
+        where = f"{self.module}: " if self.module else ""
+        return f"{where}{self.function}{f' ({self.source})' if self.source else ''}"
+
+
+Handler = Callable[[Place, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """``"add"`` for ``torch.add``, ``Tensor.add``, ``Tensor.__add__``, ``__radd__``; ``"T"`` for the attribute T.
+
+    Examples:
+        >>> function_name(torch.Tensor.__radd__), function_name(torch.Tensor.T.__get__), function_name(torch.relu_)
+        ('add', 'T', 'relu_')
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if name in ("__get__", "__set__"):
+        return str(getattr(getattr(function, "__self__", None), "__name__", name))
+    if name.startswith("__") and name.endswith("__"):
+        bare = name[2:-2]
+        if bare in ("getitem", "setitem"):
+            return bare
+        if bare in _IN_PLACE:
+            return bare[1:] + "_"
+        return bare[1:] if bare in _REFLECTED else bare
+    return name
+
+
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "and", "or", "xor", "mod")
+_REFLECTED = frozenset("r" + name for name in _ARITHMETIC)
+_IN_PLACE = frozenset("i" + name for name in _ARITHMETIC)
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, watch: "Watch") -> None:
+        super().__init__()
+        self._watch = watch
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return self._watch.call(func, args, kwargs or {})
+
+
+class Watch:
+    """Runs a model under a mode that hands every call to ``handler``, which runs it and returns what it returns.
+
+    Args:
+        model: a module, in eval mode.
+        handler: ``(place, function, args, kwargs) -> result``.
+        on_parametrized: told the name and the value of every tensor that a parametrisation computes.
+    """
+
+    def __init__(
+        self, model: nn.Module, handler: Handler, on_parametrized: Callable[[str, torch.Tensor], None] | None = None
+    ) -> None:
+        self._handler = handler
+        self._on_parametrized = on_parametrized
+        self._names = {id(module): name for name, module in model.named_modules()}
+        self._stack: list[str] = []
+        self.count = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch what runs inside."""
+        handles: list[RemovableHandle] = [
+            register_module_forward_pre_hook(self._enter),
+            register_module_forward_hook(self._leave),
+        ]
+        try:
+            with _Mode(self):
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    # Hooks return None: anything else would replace the module's input or output.
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        self._stack.append(self._names.get(id(module), self._stack[-1] if self._stack else ""))
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        path = self._stack.pop() if self._stack else ""
+        if (
+            self._on_parametrized is not None
+            and ".parametrizations." in f".{path}"
+            and isinstance(output, torch.Tensor)
+        ):
+            owner, _, attribute = f".{path}".rpartition(".parametrizations.")
+            if "." not in attribute:
+                self._on_parametrized(f"{owner[1:]}.{attribute}" if owner else attribute, output)
+
+    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call."""
+        name = function_name(function)
+        if name in SILENT or (getattr(function, "__name__", "") == "__get__" and name not in ("T", "mT", "H", "data")):
+            return function(*args, **kwargs)
+        place = Place(self.count, name, self._stack[-1] if self._stack else "", _source())
+        self.count += 1
+        return self._handler(place, function, args, kwargs)
+
+
+def _source() -> str:
+    """The innermost line outside torch, of those that the model itself runs."""
+    frame = sys._getframe(3)
+    while frame is not None and frame.f_code is not run.__code__:
+        name = frame.f_code.co_filename
+        if not name.startswith(OWN_FOLDERS):
+            text = linecache.getline(name, frame.f_lineno).strip()
+            return f"{Path(name).name}:{frame.f_lineno}{f': {text}' if text else ''}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+def run(model: Callable[..., Any], example: Any) -> Any:
+    """``model(example)``: a tuple as ``model(*x)``, a mapping as ``model(**x)``."""
+    if type(example) is tuple:
+        return model(*example)
+    return model(**example) if isinstance(example, Mapping) else model(example)
+
+
+def refuse_scripted(model: nn.Module) -> None:
+    """Whether every module shows its calls.
+
+    Raises:
+        ArgumentError: one is TorchScript, of which nothing is seen.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ArgumentError(
+                "model",
+                expected="modules whose torch functions can be watched",
+                got=f"TorchScript, {name or 'the model itself'}",
+                advice="Give the Python model that it was scripted or traced from.",
+            )

@@ -1,0 +1,278 @@
+"""A model typed by one run: every call's rule states constraints, and what they leave open the policy decides."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine.errors import ArgumentError
+from intertwine.groups import Group
+from intertwine.tracing.acting import Acting
+from intertwine.tracing.axes import Axis, fixed, resolved, unknowns
+from intertwine.tracing.calls import TypedCall, leaves, writes
+from intertwine.tracing.context import Context, ParameterUse, TensorType
+from intertwine.tracing.ends import EndTypes
+from intertwine.tracing.functions import CREATED, RULES, Rule
+from intertwine.tracing.models.evaluating import evaluating
+from intertwine.tracing.models.value_trees import children, copied
+from intertwine.tracing.policy import Decisions, Policy
+from intertwine.tracing.record import Place, Watch, refuse_scripted, run
+from intertwine.tracing.solver import ConflictError, Solver
+
+
+@dataclass
+class Trace:
+    """What one run of a model said.
+
+    Attributes:
+        model: that ran.
+        acting: how the group moves typed tensors.
+        calls: every call that made or changed a tensor, in order.
+        context: parameters with their types.
+        notes: what was forced or left alone, what has no path, where two runs part.
+        output_conflict: why the output is not of the type that was asked for; empty if it is.
+    """
+
+    model: nn.Module
+    acting: Acting
+    context: Context
+    calls: list[TypedCall] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    output_conflict: str = ""
+    unknown_functions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def group(self) -> Group:
+        """The group that acts."""
+        return self.acting.group
+
+
+def trace(
+    model: nn.Module,
+    ends: EndTypes,
+    example: Any,
+    *,
+    policy: Policy | None = None,
+    rules: Mapping[Callable[..., Any], Rule] | None = None,
+    given: Mapping[str, Sequence[Axis | None]] | None = None,
+) -> Trace:
+    """Run ``model(example)`` and type every tensor in it.
+
+    The model runs once before, so that caches and lazy parameters are filled, then once watched; without gradients, in
+    eval mode, on copies of the example.
+
+    Args:
+        model: any module; it is left as it was.
+        ends: types of the example and of the output.
+        example: what the model takes: a tensor, a tuple of arguments, or a dictionary of them.
+        policy: width of hidden features to their representation.
+        rules: rules of the user's own, by function; they come before those of the library.
+        given: leading axes of parameters that are typed by hand, by name; None where nothing is said.
+
+    Raises:
+        ArgumentError: TorchScript, an example that does not fit.
+    """
+    refuse_scripted(model)
+    tracer = _Tracer(model, ends, rules or {}, given or {})
+    with evaluating(model):
+        run(model, copied(example))
+        given = copied(example)
+        tracer.begin(given)
+        with tracer.watch.watching():
+            output = run(model, given)
+        tracer.end(output)
+    tracer.decide(policy)
+    return tracer.result
+
+
+class _Tracer:
+    def __init__(
+        self,
+        model: nn.Module,
+        ends: EndTypes,
+        rules: Mapping[Callable[..., Any], Rule],
+        given: Mapping[str, Sequence[Axis | None]],
+    ) -> None:
+        self._rules, self._ends = rules, ends
+        names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+        context = Context(Solver(), names, given=given)
+        self.result = Trace(model, ends.acting, context)
+        self.watch = Watch(model, self.call, self._parametrized)
+        self._keep: list[torch.Tensor] = []
+
+    def begin(self, example: Any) -> None:
+        context = self.result.context
+        for tensor, end in self._ends.inputs(example):
+            context.solver.place = f"the input{end.where}"
+            context.assign(tensor, TensorType(end.axes(tensor), True))
+
+    def end(self, output: Any) -> None:
+        context = self.result.context
+        for tensor, end in self._ends.outputs(output):
+            context.solver.place = f"rep_out{end.where}"
+            kind = context.type_of(tensor)
+            try:
+                wanted = end.axes(tensor)
+                for axis, other in zip(kind.axes, wanted, strict=True):
+                    context.unify(axis, other)
+            except (ConflictError, ArgumentError) as conflict:
+                self.result.output_conflict = f"the output{end.where} is {kind}, rep_out says {end}: {conflict}"
+                self.result.notes.append(self.result.output_conflict)
+            if not kind.dynamic:
+                self.result.notes.append(f"the output{end.where} does not depend on the input")
+
+    def _parametrized(self, name: str, value: torch.Tensor) -> None:
+        context = self.result.context
+        context.names[id(value)] = name
+        self._keep.append(value)  # its id must stay its own
+        context.assign(value, TensorType([context.fresh(size) for size in value.shape], False, (name,)))
+        context.uses.setdefault(name, ParameterUse(context.type_of(value)))
+
+    # -- one call ---------------------------------------------------------------------------------
+
+    def call(self, place: Place, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        context, name = self.result.context, place.function
+        context.solver.place = str(place)
+        given = leaves(args, kwargs)
+        before = [context.type_of(tensor) for tensor in given]
+        out = function(*args, **kwargs)
+        outs = leaves(out)
+        if not outs and not writes(function, name, args, kwargs):
+            return out
+        mutates = writes(function, name, args, kwargs)
+        dynamic = any(kind.dynamic for kind in before) and name not in CREATED
+        typed = TypedCall(place, before, [], "rule", mutates=mutates, shapes=[tuple(t.shape) for t in given])
+        typed.parameters = tuple(context.names[id(tensor)] for tensor in given if id(tensor) in context.names)
+        out_value = out if not mutates else args[0] if name == "setitem" else kwargs.get("out", out)
+        axes = None if name in CREATED else self._typed(typed, function, out_value, args, kwargs)
+        outs = leaves(out_value)
+        if axes is None and typed.reason:
+            for kind in before:
+                for parameter in kind.parameters:
+                    context.lost.setdefault(parameter, f"{place}: {typed.reason}")
+        if axes is None and not dynamic:
+            typed.rule = "constant"
+        if axes is None and dynamic:
+            axes = self._proposed(typed, out_value, given, before)
+        parameters = tuple(dict.fromkeys(one for kind in before for one in kind.parameters))
+        if axes is not None:
+            for tensor, own in zip(outs, _flat(axes), strict=False):
+                if own is not None and len(own) == tensor.ndim:
+                    old = context.known(tensor)
+                    was = old is not None and old.dynamic
+                    context.assign(tensor, TensorType(own, dynamic or was, () if dynamic else parameters))
+        for tensor in outs:
+            if axes is None and id(tensor) not in context.names:
+                context.assign(tensor, TensorType([context.fresh(n) for n in tensor.shape], dynamic))
+        typed.outputs = [context.type_of(tensor) for tensor in outs]
+        self.result.calls.append(typed)
+        return out
+
+    def _typed(
+        self, typed: TypedCall, function: Callable[..., Any], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The axes by a rule; None where there is none or it failed, and then the reason is kept."""
+        name = typed.place.function
+        rule = self._rules.get(function) or (RULES.get(name) if is_torchs(function) else None)
+        context = self.result.context
+        if rule is None:
+            typed.rule, typed.reason = "proposal", f"no rule for {name}"
+            return None
+        found: list[Any] = []
+        try:
+            if context.solver.attempt(lambda: found.append(_checked(rule, context, out, args, kwargs, typed))):
+                return found[0]
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+            typed.reason = f"the rule for {name} does not take this call: {type(error).__name__}: {error}"
+        typed.rule = "proposal"
+        return None
+
+    def _proposed(self, typed: TypedCall, out: Any, given: list[torch.Tensor], before: list[TensorType]) -> Any:
+        """The axes of an input of like shape, else axis by axis of like length, else left alone."""
+        name = typed.place.function
+        self.result.unknown_functions[name] = self.result.unknown_functions.get(name, 0) + 1
+        moving = [(tensor, kind) for tensor, kind in zip(given, before, strict=True) if kind.dynamic]
+        found = []
+        for part in leaves(out):
+            like = next((kind for _, kind in moving if kind_shape(kind) == tuple(part.shape)), None)
+            if like is not None:
+                found.append(list(like.axes))
+                continue
+            source = list(moving[0][1].axes) if moving else []
+            axes = []
+            for position, size in enumerate(part.shape):
+                match = next((axis for axis in source[position:] if axis.size == size), None)
+                axes.append(fixed(size) if match is None else match)
+            found.append(axes)
+        return found
+
+    # -- after the run ----------------------------------------------------------------------------
+
+    def decide(self, policy: Policy | None) -> None:
+        """Type what is left open, tables last; note what was forced."""
+        context = self.result.context
+        solver = context.solver
+        decisions = Decisions(solver, self.result.group, policy)
+        kinds = [kind for call in self.result.calls for kind in (*call.inputs, *call.outputs)]
+        features = [axis for kind in kinds if kind.dynamic for axis in kind.axes]
+        weights = [use.type for use in context.uses.values()]
+        decisions.decide(features)
+        for _ in range(2):
+            for gather in context.gathers:
+                gather.settle(solver, self.result.acting)
+        rest = [axis for kind in (*weights, *kinds) for axis in kind.axes]
+        for axis in rest:
+            for node in unknowns(resolved(axis)):
+                if node.bound is None:
+                    solver.bind(node, fixed(node.size))
+        self.result.notes += list(dict.fromkeys(context.notes))
+        for place, sizes in decisions.forced.items():
+            text = f"{' and '.join(map(str, sizes))} features forced to trivial by {place}"
+            self.result.notes.append(f"{text}, which works on each entry by itself")
+
+
+def is_torchs(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of torch's own, so that its name says what it does."""
+    module = getattr(function, "__module__", None) or ""
+    if module.partition(".")[0] == "torch":
+        return True
+    owner = getattr(function, "__objclass__", None) or getattr(function, "__self__", None)
+    owner = owner if isinstance(owner, type) or owner is None else type(owner)
+    return not module and (owner is None or owner.__module__.partition(".")[0] in ("torch", "builtins", ""))
+
+
+def kind_shape(kind: TensorType) -> tuple[int, ...]:
+    """The shape of a tensor of this type."""
+    return tuple(axis.size for axis in kind.axes)
+
+
+def _checked(
+    rule: Rule, context: Context, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], typed: TypedCall
+) -> Any:
+    try:
+        axes = rule(context, out, *args, **kwargs)
+    except ConflictError as conflict:
+        where = f", from {'; '.join(conflict.origins[:2])}" if conflict.origins else ""
+        typed.reason = f"{conflict}{where}"
+        raise
+    for tensor, own in zip(leaves(out), _flat(axes), strict=False):
+        if own is not None and [axis.size for axis in own] != list(tensor.shape):
+            sizes = [axis.size for axis in own]
+            typed.reason = (
+                f"the rule for {typed.place.function} gives lengths {sizes}, the result has {tuple(tensor.shape)}"
+            )
+            raise ConflictError(typed.reason)
+    return axes
+
+
+def _flat(axes: Any) -> list[Any]:
+    """The axes of each output tensor: a rule gives a list of Axis for one, nested lists for several."""
+    if isinstance(axes, list) and (not axes or isinstance(axes[0], Axis)):
+        return [axes]
+    found: list[Any] = []
+    for part in children(axes).values() if children(axes) is not None else ():  # type: ignore[union-attr]
+        if part is not None:
+            found += _flat(part)
+    return found

@@ -1,0 +1,176 @@
+"""Whole models typed from one run: types and ranks, breakers, and the error that is left after projection."""
+
+import pytest
+import torch
+from torch import nn
+
+import intertwine as iw
+from tests.tracing import networks
+
+D4 = iw.Dihedral(4)
+O3 = iw.O(3)
+
+
+def images(rep):
+    return iw.on_grid(rep)
+
+
+def bound(model, rep_in, rep_out, example, **options):
+    torch.manual_seed(0)
+    return iw.bind(model.eval(), rep_in=rep_in, rep_out=rep_out, example=example, **options)
+
+
+def error(binding, rep_in, rep_out, example):
+    binding.project_()
+    return float(iw.equivariance_error(binding.model, rep_in, rep_out, example, num_samples=8, group=binding.group))
+
+
+def axes(binding, name):
+    return tuple(str(rep) for rep in binding[name].projector.axes)
+
+
+def test_a_residual_network_at_an_odd_size_has_regular_channels_and_no_breaker():
+    model, x, rep = networks.ResNet(), torch.randn(2, 3, 65, 65), images(3 * D4.trivial())
+    binding = bound(model, rep, None, x)
+    assert binding.breakers == ()
+    assert binding.free == ("fc.bias",)
+    assert not binding.unaccounted
+    assert axes(binding, "stem.0.weight") == ("2xregular", "3x0+", "grid[7x7]")
+    assert axes(binding, "layers.2.conv1.weight") == ("8xregular", "4xregular", "grid[3x3]")
+    assert axes(binding, "fc.weight") == ("10x0+", "8xregular")
+    # 64 x 32 channels of 3 x 3: 8 x 4 pairs of regular fields, 72 weights each pair of them; ranks by hand 8 * 4 * 72.
+    assert binding["layers.2.conv1.weight"].projector.rank == 8 * 4 * 72
+    assert binding["fc.weight"].projector.rank == 10 * 8
+    assert binding["layers.0.bn1.running_var"].kind == "buffer"
+    assert error(binding, rep, None, x) < 1e-6
+
+
+def test_a_residual_network_at_an_even_size_breaks_at_each_stride():
+    model, x, rep = networks.ResNet(), torch.randn(2, 3, 64, 64), images(3 * D4.trivial())
+    binding = bound(model, rep, None, x)
+    found = [(breaker.module, breaker.function) for breaker in binding.breakers]
+    assert found == [
+        ("stem.0", "conv2d"),
+        ("pool", "max_pool2d"),
+        ("layers.1.conv1", "conv2d"),
+        ("layers.1.shortcut.0", "conv2d"),
+        ("layers.2.conv1", "conv2d"),
+        ("layers.2.shortcut.0", "conv2d"),
+    ]
+    assert all(breaker.error > 1e-2 for breaker in binding.breakers)
+    assert "Use 63 or 65 pixels in place of 64" in binding.breakers[0].reason
+    assert error(binding, rep, None, x) > 1e-3
+
+
+def test_a_u_net_is_typed_through_its_concatenations():
+    model, x = networks.UNet(), torch.randn(2, 3, 32, 32)
+    rep_in, rep_out = images(3 * D4.trivial()), images(D4.trivial())
+    binding = bound(model, rep_in, rep_out, x)
+    assert binding.breakers == ()
+    assert axes(binding, "up.weight") == ("4xregular", "2xregular", "grid[2x2]")
+    assert axes(binding, "four.weight") == ("2xregular", "6xregular", "grid[3x3]")
+    assert error(binding, rep_in, rep_out, x) < 1e-6
+
+
+def test_a_vision_transformer_has_positions_on_the_grid_and_fields_inside_its_heads():
+    model, x, rep = networks.VisionTransformer(), torch.randn(2, 3, 16, 16), images(3 * D4.trivial())
+    binding = bound(model, rep, None, x)
+    assert binding.breakers == ()
+    assert not binding.unaccounted
+    assert axes(binding, "pos_embed") == ("0+ + grid[4x4]", "8xregular")
+    # Orbits of pairs: (1 + 3 orbits of 4 x 4 pixels, with 8 + 16 * 8 numbers fixed by 8 elements acting freely).
+    assert binding["pos_embed"].projector.rank == 17 * 64 // 8
+    assert axes(binding, "qkv.0.weight") == ("24xregular", "8xregular")
+    assert axes(binding, "scale.0") == ("8xregular",)
+    assert binding["scale.0"].projector.rank == 8
+    assert axes(binding, "cls_token")[-1] == "8xregular"
+    assert error(binding, rep, None, x) < 1e-6
+
+
+def test_torchs_own_transformer_encoder_is_typed():
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    model, x = nn.TransformerEncoder(layer, 2), torch.randn(2, 5, 32)
+    rep = 4 * D4.regular()
+    binding = bound(model, rep, rep, x)
+    assert binding.breakers == ()
+    assert not binding.unaccounted
+    assert axes(binding, "layers.0.self_attn.in_proj_weight") == ("12xregular", "4xregular")
+    assert axes(binding, "layers.1.linear1.weight") == ("8xregular", "4xregular")
+    assert error(binding, rep, rep, x) < 1e-6
+
+
+def test_a_robots_network_under_its_mirror():
+    C2 = iw.Cyclic(2)
+    swap = C2.permutation([[3, 4, 5, 0, 1, 2]])
+    rep = 3 * C2.trivial() + 2 * C2.irrep(1) + swap
+    model = nn.Sequential(nn.Linear(11, 64), nn.ELU(), nn.LayerNorm(64), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 6))
+    x = torch.randn(5, 11)
+    binding = bound(model, rep, swap, x)
+    assert binding.breakers == ()
+    assert axes(binding, "0.weight") == ("32xregular", "3x0 + 2x1 + permutation[3 4 5 0 1 2]")
+    assert [entry.projector.rank for entry in binding] == [352, 32, 32, 32, 2048, 32, 192, 3]
+    assert error(binding, rep, swap, x) < 1e-6
+
+
+def test_gates_and_slices_say_which_features_are_vectors():
+    model, x = networks.GatedVectors(), torch.randn(5, 7)
+    rep_in, rep_out = O3.irreps("4x0e + 1o"), O3.irreps("0e + 1o")
+    binding = bound(model, rep_in, rep_out, x)
+    assert axes(binding, "a.weight") == ("24x0e + 8x1o", "4x0e + 1o")
+    assert [entry.projector.rank for entry in binding] == [24 * 4 + 8, 24, 16 + 8, 1]
+    assert binding.breakers == ()
+    assert error(binding, rep_in, rep_out, x) < 1e-6
+
+
+def test_without_gates_the_features_are_forced_to_trivial_and_vectors_have_no_path():
+    model, x = nn.Sequential(nn.Linear(6, 32), nn.SiLU(), nn.Linear(32, 3)), torch.randn(5, 6)
+    binding = bound(model, O3.irreps("2x1o"), O3.irreps("1o"), x)
+    assert any("32 features forced to trivial by 1: silu" in note for note in binding.notes)
+    assert any("no path from 2x1o through 0.weight" in note for note in binding.notes)
+    assert any("no path to 1o through 2.weight" in note for note in binding.notes)
+
+
+def test_a_pointwise_function_on_vectors_that_the_user_asked_for_is_a_breaker():
+    model, x = nn.Sequential(nn.Linear(6, 32), nn.SiLU(), nn.Linear(32, 3)), torch.randn(5, 6)
+    vectors = lambda width: O3.irreps(f"{width - 24}x0e + 8x1o")  # noqa: E731
+    binding = bound(model, O3.irreps("2x1o"), O3.irreps("1o"), x, hidden=vectors)
+    (breaker,) = binding.breakers
+    assert (breaker.module, breaker.function) == ("1", "silu")
+    assert breaker.error > 1e-2
+    assert "Gate" in breaker.reason
+
+
+def test_message_passing_acts_on_copies_alone():
+    generator = torch.Generator().manual_seed(0)
+    edges = torch.stack(torch.where(~torch.eye(6, dtype=torch.bool)))
+    x = (torch.arange(6) % 5, torch.randn(6, 3, generator=generator), edges)
+    model = networks.MessagePassing()
+    rep_in, rep_out = (None, O3.irreps("1o"), None), (None, O3.irreps("1o"))
+    binding = bound(model, rep_in, rep_out, x)
+    assert len(binding) == 0
+    assert not binding.unaccounted
+    assert len(binding.free) == len(list(model.parameters()))
+    assert binding.breakers == ()
+    assert [str(kind) for kind in binding.types[-1].outputs] == ["(6, [1o])"]
+    error = iw.equivariance_error(model, rep_in, rep_out, x)
+    assert float(error) < 1e-5
+
+
+@pytest.mark.parametrize("heads", [2, 8])
+def test_heads_hold_whole_fields_or_are_permuted(heads):
+    layer = nn.MultiheadAttention(16, heads, batch_first=True)
+
+    class Attend(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = layer
+
+        def forward(self, x):
+            return self.inner(x, x, x, need_weights=False)[0]
+
+    x, rep = torch.randn(2, 5, 16), 2 * D4.regular()
+    binding = bound(Attend(), rep, rep, x)
+    assert binding.breakers == ()
+    # Eight heads of two channels are permuted themselves, two heads of eight hold a field each; the rank is one.
+    assert binding["inner.in_proj_weight"].projector.rank == 48 * 16 // 8
+    assert error(binding, rep, rep, x) < 1e-6
