@@ -125,7 +125,47 @@ RAW = [
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "message"), SILENT + RAW)
+MIRRORS = iw.Mirror("x") * iw.Mirror("y")
+IMAGE = torch.zeros(1, 1, 5, 5)
+ADVISED = [
+    (
+        lambda: iw.geometry(nn.Conv2d(1, 1, 3), (IMAGE,), group=C4),
+        ShapeError,
+        "got a tuple of 1. Give a module that takes",
+    ),
+    (lambda: iw.geometry(nn.Conv2d(1, 1, 3), {"a": IMAGE}, group=C4), ShapeError, "dictionary with 'a'. Give a module"),
+    (
+        lambda: iw.geometry(nn.Conv2d(1, 1, 3), IMAGE, group=MIRRORS),
+        ArgumentError,
+        r"Say space=G.irreps\('odd\*even \+ even\*odd'\)",
+    ),
+    (
+        lambda: iw.bind(nn.Conv2d(1, 4, 3), {"": (MIRRORS.trivial(), MIRRORS.regular())}),
+        ArgumentError,
+        r"Say space=G.irreps\('odd\*even \+ even\*odd'\)",
+    ),
+    (
+        lambda: iw.O(3).standard().restrict(iw.Mirror("x")),
+        ArgumentError,
+        r"stands on the plane of Mirror\(x\); got None. iw.Mirror\('x', dim=3\) is a mirror of space",
+    ),
+    (lambda: iw.data_symmetry(X[:0], REP), ShapeError, r"x: expected at least one sample; got none"),
+    (lambda: iw.Dihedral(4).permutation([[1, 0]]), ShapeError, "expected 2 permutations.*the order of G.generators"),
+    (lambda: C4.permutation([[1, 0], [0, 1]]), ShapeError, "images: expected 1 permutation of"),
+    (
+        lambda: iw.bind(nn.Linear(8, 4), {"": (8 * iw.SO(3).irrep(1), 4 * iw.SO(3).irrep(1))}),
+        ShapeError,
+        r"Channels with another axis of 3 are typed by iw.Typed\(..., over=...\)",
+    ),
+    (
+        lambda: iw.bind(nn.Embedding(8, 4), {"": iw.Typed(8 * C4.trivial(), REP, space=REP)}),
+        ArgumentError,
+        "for an Embedding",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), SILENT + RAW + ADVISED)
 def test_it_is_refused_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()

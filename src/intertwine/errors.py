@@ -226,6 +226,20 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     return shown if len(words) <= limit else f"{shown} and {len(words) - limit} more"
 
 
+def with_article(name: str) -> str:
+    """A name behind "a" or "an", by its first letter.
+
+    Examples:
+        >>> with_article("Linear"), with_article("Embedding"), with_article("LSTM")
+        ('a Linear', 'an Embedding', 'an LSTM')
+    """
+    # Abbreviations without a vowel are spelled, as LSTM; of words with u, unflatten and upsample begin with a vowel.
+    spelled = name[:2].isupper() and name[0] in "FHLMNRSX" and name[1] not in "AEIOU"
+    low = name[:3].lower()
+    vowel = low[:1] in tuple("aeio") or (low[:2] in ("un", "up") and low != "uni" and not name[:2].isupper())
+    return f"{'an' if spelled or vowel else 'a'} {name}"
+
+
 def missing_extra(package: str, extra: str) -> MissingExtraError:
     """The error to raise when ``package`` cannot be imported.
 

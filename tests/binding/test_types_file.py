@@ -259,7 +259,11 @@ BAD = [
         ArgumentError,
         "'a': expected signs in the indices or apart; got both",
     ),
-    ('group = "C4"\n[representations]\na = {index_map = [[0], [0]]}', IntertwineError, "'a': expected 1 permutations"),
+    (
+        'group = "C4"\n[representations]\na = {index_map = [[0], [0]]}',
+        IntertwineError,
+        "'a': expected 1 permutation of",
+    ),
     (
         'group = "C2"\n[modules]\nw = {in = "0", out = "0", spaec = "0"}',
         UnknownNameError,
@@ -326,3 +330,75 @@ def test_norm_layers_have_one_representation(tmp_path):
     assert types["1"] == 2 * iw.Dihedral(4).regular()
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.BatchNorm2d(16))
     assert iw.bind(model, types).unaccounted == {}
+
+
+def test_a_mark_at_the_start_of_the_file_is_read_over(tmp_path):
+    """Editors of Windows write U+FEFF in front of UTF-8."""
+    path = tmp_path / "types.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + DIGITS.encode())
+    assert read_types(path) == read_types(write(tmp_path, DIGITS))
+
+
+@pytest.mark.parametrize("text", ["permutation[1, 0, -2]", "permutation[1,0,-2]", "permutation[ 1 , 0 -2 ]"])
+def test_commas_separate_the_entries_of_a_permutation(text):
+    G = iw.Cyclic(2)
+    assert parse_representation(G, text) == G.permutation([[1, 0, 2]], signs=[[1, 1, -1]])
+
+
+ALL = """
+group = "SO(3)"
+
+[representations]
+harmonics = {irreps = "2x0 + 2x1", basis = "e3x", layout = "ir_mul"}
+
+[modules]
+"linear" = {in = "8x0", out = "4x0", over = "1"}
+"norm" = {in = "4x0", out = "4x0", over = "2x0"}
+"mixed" = {in = "harmonics", out = {irreps = "4x1", basis = "z-axis"}}
+"""
+
+
+def test_other_axes_and_bases(tmp_path):
+    G = iw.SO(3)
+    types = read_types(write(tmp_path, ALL))
+    assert types["linear"].over == G.irrep(1)
+    assert (types["linear"].rep_in, types["linear"].rep_out) == (8 * G.trivial(), 4 * G.trivial())
+    assert types["norm"].over == 2 * G.trivial()
+    assert types["mixed"] == (
+        G.irreps("2x0 + 2x1", basis="e3x", layout="ir_mul"),
+        G.irreps("4x1", basis="z-axis"),
+    )
+    model = nn.ModuleDict(
+        {"linear": nn.Linear(8, 4, bias=False), "norm": nn.LayerNorm(4), "mixed": nn.Linear(8, 12, bias=False)}
+    )
+    binding = iw.bind(model, types)
+    direct = iw.bind(model, {**types, "linear": iw.Typed(8 * G.trivial(), 4 * G.trivial(), over=G.irrep(1))})
+    assert [entry.projector.rank for entry in binding] == [entry.projector.rank for entry in direct]
+    assert binding["linear.weight"].projector.rank == 32
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ('{in = {irreps = "2x1", basis = "e4x"}, out = "1"}', r"modules.'0'.in: expected 'e3nn' or .*got 'e4x'"),
+        ('{in = {irreps = "2x1", basi = "e3x"}, out = "1"}', "a table of texts, irreps with basis and layout"),
+        ('{in = {irreps = 3}, out = "1"}', "a table of texts, irreps with basis and layout"),
+        ('{in = "1", out = "1", over = "q"}', r"modules.'0'.over: expected"),
+        ('{in = {index_map = [1, 0]}, out = "1"}', r"nothing, as SO\(3\) has no discrete generators.*got \[1, 0\]"),
+    ],
+)
+def test_wrong_tables_are_named(tmp_path, module, message):
+    with pytest.raises(IntertwineError, match=message):
+        read_types(write(tmp_path, f'group = "SO(3)"\n[modules]\n"0" = {module}\n'))
+
+
+def test_too_few_permutations_name_the_order_of_the_generators(tmp_path):
+    text = 'group = "D4"\n[parameters]\nx = {index_map = [1, 0, 2, 3]}\n'
+    with pytest.raises(IntertwineError, match=r"the order of G.generators: turn by 90 degrees, mirror y -> -y\."):
+        read_types(write(tmp_path, text))
+
+
+def test_too_few_signs_say_how_many_there_must_be(tmp_path):
+    text = 'group = "C2"\n[parameters]\nx = {permutation = [1, 0, 2], signs = [1, -1]}\n'
+    with pytest.raises(IntertwineError, match=r"expected 3 signs, one a feature; got shape \(2,\)"):
+        read_types(write(tmp_path, text))

@@ -244,7 +244,7 @@ X = gait(20)
         ((None, RIGHT), {}, ArgumentError, "x: expected a torch tensor, one sample a row; got NoneType"),
         ((X[:, :3], RIGHT), {}, ShapeError, r"x: expected \(samples, ..., 9\)"),
         ((X[0], RIGHT), {}, ShapeError, r"x: expected \(samples, ..., 9\).*got shape \(9,\)"),
-        ((X[:0], RIGHT), {}, ShapeError, r"got shape \(0, 9\)"),
+        ((X[:0], RIGHT), {}, ShapeError, r"got none, shape \(0, 9\)"),
         ((X[:7], RIGHT), {}, ShapeError, "x: expected at least 8 samples; got 7"),
         ((X, RIGHT), {"blocks": [0, 1] * 10}, ShapeError, "blocks: expected at least 8 blocks; got 2"),
         ((X, RIGHT), {"blocks": [0.5] * 20}, ShapeError, "blocks: expected a whole number or a word for each of 20"),

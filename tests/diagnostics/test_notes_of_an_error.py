@@ -183,3 +183,16 @@ def test_sizes_far_from_one() -> None:
     for scale in (1e-36, 1e37):
         single = iw.equivariance_error(lambda y: y * ramp.float(), rep, rep, (x * scale).float())
         assert float(single) == pytest.approx(expected, rel=1e-5)
+
+
+def test_turns_that_need_no_interpolation_have_no_note_of_it():
+    """C4 turns pixels onto pixels; what its turns there and back leave is rounding."""
+    on = iw.on_grid(iw.Cyclic(4).trivial(), interpolation="bilinear")
+    ramp = torch.linspace(0, 1, 81).reshape(9, 9)
+    x = torch.randn(2, 1, 9, 9, generator=torch.Generator().manual_seed(0))
+    error = iw.equivariance_error(lambda x: x * ramp, on, on, x)
+    assert float(error) > 0.1
+    assert not any("turning there and back" in note for note in error.notes)
+    on = iw.on_grid(iw.Cyclic(8).trivial(), interpolation="bilinear")
+    error = iw.equivariance_error(lambda x: x * ramp, on, on, x)
+    assert any("turning there and back" in note for note in error.notes)

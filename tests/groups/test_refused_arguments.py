@@ -61,10 +61,14 @@ CASES = [
     (lambda: iw.Cyclic(4).grid(5, 0), ArgumentError, r"shape: expected an integer >= 1; got 0"),
     (lambda: iw.Cyclic(4).grid(), ArgumentError, r"the sides of a grid"),
     (lambda: iw.Cyclic(4).permutation([[1, 2, 0]]), NotARepresentationError, r"permutation 0 = \[1, 2, 0\]"),
-    (lambda: iw.Cyclic(4).permutation([[1, 0], [0, 1]]), ShapeError, r"images: expected 1 permutations"),
+    (lambda: iw.Cyclic(4).permutation([[1, 0], [0, 1]]), ShapeError, r"images: expected 1 permutation of"),
     (lambda: iw.Cyclic(4).permutation([[1, 1]]), ArgumentError, r"got \[1, 1\]"),
     (lambda: iw.Cyclic(4).permutation([[1, 0]], signs=[[2, 1]]), ArgumentError, r"signs: expected \+1 and -1"),
-    (lambda: iw.Cyclic(4).permutation([[1, 0]], signs=[[1]]), ShapeError, r"signs of shape \(1, 2\)"),
+    (
+        lambda: iw.Cyclic(4).permutation([[1, 0]], signs=[[1]]),
+        ShapeError,
+        r"2 signs, one a feature; got shape \(1, 1\)",
+    ),
     (
         lambda: iw.Cyclic(2).permutation([[1, 0]], signs=[[1], [1, 2]]),
         ShapeError,

@@ -1,13 +1,13 @@
 """Arrays and tensors that users give, checked and turned into arrays of one kind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, DtypeError, NonFiniteError, ShapeError
+from intertwine.errors import ArgumentError, DtypeError, NonFiniteError, ShapeError, with_article
 
 MAX_ENTRY = 1e60  # so that products of a few matrices stay finite
 
@@ -57,7 +57,9 @@ def plain_array(argument: str, value: object, expected: str) -> "np.ndarray[Any,
     try:
         return np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ShapeError(argument, expected=expected, got=f"a {type(value).__name__} that is no array") from error
+        raise ShapeError(
+            argument, expected=expected, got=f"{with_article(type(value).__name__)} that is no array"
+        ) from error
 
 
 def is_absent(value: object) -> bool:
@@ -117,19 +119,30 @@ def square_matrices(argument: str, value: object, *, allow_complex: bool = False
     return array
 
 
-def permutation_table(argument: str, value: object, count: int | None = None) -> Array:
+def permutation_table(
+    argument: str, value: object, count: int | None = None, order: Callable[[], str] = lambda: ""
+) -> Array:
     """Permutations given as a list of sequences or an array (m, n), each the images of 0 .. n-1, as int64 (m, n).
+
+    Args:
+        argument: its name in an error.
+        value: what the user gave.
+        count: how many there must be.
+        order: what they are of, in words, for an error.
 
     Raises:
         ArgumentError: not ``count`` permutations.
         ShapeError, NonFiniteError: as ``real_array``.
     """
-    expected = f"{'' if count is None else f'{count} '}permutations of 0, ..., n-1, one a generator"
+    several = "permutations" if count is None else "1 permutation" if count == 1 else f"{count} permutations"
+    expected = f"{several} of 0, ..., n-1, one a generator"
     array = real_array(argument, value, expected)
     if array.ndim == 1 and count == 1 and array.size:
         array = array[None]
     if array.ndim != 2 or (count is not None and len(array) != count):
-        raise ShapeError(argument, expected=expected, got=f"shape {array.shape}")
+        said = order()
+        advice = "They come in the order of G.generators" + (f": {said}." if said else ".") if count else ""
+        raise ShapeError(argument, expected=expected, got=f"shape {array.shape}", advice=advice)
     if array.size and signs_in_indices(array) is not None:
         images, signs = signs_in_indices(array) or (array, array)
         raise ArgumentError(

@@ -8,7 +8,7 @@ from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
 from intertwine.baselines.weight_action import act_on_weight
 from intertwine.binding import Binding, Entry
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, with_article
 
 
 class SampledOperator(Method):
@@ -112,6 +112,6 @@ def _check_action(entry: Entry) -> None:
         raise ArgumentError(
             "subject",
             expected=f"an action of {P.group} on {entry.name}, to sample from",
-            got=P.reason or f"none on an axis of a {type(P).__name__}",
+            got=P.reason or f"none on an axis of {with_article(type(P).__name__)}",
             advice="Use a finite group that maps pixels onto pixels, or sampled_activation.",
         )

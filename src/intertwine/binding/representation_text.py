@@ -136,7 +136,7 @@ def _pattern(named: Mapping[str, Representation]) -> re.Pattern[str]:
     """Terms with a name; grid[8x8] is how grid(8, 8) prints."""
     words = "|".join([*WORDS, *(re.escape(name) for name in sorted(named, key=len, reverse=True))])
     grid = r"grid\(\s*\d+(?:\s*,\s*\d+)*\s*\)|grid\[\d+(?:x\d+)*\]"
-    permutation = r"permutation\[\s*-?\d{1,9}(?:(?:\s+|\s*;\s*)-?\d{1,9})*\s*\]"
+    permutation = r"permutation\[\s*-?\d{1,9}(?:(?:\s+|\s*[,;]\s*)-?\d{1,9})*\s*\]"
     return re.compile(rf"(?:^|\+)\s*(?:(\d+)\s*x\s*)?({words}|{grid}|{permutation})\s*(?=\+|$)")
 
 
@@ -144,7 +144,7 @@ def _term(group: Group, word: str, named: Mapping[str, Representation]) -> Repre
     if word in named:
         return named[word]
     if word.startswith("permutation"):
-        rows = [row.split() for row in word.removeprefix("permutation[").removesuffix("]").split(";")]
+        rows = [row.replace(",", " ").split() for row in word.removeprefix("permutation[").removesuffix("]").split(";")]
         images = [[int(entry.removeprefix("-")) for entry in row] for row in rows]
         return group.permutation(images, signs=[[-1 if entry.startswith("-") else 1 for entry in row] for row in rows])
     if not word.startswith("grid"):

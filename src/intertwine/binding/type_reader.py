@@ -12,7 +12,7 @@ from intertwine.binding.entry import is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.binding.names import axes_text
 from intertwine.binding.unknown_module import unknown_module
-from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError
+from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError, with_article
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.layer_type import LayerType, Slot
@@ -60,7 +60,7 @@ class TypeReader:
             raise ArgumentError(
                 argument,
                 expected="a module with parameters or running statistics",
-                got=f"a {type(module).__name__} without",
+                got=f"{with_article(type(module).__name__)} without",
                 advice="Leave it out.",
             )
         for full in slots:
@@ -108,7 +108,7 @@ def _ends(
         if pair is not None or isinstance(value, Typed):
             raise ArgumentError(
                 argument,
-                expected=f"one representation for a {type(module).__name__}, whose inputs are like its outputs",
+                expected=f"one representation for {with_article(type(module).__name__)}, whose inputs are its outputs",
                 got=type(value).__name__,
             )
         rep = as_representation(value, argument)
@@ -117,7 +117,9 @@ def _ends(
         ends = [as_representation(getattr(value, end), f"{argument}.{end}") for end in ("rep_in", "rep_out")]
         if same and ends[0] != ends[1]:
             raise ArgumentError(
-                f"{argument}.rep_out", expected=f"rep_in, {ends[0]}, for a {type(module).__name__}", got=str(ends[1])
+                f"{argument}.rep_out",
+                expected=f"rep_in, {ends[0]}, for {with_article(type(module).__name__)}",
+                got=str(ends[1]),
             )
         return ends[0], ends[1], value
     if pair is None or len(pair) != 2:

@@ -18,7 +18,8 @@ from intertwine.binding.representation_text import (
     shown,
 )
 from intertwine.errors import ArgumentError, IntertwineError, UnknownNameError, listing
-from intertwine.groups.fields.signed_permutations import read_signs
+from intertwine.groups.element_text import generators_text
+from intertwine.groups.fields.signed_permutations import count_of_generators, read_signs
 from intertwine.groups.group import Group
 from intertwine.layers.typed import Typed
 from intertwine.representations import Representation
@@ -31,7 +32,9 @@ Types = dict[str, Representation | Typed | tuple[Representation | None, ...]]
 
 # Keys of a module's table, and what Typed calls them.
 # In the order of ``Typed``'s space, hidden, rep_key and rep_value.
-_OPTIONS = ("space", "hidden", "key", "value")
+_OPTIONS = ("space", "hidden", "key", "value", "over")
+# Keys of tables that are representations.
+_PERMUTATION, _IRREPS = ("permutation", "index_map", "signs"), ("irreps", "basis", "layout")
 
 
 def read_types(path: str | Path) -> Types:
@@ -59,8 +62,9 @@ def read_types(path: str | Path) -> Types:
     ``[representations]`` gives names to representations that have none: another text, ``permutation`` (``rho(g) e_i =
     signs[i] e_permutation[i]``) or ``index_map`` (``(g x)[i] = signs[i] x[index_map[i]]``), one list a generator, or
     one list for one generator. Signs may stand in the indices, as configuration files of robots have them, minus zero
-    as -0.0001. Either table may also stand where a text may. Modules take ``space``, and attention ``hidden``, ``key``
-    and ``value``, as ``iw.Typed`` does.
+    as -0.0001. ``{irreps = "2x0 + 4x1", basis = "e3x", layout = "ir_mul"}`` is ``G.irreps`` with its options. Tables
+    may also stand where a text may. Modules take ``space`` and ``over``, and attention ``hidden``, ``key`` and
+    ``value``, as ``iw.Typed`` does; a norm layer with ``over`` has ``in`` and ``out`` alike.
 
     Args:
         path: the file, UTF-8.
@@ -81,7 +85,7 @@ def read_types(path: str | Path) -> Types:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with or without Windows' mark
     except OSError as error:
         raise ArgumentError(str(path), expected="a TOML file", got=error.strerror or type(error).__name__) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -125,7 +129,8 @@ class _Reader:
         if self.named:
             advice += f" This file names {listing(self.named)}."
         if isinstance(value, dict):
-            return _in_file(key, lambda: _permutation(self.group, value), advice)
+            make = _irreps if "irreps" in value else _permutation
+            return _in_file(key, lambda: make(self.group, value), advice)
         return _in_file(key, lambda: parse_representation(self.group, value, self.named), advice)
 
 
@@ -142,25 +147,34 @@ def _module(reader: _Reader, value: object, key: str) -> Representation | Typed 
     given = {name: reader.read(value[name], f"{key}.{name}") for name in _OPTIONS if name in value}
     if not given:
         return rep_in, rep_out
-    space, hidden, rep_key, rep_value = map(given.get, _OPTIONS)
-    return Typed(rep_in, rep_out, space=space, hidden=hidden, rep_key=rep_key, rep_value=rep_value)
+    space, hidden, rep_key, rep_value, over = map(given.get, _OPTIONS)
+    return Typed(rep_in, rep_out, space=space, hidden=hidden, rep_key=rep_key, rep_value=rep_value, over=over)
+
+
+def _irreps(group: Group, table: Mapping[str, object]) -> Representation:
+    """``{irreps = ..., basis = ..., layout = ...}``."""
+    if not set(table) <= set(_IRREPS) or not all(isinstance(value, str) for value in table.values()):
+        expected = "a table of texts, irreps with basis and layout if wanted"
+        raise ArgumentError("representation", expected=expected, got=shown(dict(table)))
+    options = {name: table[name] for name in _IRREPS[1:] if name in table}
+    return group.irreps(table["irreps"], **options)  # type: ignore[arg-type]
 
 
 def _permutation(group: Group, table: Mapping[str, object]) -> Representation:
     """``{permutation = ..., signs = ...}`` or ``{index_map = ..., signs = ...}``."""
     kinds = [name for name in ("permutation", "index_map") if name in table]
-    if len(kinds) != 1 or not set(table) <= {"permutation", "index_map", "signs"}:
-        expected = "a text, or a table with permutation or index_map, and signs if wanted"
+    if len(kinds) != 1 or not set(table) <= set(_PERMUTATION):
+        expected = "a text, or a table with permutation or index_map, and signs if wanted, or one with irreps"
         raise ArgumentError("representation", expected=expected, got=shown(dict(table)))
     kind, signs = kinds[0], table.get("signs")
-    count = len(group.generator_matrices())
+    count = count_of_generators(group, kind, table[kind])
     array = np.atleast_2d(real_array(kind, table[kind], "permutations of 0, ..., n-1, one a generator"))
     if not array.size:
         raise ArgumentError(kind, expected="a permutation of 0, ..., n-1", got="an empty list")
     apart = signs_in_indices(array) if array.ndim == 2 else None
     if apart is not None and signs is not None:
         raise ArgumentError("signs", expected="signs in the indices or apart", got="both")
-    images = permutation_table(kind, array if apart is None else apart[0], count)
+    images = permutation_table(kind, array if apart is None else apart[0], count, lambda: generators_text(group))
     sign_table = np.ones_like(images) if apart is None else apart[1]
     sign_table = sign_table if signs is None else read_signs(signs, images)
     if kind == "index_map":  # (g x)[i] = signs[i] x[map[i]]: the basis vector map[i] goes to i

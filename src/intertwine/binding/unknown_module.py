@@ -3,7 +3,7 @@
 from torch import nn
 
 from intertwine.binding.names import qualified_name
-from intertwine.errors import ArgumentError, listing
+from intertwine.errors import ArgumentError, listing, with_article
 from intertwine.layers.registry import BUILT_IN, parameters_of
 from intertwine.layers.rule import Rules
 
@@ -32,6 +32,6 @@ def unknown_module(module: nn.Module, name: str, argument: str, rules: Rules) ->
         argument,
         expected=f"a pair for a module of type {known}, a layer that computes x W^T + b, or a representation for a "
         "norm layer",
-        got=f"a {qualified_name(module)}",
+        got=f"{with_article(qualified_name(module))}",
         advice=advice,
     )

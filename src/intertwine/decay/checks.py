@@ -13,7 +13,7 @@ from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible
 from intertwine.decay.decay_step import Averaging
 from intertwine.decay.targets import Target
-from intertwine.errors import ArgumentError, DtypeError, listing
+from intertwine.errors import ArgumentError, DtypeError, listing, with_article
 
 # A strength, or one for each number of steps done.
 Schedule = Strength | Callable[[int], Strength]
@@ -105,7 +105,7 @@ def check_parametrized(target: Target, averaging: Averaging) -> None:
         raise ArgumentError(
             "optimizer",
             expected=f"one that averages no weights, as {target.name} is computed by a parametrisation",
-            got=f"a {type(averaging.optimizer).__name__}, which averages what the parametrisation takes",
+            got=f"{with_article(type(averaging.optimizer).__name__)}, which averages what the parametrisation takes",
             advice="The average of equivariant weights need not be equivariant then: use parametrize."
             "remove_parametrizations, or an optimiser without averages.",
         )

@@ -157,3 +157,14 @@ def _permutation(images: Array, signs: Array) -> str:
         return moved or "the identity"
     changed = "all signs" if len(negated) == count else f"signs of {', '.join(map(str, negated))}"
     return f"{moved}, {changed}" if moved else changed
+
+
+def generators_text(group: AbstractGroup) -> str:
+    """The discrete generators in their order, in words.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> generators_text(iw.Dihedral(4))
+        'turn by 90 degrees, mirror y -> -y'
+    """
+    return ", ".join(element_text(g, group) for g in group.generators)

@@ -13,7 +13,12 @@ from intertwine.groups.fields.permutations import (
     quotient_field,
     regular_field,
 )
-from intertwine.groups.fields.signed_permutations import check_permutations, permutation_label, read_signs
+from intertwine.groups.fields.signed_permutations import (
+    check_permutations,
+    count_of_generators,
+    permutation_label,
+    read_signs,
+)
 from intertwine.groups.irreps.strings import parse_irreps
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
@@ -184,14 +189,7 @@ class Group(AbstractGroup):
             >>> iw.Cyclic(2).permutation([[1, 0, 2]], signs=[[1, 1, -1]])
             Representation(C2: permutation[1 0 -2])
         """
-        count = len(self.generator_matrices())
-        if count == 0:
-            raise ArgumentError(
-                "images",
-                expected=f"nothing, as {self} has no discrete generators to permute by",
-                got=repr(images),
-                advice="Use n * G.trivial().",
-            )
+        count = count_of_generators(self, "images", images)
         table = permutation_table("images", images, count)
         sign_table = np.ones_like(table) if signs is None else read_signs(signs, table)
         label = permutation_label(table, sign_table)

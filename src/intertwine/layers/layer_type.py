@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
+from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError, with_article
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.shared_projectors import Axes, SharedProjectors
@@ -73,11 +73,14 @@ class LayerType:
             ShapeError: it is not.
         """
         if rep.dim != width:
+            advice = "The pair is (rep_in, rep_out)."
+            if self.over is None and 0 < width < rep.dim and rep.dim % width == 0:
+                advice += f" Channels with another axis of {rep.dim // width} are typed by iw.Typed(..., over=...)."
             raise ShapeError(
                 self.argument,
                 expected=f"{name} of dimension {width}, as {source}={width}",
                 got=f"dimension {rep.dim}, from {rep}",
-                advice="The pair is (rep_in, rep_out).",
+                advice=advice,
             )
 
     def check_options(self, known: tuple[str, ...], module: nn.Module) -> None:
@@ -89,7 +92,7 @@ class LayerType:
         for name in self.options.options:
             if name not in known:
                 raise ArgumentError(
-                    f"{self.argument}.{name}", expected=f"None for a {type(module).__name__}", got="a value"
+                    f"{self.argument}.{name}", expected=f"None for {with_article(type(module).__name__)}", got="a value"
                 )
 
     def representation(self, option: str, default: Representation | None) -> Representation | None:

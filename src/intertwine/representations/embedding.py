@@ -76,11 +76,16 @@ def embed(subgroup: AbstractGroup, group: AbstractGroup, axis: str | None = None
     trivial = subgroup.is_finite and subgroup.order == 1
     if (small, large) == (2, 3):
         if axis not in PLANES and not (trivial and axis is None):
+            mirrored = getattr(subgroup, "axis", None)  # of a Mirror
             raise ArgumentError(
                 "axis",
-                expected=f"'x', 'y' or 'z', the axis in {group} about which {subgroup} turns",
+                expected=f"'x', 'y' or 'z', the axis in {group} about which {subgroup} turns"
+                if mirrored is None
+                else f"'x', 'y' or 'z', the axis in {group} that stands on the plane of {subgroup}",
                 got=repr(axis),
-                advice="e3nn's polar axis is y; images and volumes usually turn about z.",
+                advice="e3nn's polar axis is y; images and volumes usually turn about z."
+                if mirrored is None
+                else f"iw.Mirror({mirrored!r}, dim=3) is a mirror of space and needs no axis.",
             )
     elif axis is not None:
         raise ArgumentError(

@@ -80,6 +80,8 @@ def _samples(name: str, values: object, argument: str, rep: object) -> Samples:
             raise DtypeError(name, expected=f"complex samples, as {argument} = {action} is complex", got="real ones")
     else:
         fits, wide = values.ndim > 2, f"(samples, {action.rep.dim}, *pixels) for {action}"
+    if values.ndim and not len(values):
+        raise ShapeError(name, expected="at least one sample", got=f"none, shape {tuple(values.shape)}")
     if not fits or values.numel() == 0:
         raise ShapeError(name, expected=wide, got=f"shape {tuple(values.shape)}")
     if not bool(torch.isfinite(values).all()):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import torch
 
+from intertwine._numerics import TOLERANCES
 from intertwine.errors import listing
 from intertwine.groups.element_text import element_text
 
@@ -107,7 +108,7 @@ class EquivarianceError:
             notes.append(f"f(x) twice differs by {self.repeat:.2e}")
         elif inside:
             notes.append(f"in train mode is {inside}")
-        if self.interpolation is not None:
+        if self.interpolation is not None and self.interpolation > TOLERANCES[torch.float64]:  # not turns by 90 degrees
             most = " and may be all of it" if self.interpolation > INTERPOLATED * self.relative_worst else ""
             notes.append(f"turning there and back alone changes the images by {self.interpolation:.2e}{most}")
         concentrated = self._concentrated()

@@ -19,6 +19,7 @@ from intertwine.layers.grid.symmetry import Symmetry
 from intertwine.layers.registry import grid_of, is_torchs_own
 from intertwine.layers.rule import Rules, check_rules
 from intertwine.tracing.models.evaluating import Runner, evaluating
+from intertwine.tracing.models.value_trees import children, described
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,10 @@ def geometry(
         raise ShapeError(
             "x",
             expected="a tensor (batch, channels, *pixels) with one to three axes of pixels",
-            got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__,
+            got=f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else described(x),
+            advice="Give a module that takes one image: one whose forward hands the other inputs to the model."
+            if children(x) is not None
+            else "",
         )
     check_dense("x", x)
     known = check_rules(rules)

@@ -24,10 +24,29 @@ def read_signs(signs: object, table: Array) -> Array:
     expected = f"signs of shape {table.shape}"
     array = real_array("signs", signs, expected)
     if array.shape != table.shape and array.shape != table.shape[1:]:
-        raise ShapeError("signs", expected=expected, got=f"shape {array.shape}")
+        each = f"{table.shape[1]} signs, one a feature"
+        rows = f", or {len(table)} such rows, one a generator" if len(table) > 1 else ""
+        raise ShapeError("signs", expected=f"{each}{rows}", got=f"shape {array.shape}")
     if not np.isin(array, (-1, 1)).all():
         raise ArgumentError("signs", expected="+1 and -1", got=str(np.asarray(array).tolist())[:80])
     return np.broadcast_to(array, table.shape).astype(np.int64)
+
+
+def count_of_generators(group: AbstractGroup, argument: str, given: object) -> int:
+    """How many discrete generators there are to permute by.
+
+    Raises:
+        ArgumentError: none, as of SO(3).
+    """
+    count = len(group.generator_matrices())
+    if count == 0:
+        raise ArgumentError(
+            argument,
+            expected=f"nothing, as {group} has no discrete generators to permute by",
+            got=repr(given)[:80],
+            advice="Use n * G.trivial().",
+        )
+    return count
 
 
 def permutation_label(images: Array, signs: Array, word: str = "permutation") -> str:

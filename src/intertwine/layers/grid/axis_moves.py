@@ -7,7 +7,7 @@ import numpy as np
 from intertwine.errors import ArgumentError
 from intertwine.groups import Group
 from intertwine.groups.enumeration import closure
-from intertwine.projectors.kernels.kernel import space_representation
+from intertwine.projectors.kernels.kernel import mirrored_axes, space_representation
 from intertwine.representations import Representation
 from intertwine.representations.field import block_permutation
 from intertwine.representations.pixels import on_axes
@@ -41,7 +41,8 @@ def grid_space(group: Group, dim: int, space: object, argument: str) -> Represen
             "space",
             expected=f"a representation of {group} of dimension {dim}: how it turns the image's {dim} axes",
             got=error.got,
-            advice=f"For shifts of n pixels an axis say space={shifts} and take its group; for turns about an axis "
+            advice=mirrored_axes(group, dim)
+            or f"For shifts of n pixels an axis say space={shifts} and take its group; for turns about an axis "
             "restrict a larger group's: Octahedral().standard().restrict(Cyclic(4), axis='z').",
         ) from None
     field = rep.as_field()

@@ -7,6 +7,8 @@ from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.fields.permutations import grid_field
+from intertwine.groups.mirror import Mirror
+from intertwine.groups.product import DirectProduct
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
 from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.dispatch import tensor_projector
@@ -66,7 +68,8 @@ def space_representation(group: Group, kernel: tuple[int, ...], space: object) -
                 "space",
                 expected=f"a representation of {group} of dimension {dim}: how it turns the kernel's {dim} axes",
                 got=f"none, and the standard representation has dimension {standard.dim}",
-                advice=f"Say space={dim} * G.trivial() if it leaves space alone (time), or restrict a larger "
+                advice=mirrored_axes(group, dim)
+                or f"Say space={dim} * G.trivial() if it leaves space alone (time), or restrict a larger "
                 "group's: Octahedral().standard().restrict(Cyclic(4), axis='z') for turns about z.",
             )
         return standard
@@ -78,6 +81,32 @@ def space_representation(group: Group, kernel: tuple[int, ...], space: object) -
             "space", expected=f"a real representation of dimension {dim}, as the kernel has {dim} axes", got=repr(rep)
         )
     return rep
+
+
+def mirrored_axes(group: Group, dim: int) -> str:
+    """What to say of a product of mirrors, whose standard representation is not that of one plane or space.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> mirrored_axes(iw.Mirror("x") * iw.Mirror("y"), 2)
+        "Say space=G.irreps('odd*even + even*odd')."
+        >>> mirrored_axes(iw.Mirror("x"), 2)
+        ''
+    """
+    labels = [_parity(group, axis) for axis in "xyz"[:dim]]
+    known = isinstance(group, DirectProduct) and None not in labels
+    return f"Say space=G.irreps('{' + '.join(map(str, labels))}')." if known else ""
+
+
+def _parity(group: object, axis: str) -> str | None:
+    """The irrep of an axis under mirrors, as ``"odd*even"``; None for other groups."""
+    if isinstance(group, Mirror):
+        return "odd" if group.axis == axis else "even"
+    if not isinstance(group, DirectProduct):
+        return None
+    factors = [(part, _parity(part, axis)) for part in (group.first, group.second)]
+    texts = [f"({label})" if isinstance(part, DirectProduct) else label for part, label in factors if label]
+    return "*".join(texts) if len(texts) == 2 else None
 
 
 def pixel_representation(

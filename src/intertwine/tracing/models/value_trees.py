@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from intertwine.errors import listing
+from intertwine.errors import listing, with_article
 
 Path = tuple[int | str, ...]
 
@@ -93,6 +93,6 @@ def described(value: object) -> str:
             return f"a tensor of shape {tuple(value.shape)}"
         return type(value).__name__
     if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(parts)}"
+        return f"{with_article(type(value).__name__)} of {len(parts)}"
     kind = "dictionary" if type(value) is dict else type(value).__name__
     return f"a {kind} with {listing(map(repr, parts))}"
