@@ -14,10 +14,12 @@ from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
 from intertwine.representations.orbits import connected, is_transitive, permutation_table
 
-# Entries that are worked on at a time on a processor: a few copies of so many float32 fit into its cache.
-CACHED = 2**18
+# Entries that are worked on at a time on a processor: fewer would fit into its own cache, and cost more in calls.
+CACHED = 2**20
 # Entries that a gather on a processor moves at a time: each run of them costs it as much as four entries.
 RUN = 64
+# Of so many entries the index is kept in both directions: to gather is faster than to scatter.
+BOTH_WAYS = 2**11
 
 
 class OrbitProjector(TupleProjector):
@@ -68,6 +70,9 @@ class OrbitProjector(TupleProjector):
         most = max(1, RUN // max(1, columns)) if len(fields) > 1 else 1
         wide = (columns * np.arange(most)[:, None] + gather[:, None, :]).reshape(rows, 1, most * columns)
         arrays: dict[str, Array] = {} if self._whole else {"gather": wide}
+        self._both_ways = not self._whole and wide.size <= BOTH_WAYS
+        if self._both_ways:
+            arrays["back"] = np.argsort(wide, axis=-1)
         if not self._run:
             arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
         if self._signed:
@@ -123,11 +128,11 @@ class OrbitProjector(TupleProjector):
         entries = self._lined_up(rows)
         entries.lerp_(self._means(entries), 1 - factor)
         # The rows are a view of the block: what was lined up goes straight back to where it came from.
-        self._scatter_(rows, entries)
+        self._put_back_into(rows, entries)
 
     def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
         """Each row's entries sorted by orbit, signs taken out; a new tensor."""
-        wide, index = self._wide(rows)
+        wide, index = self._wide(rows, "gather")
         entries = wide.gather(3, index).view(rows.shape)
         return entries * self.constants.get("sorted_flips", rows)[:, None, :] if self._signed else entries
 
@@ -138,17 +143,21 @@ class OrbitProjector(TupleProjector):
     def _put_back(self, entries: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         """Inverse of ``_lined_up``, in ``out`` if it is given."""
         rows = torch.empty_like(entries, memory_format=torch.contiguous_format) if out is None else out
-        self._scatter_(rows, entries)
+        self._put_back_into(rows, entries)
         return rows.mul_(self.constants.get("flips", entries)[:, None, :]) if self._signed else rows
 
-    def _scatter_(self, rows: torch.Tensor, entries: torch.Tensor) -> None:
+    def _put_back_into(self, rows: torch.Tensor, entries: torch.Tensor) -> None:
         """Puts what ``gather`` took from the rows back into them."""
-        wide, index = self._wide(rows)
-        wide.scatter_(3, index, entries.view(wide.shape))
+        if self._both_ways and not torch.compiler.is_compiling():
+            wide, index = self._wide(rows, "back")
+            torch.gather(entries.view(wide.shape), 3, index, out=wide)
+        else:
+            wide, index = self._wide(rows, "gather")
+            wide.scatter_(3, index, entries.view(wide.shape))
 
-    def _wide(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows with some copies of the others side by side as one run, a view, and where its entries come from."""
-        index, (copies, columns) = self.constants.get("gather", rows), rows.shape[2:]
+    def _wide(self, rows: torch.Tensor, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows with some copies of the others side by side as one run, a view, and the index of that name."""
+        index, (copies, columns) = self.constants.get(name, rows), rows.shape[2:]
         together = 1
         in_a_line = rows.stride(2) == columns * rows.stride(3)
         if in_a_line and rows.device.type == "cpu" and not torch.compiler.is_compiling():

@@ -87,9 +87,9 @@ class SchurProjector(TupleProjector):
             return block.clone()
         if len(self.matrices) > 1:
             return super().shrunk(block, factor)
-        diagonal = block.diagonal(dim1=1, dim2=3)
-        mean = diagonal.mean(-1, keepdim=True)
-        return torch.lerp(diagonal, mean, 1 - factor)
+        # Its own layout, copies innermost: loops over so few entries of one diagonal would cost more than the numbers.
+        entries = block.diagonal(dim1=1, dim2=3).movedim(-1, 0).clone(memory_format=torch.contiguous_format)
+        return entries.lerp_(entries.mean(0, keepdim=True), 1 - factor).movedim(0, -1)
 
     def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
         real = self.dim > 1 and len(self.matrices) == 1
