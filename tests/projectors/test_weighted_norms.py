@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import intertwine as iw
-from intertwine.projectors.blocks_projector import JOINT_LIMIT
+from intertwine.projectors.blocks_projector import JOINT_LIMIT, BlocksProjector
 from intertwine.projectors.methods import orbit
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
@@ -106,14 +106,18 @@ def test_a_projector_with_a_norm_of_its_own_keeps_it() -> None:
     torch.testing.assert_close(weighted_squared_norms(found), 3 * entry.projector.squared_residual(layer.weight))
 
 
-class Doubled(iw.Projector):
+class Doubled(BlocksProjector):
     """Twice the squared residual."""
 
     def __init__(self, P: iw.Projector) -> None:
         self.__dict__.update(P.__dict__)
 
-    def squared_residual(self, W: torch.Tensor) -> torch.Tensor:
-        return 2 * super().squared_residual(W)
+    @property
+    def has_own_norm(self) -> bool:
+        return True
+
+    def _squared_norm(self, W: torch.Tensor, *, projected: bool) -> torch.Tensor:
+        return 2 * super()._squared_norm(W, projected=projected)
 
 
 @pytest.mark.parametrize("copies", [1, 6, 7, 24])
