@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from intertwine._arguments import check_dense, check_instance
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import DtypeError, NonFiniteError, ShapeError
 from intertwine.projectors.axes.plan import AxisBlock, plan_orbits
@@ -20,7 +20,7 @@ from intertwine.representations.orbits import Piece, field_pieces
 
 @dataclass(frozen=True, eq=False)
 class AxisCut:
-    """How the features of one axis are taken together.
+    """How the features of one axis are taken together; kept and shared, so that nobody writes to its tensors.
 
     Attributes:
         labels: names of the pieces.
@@ -163,12 +163,12 @@ def _split(P: Projector, W: torch.Tensor, take_apart: Callable[[Representation],
     return ResidualSplit(tuple(entries), sum(entry.squared_residual for entry in entries))
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _cut_by_fields(rep: Representation) -> AxisCut:
     return _labelled([segment.field.name for segment in rep.segments for _ in range(segment.dim)])
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _cut_by_irreps(rep: Representation) -> AxisCut:
     """Copies of like pieces of fields taken together, each turned by its small Q, ``rho(g) = Q (irreps)(g) Q^T``."""
     plan = plan_orbits(rep, _pieces)

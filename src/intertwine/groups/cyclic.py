@@ -1,12 +1,12 @@
 """Turns of the plane by multiples of 360/n degrees."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from intertwine._arguments import integer
+from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
 from intertwine.groups.finite_base import FiniteBase
@@ -132,7 +132,7 @@ class Cyclic(FiniteBase):
         return fraction_turns(f * steps, self.n)
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _listed(group: Cyclic) -> Enumeration:
     steps = np.arange(group.n)
     return Enumeration(fraction_turns(steps, group.n), steps - 1, np.where(steps == 0, -1, 0))

@@ -1,12 +1,12 @@
 """Turns and mirrors of a regular polygon."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from intertwine._arguments import integer
+from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import listing
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
@@ -150,7 +150,7 @@ class Dihedral(FiniteBase):
         return out
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _listed(group: Dihedral) -> Enumeration:
     n, turn, mirror = group.n, 0, 0 if group.n == 1 else 1
     steps = np.arange(n)

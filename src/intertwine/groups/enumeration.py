@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import GroupMismatchError, SizeLimitError
 from intertwine.representations.abstract_group import AbstractGroup
@@ -168,7 +169,7 @@ def describe(matrix: Array) -> str:
     return f"the matrix {np.round(matrix, 4).tolist()}"
 
 
-@lru_cache(maxsize=32)
+@cached(32)
 def multiplication_table(group: AbstractGroup) -> Array:
     """``table[i, j]`` = position of element i times element j, shape (order, order), multiplied up along words.
 
@@ -184,9 +185,7 @@ def multiplication_table(group: AbstractGroup) -> Array:
     elements = group.element_matrices()
     left = [group.element_indices(generator @ elements) for generator in group.generator_matrices()]
     parents, letters = group.word_tree()
-    table = table_along_words(left, parents, letters)
-    table.setflags(write=False)
-    return table
+    return table_along_words(left, parents, letters)
 
 
 def table_along_words(left: list[Array], parents: Array, letters: Array) -> Array:

@@ -1,10 +1,9 @@
 """What finite groups share: elements listed from the generators."""
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.groups.enumeration import Enumeration, closure, find_elements, finite_membership
 from intertwine.groups.product import FactorGroup
@@ -58,9 +57,6 @@ class FiniteBase(FactorGroup):
         return elements[torch.randint(len(elements), (n,), generator=generator).numpy()]
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _listed(group: FiniteBase) -> Enumeration:
-    enumeration = closure(group.generator_matrices(), str(group))
-    for array in enumeration:
-        array.setflags(write=False)
-    return enumeration
+    return closure(group.generator_matrices(), str(group))

@@ -1,12 +1,12 @@
 """Any group of matrices, compact or not, from its Lie algebra and discrete generators."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from intertwine._arguments import check_name, flag, is_absent, square_matrices
+from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array, nullspace, relative_distance
 from intertwine.errors import ArgumentError, GroupMismatchError, NotOrthogonalError, ShapeError, UnknownNameError
 from intertwine.groups.product import FactorGroup
@@ -276,19 +276,19 @@ def _check_compact(lie: Array, discrete: Array) -> None:
             )
 
 
-@lru_cache(maxsize=32)
-def _fixed_tensors(group: MatrixGroup) -> tuple[list[Array], list[str]]:
+@cached(32)
+def _fixed_tensors(group: MatrixGroup) -> tuple[tuple[Array, ...], tuple[str, ...]]:
     """Tensors (d, d) that the generators fix, and on which each index is a vector (v) or a covector (c)."""
     vector = DefiningField(group)
     if vector.dim > 16:
-        return [], []
+        return (), ()
     tensors, kinds = [], []
     for kind in ("vv", "vc", "cc"):
         fields = [vector if index == "v" else _Covector(group) for index in kind]
         basis = nullspace(fixed_constraints(fields), "generators")
         tensors += list(basis.T.reshape(-1, vector.dim, vector.dim))
         kinds += [kind] * basis.shape[1]
-    return tensors, kinds
+    return tuple(tensors), tuple(kinds)
 
 
 class _Covector(DefiningField):
@@ -301,8 +301,8 @@ class _Covector(DefiningField):
         return -np.swapaxes(self.group.algebra_matrices(), -1, -2)
 
 
-@lru_cache(maxsize=32)
-def _words(group: MatrixGroup) -> list[tuple[tuple[int, ...], Array]]:
+@cached(32)
+def _words(group: MatrixGroup) -> tuple[tuple[tuple[int, ...], Array], ...]:
     """Short words of the discrete generators with the inverses of their unlike products, the empty word first."""
     words: list[tuple[tuple[int, ...], Array]] = [((), np.eye(group.matrix_dim))]
     for word, product in words:
@@ -310,7 +310,7 @@ def _words(group: MatrixGroup) -> list[tuple[tuple[int, ...], Array]]:
             longer = product @ generator
             if len(words) < MAX_WORDS and all(relative_distance(longer, other) > INPUT_TOLERANCE for _, other in words):
                 words.append(((*word, letter), longer))
-    return [(word, np.linalg.inv(product)) for word, product in words]
+    return tuple((word, np.linalg.inv(product)) for word, product in words)
 
 
 def _logarithm(g: Array, flat: Array) -> Array | None:

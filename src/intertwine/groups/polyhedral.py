@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from intertwine._arguments import flag
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import listing
 from intertwine.groups.finite_base import FiniteBase
@@ -221,12 +221,12 @@ class Icosahedral(Polyhedral):
             return rotations.copy()
         if label == "H":
             return wigner_matrices(2, rotations)
-        basis = _degree_three()[label]
+        basis = _degree_three()[("T2", "G").index(label)]
         return np.asarray(basis.T @ wigner_matrices(3, rotations) @ basis)
 
 
-@lru_cache(maxsize=1)
-def _degree_three() -> dict[str, Array]:
+@cached(1)
+def _degree_three() -> tuple[Array, Array]:
     """Bases (7, 3) and (7, 4) of T2 and G in degree 3: ``P = dim / 60 sum_g chi(g) D_3(g)`` with T2's character."""
     rotations = Icosahedral().element_matrices()
     traces = np.trace(rotations, axis1=1, axis2=2)
@@ -234,4 +234,4 @@ def _degree_three() -> dict[str, Array]:
     character = np.where(np.abs(traces - np.rint(traces)) < 1e-6, np.rint(traces), 1 - traces)
     projector = 3 / 60 * np.einsum("g,gij->ij", character, wigner_matrices(3, rotations))
     projector = (projector + projector.T) / 2
-    return {"T2": ordered_basis(projector, 3), "G": ordered_basis(np.eye(7) - projector, 4)}
+    return ordered_basis(projector, 3), ordered_basis(np.eye(7) - projector, 4)

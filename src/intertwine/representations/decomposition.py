@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import NONZERO_EIGENVALUE, ZERO_EIGENVALUE, Array, relative_distance
 from intertwine.errors import ArgumentError, DtypeError, SeparationError, SizeLimitError
 from intertwine.representations.changed_basis import ChangedBasisField
@@ -115,7 +115,7 @@ def decompose(rep: Representation) -> Decomposition:
     return Decomposition(rep, Representation(rep.group, tuple(segments)), torch.from_numpy(basis))
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def field_decomposition(field: Field) -> tuple[tuple[str, Array], ...]:
     """``(label, isometries)`` for each irrep in a field, the isometries of shape (multiplicity, field.dim, irrep.dim).
 

@@ -1,11 +1,11 @@
 """A field given by the images of the group's generators."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
 from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
@@ -70,7 +70,7 @@ class ImageField(Field):
         return None if np.any(self.algebra()) else block_permutation(self.generator_images())
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _table(field: ImageField) -> Array:
     """Matrices of all elements of a finite group, multiplied up along words."""
     parents, letters = field.group.word_tree()

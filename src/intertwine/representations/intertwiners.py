@@ -1,10 +1,11 @@
 """Equivariant maps between two fields, from generators: constraints, Hom spaces, the commutant of an irrep."""
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import reduce
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array, nullspace
 from intertwine.representations.derived import dual_field
 from intertwine.representations.field import Field
@@ -38,7 +39,7 @@ def homomorphisms(domain: Field, codomain: Field) -> Array:
     return np.ascontiguousarray(basis.T).reshape(-1, codomain.dim, domain.dim)
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def commutant(field: Field) -> Array:
     """Basis of ``End_G`` of a real irrep, shape (c, dim, dim), c = 1, 2 or 4: orthogonal matrices, the identity first.
 

@@ -1,10 +1,10 @@
 """Fields cut into pieces that the group does not mix: orbits of permutations, summands, products of pieces."""
 
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.representations.derived import SumField, TensorField
@@ -81,7 +81,7 @@ def connected(size: int, sources: Array, targets: Array) -> tuple[int, Array]:
     return int(count), labels
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def orbit_fields(field: Field) -> tuple[Piece, ...]:
     """The orbits of a permutation field: ``(indices, transitive field)`` each, indices in that field's order.
 

@@ -1,10 +1,10 @@
 """Fields that permute a basis, with signs or without: regular, quotient, pixel grids, a user's permutations."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.field import Field, block_permutation, permutation_matrices
@@ -59,7 +59,7 @@ class PermutationField(Field):
         return permutation_matrices(*self.signed_permutations(elements))
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def _element_table(field: PermutationField) -> tuple[Array, Array]:
     """Images and signs of every element, shape (order, dim) each, by composing generators along words."""
     parents, letters = field.group.word_tree()

@@ -1,10 +1,10 @@
 """The real bases in which packages write spherical harmonics, as matrices against e3nn's."""
 
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups.irreps.wigner import wigner_matrices
@@ -17,7 +17,7 @@ BASES = ("e3nn", "z-axis", "e3x")
 CYCLE = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def harmonic_basis(basis: str, l: int) -> Array:
     """Q with ``Y(v) = Q Y_e3nn(v)`` for harmonics of degree l in another basis, orthogonal, shape (2l+1, 2l+1).
 
@@ -31,7 +31,6 @@ def harmonic_basis(basis: str, l: int) -> Array:
     Q = np.eye(2 * l + 1) if basis == "e3nn" else snapped(wigner_matrices(l, CYCLE[None])[0])
     if basis == "e3x":
         Q = Q[[l + sign * m for m in range(l, 0, -1) for sign in (1, -1)] + [l]]
-    Q.setflags(write=False)
     return Q
 
 

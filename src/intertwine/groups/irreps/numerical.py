@@ -1,10 +1,10 @@
 """The real irreps of any finite group, split off its regular representation."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import SeparationError, SizeLimitError
 from intertwine.groups.enumeration import MAX_PAIRS, multiplication_table
@@ -26,7 +26,7 @@ class NumericalIrrep:
         return int(self.matrices.shape[-1])
 
 
-@lru_cache(maxsize=32)
+@cached(32)
 def numerical_irreps(group: AbstractGroup) -> tuple[NumericalIrrep, ...]:
     """All real irreps: the trivial one, then by rising dimension and falling characters in the order of the elements.
 
@@ -94,6 +94,5 @@ def _attempt(table: Array, inverse: Array, rng: np.random.Generator) -> tuple[Nu
         matrices = np.stack([basis[row].T @ basis for row in table])
         for _ in range(2):
             matrices = matrices @ (3 * np.eye(matrices.shape[-1]) - np.swapaxes(matrices, 1, 2) @ matrices) / 2
-        matrices.setflags(write=False)
         irreps.append(NumericalIrrep(matrices, int(types[i])))
     return tuple(irreps)

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError
 from intertwine.groups.irreps.subspaces import eigenspaces, ordered_basis
@@ -137,7 +138,7 @@ def _bare(label: str) -> str:
     return label[1:-1].strip() if label.startswith("(") and label.endswith(")") else label
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def part_bases(first: IrrepField, second: IrrepField) -> tuple[Array, ...]:
     """Orthonormal bases (dim_1 * dim_2, dim) of the unlike irreps in the outer product of irreps that are not real.
 

@@ -6,10 +6,9 @@ eigenproblem, whose eigenvalues are known to be whole, gives its exponential. So
 (basis and generators); Feng, Wang, Yang and Jin, Phys. Rev. E 92 (2015) 043307 (d-matrices from eigenvectors of J_y).
 """
 
-from functools import lru_cache
-
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import SizeLimitError
 
@@ -97,7 +96,7 @@ def _turned_about_y(l: int, angles: Array, matrices: Array) -> Array:
     return np.cos(turns)[:, :, None] * matrices - np.sin(turns)[:, :, None] * matrices[:, ::-1]
 
 
-@lru_cache(maxsize=32)
+@cached(32)
 def _chains(l: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Eigenvectors (as columns) and eigenvalues of the turn about x, on the orders m >= 0 and on m < 0.
 
@@ -111,7 +110,6 @@ def _chains(l: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     for size, couplings in ((l + 1, _couplings(l)), (l, _couplings(l)[1:])):
         Q = eigh_tridiagonal(np.zeros(size), couplings)[1] if size > 1 else np.ones((size, size))
         Q = Q @ (1.5 * np.eye(size) - 0.5 * (Q.T @ Q))  # once more orthogonal, to rounding
-        Q.setflags(write=False)
         vectors.append(Q)
         values.append(np.arange(1.0 - size, size, 2))
     return (vectors[0], vectors[1]), (values[0], values[1])

@@ -1,10 +1,10 @@
 """Young's orthogonal form: the irreps of the symmetric groups, from partitions and standard tableaux."""
 
-from functools import lru_cache
 from math import factorial, prod
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 
 Partition = tuple[int, ...]
@@ -55,7 +55,7 @@ def tableaux(partition: Partition) -> list[tuple[tuple[int, int], ...]]:
     return [places for _, places in fillings]
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def transposition_images(partition: Partition) -> tuple[Array, Array, Array]:
     """The images of the adjacent transpositions (i, i+1), as ``(diagonal, other, partner)``, each of shape (n-1, dim).
 

@@ -1,12 +1,12 @@
 """Projection that keeps the norm of every output field, so that deep nets do not starve."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import TOLERANCES, Array, accumulation_dtype, divided, scale_of, widest
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
@@ -50,7 +50,7 @@ class OutputFields:
         return copies.reshape(shape[:leading])
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def copy_index(rep: Representation) -> Array:
     """Number of the copy that each feature belongs to, shape (dim,): copies counted segment by segment.
 
@@ -84,7 +84,7 @@ def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -
     scale = scale_of(wide)
     unit = divided(wide, scale)
     projected = P.project(unit)
-    index = torch.from_numpy(output.index(tuple(W.shape))).to(W.device)
+    index = torch.from_numpy(output.index(tuple(W.shape)).copy()).to(W.device)
     before, after = _copy_norms(unit, index), _copy_norms(projected, index)
     alive = after > TOLERANCES[W.dtype] * before
     factors = torch.where(alive, before / torch.where(alive, after, 1.0), 1.0) * scale

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from intertwine._arguments import integer, real_number
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, SeparationError
 from intertwine.groups.harmonic_field import HarmonicField
@@ -81,7 +81,7 @@ def default_rings(kernel: Sequence[int]) -> Rings:
     return Rings(tuple(radii.tolist()), tuple(widths), tuple(band))
 
 
-@lru_cache(maxsize=64)
+@cached(64)
 def sampled_profiles(
     space: Representation, kernel: tuple[int, ...], rings: Rings
 ) -> tuple[tuple[HarmonicField, Array], ...]:
@@ -118,7 +118,7 @@ def _dependent(kernel: tuple[int, ...], got: str) -> SeparationError:
     )
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def steerable_basis(
     field_out: Field, field_in_dual: Field, space: Representation, kernel: tuple[int, ...], rings: Rings
 ) -> Array:

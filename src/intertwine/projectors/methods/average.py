@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import reduce
 from math import prod
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.groups import Group
 from intertwine.projectors.constants import Constants
@@ -115,7 +116,7 @@ def character_rank(fields: tuple[Field, ...]) -> int:
     return int(np.rint(np.mean(reduce(np.multiply, characters)).real))
 
 
-@lru_cache(maxsize=32)
+@cached(32)
 def transversals(group: Group) -> tuple[tuple[int, ...], ...]:
     """Coset representatives (indices of elements, without the identity) along a chain of subgroups from 1 to the group.
 

@@ -1,11 +1,11 @@
 """Any tuple of fields: the orthonormal basis of one tuple, its copies batched."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import Array, nullspace
 from intertwine.errors import SizeLimitError
 from intertwine.projectors.constants import Constants
@@ -57,7 +57,7 @@ class BasisProjector(TupleProjector):
         return np.ascontiguousarray(self._basis.T).reshape(-1, *self.dims)
 
 
-@lru_cache(maxsize=512)
+@cached(512)
 def fixed_basis(fields: tuple[Field, ...]) -> Array:
     """Orthonormal basis, shape (d_1 ... d_k, rank), of the fixed tensors in ``F_1 (x) ... (x) F_k``.
 
