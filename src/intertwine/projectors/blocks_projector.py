@@ -199,10 +199,10 @@ class BlocksProjector(Projector):
         wide = self.folded(W)
         for rows, blocks in self._by_rows(wide):
             # What P keeps is set aside and written back, not scaled and restored: rounding does not make it drift.
-            entries = [projector.shrunk(block, factor) for projector, block in blocks]
+            kept = [projector.shrunk(block, factor) for projector, block in blocks]
             rows.mul_(factor)
-            for (projector, block), part in zip(blocks, entries, strict=True):
-                projector.write_(block, part)
+            for where, entries in kept:
+                where.copy_(entries)
 
     def _by_rows(self, wide: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[tuple[TupleProjector, torch.Tensor]]]]:
         """The whole in pieces along its first axis, each with the blocks in it: what a processor's cache holds."""

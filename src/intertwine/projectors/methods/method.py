@@ -51,17 +51,16 @@ class TupleProjector(ABC):
         self.residual_(out)
         return out
 
-    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
-        """The entries of ``P block + factor (block - P block)`` other than ``factor * block``, in their own memory."""
-        return torch.lerp(block, self.project(block), 1 - factor)
-
     def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
         """``block <- P block + factor (block - P block)`` in place."""
         block.lerp_(self.project(block), 1 - factor)
 
-    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
-        """Puts the entries that ``shrunk`` gave where they belong."""
-        block.copy_(entries)
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What ``shrink_`` puts elsewhere than ``factor * block``: where, a view, and what, in memory of its own.
+
+        For weights of many blocks, most of which are scaled alone: they are scaled at once, and these put in.
+        """
+        return block, torch.lerp(block, self.project(block), 1 - factor)
 
     @abstractmethod
     def basis(self) -> Array:

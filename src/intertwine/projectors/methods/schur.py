@@ -82,23 +82,21 @@ class SchurProjector(TupleProjector):
                 right.add_(left).div_(2)
                 left.copy_(right)
 
-    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
+    def shrunk(self, block: torch.Tensor, factor: float | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if self.dim == 1:
-            return block.clone()
+            return block, block.clone()
         if len(self.matrices) > 1:
             return super().shrunk(block, factor)
         # Its own layout, copies innermost: loops over so few entries of one diagonal would cost more than the numbers.
-        entries = block.diagonal(dim1=1, dim2=3).movedim(-1, 0).clone(memory_format=torch.contiguous_format)
-        return entries.lerp_(entries.mean(0, keepdim=True), 1 - factor).movedim(0, -1)
-
-    def write_(self, block: torch.Tensor, entries: torch.Tensor) -> None:
-        real = self.dim > 1 and len(self.matrices) == 1
-        (block.diagonal(dim1=1, dim2=3) if real else block).copy_(entries)
+        diagonal = block.diagonal(dim1=1, dim2=3)
+        entries = diagonal.movedim(-1, 0).clone(memory_format=torch.contiguous_format)
+        return diagonal, entries.lerp_(entries.mean(0, keepdim=True), 1 - factor).movedim(0, -1)
 
     def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
-        entries = self.shrunk(block, factor)
-        block.mul_(factor)
-        self.write_(block, entries)
+        where, entries = self.shrunk(block, factor)
+        if where is not block:
+            block.mul_(factor)
+        where.copy_(entries)
 
     def basis(self) -> Array:
         return (self.matrices / np.sqrt(self.dim)).reshape(-1, *(self.dim,) * self.axes)
