@@ -70,6 +70,7 @@ PLAIN = {
     "groups.irreps.products.find_pair",
     "projectors.methods.schur.schur_projector",
     "decay.averages._is_iterate",
+    "tracing.policy.quotient_fields",
 }
 
 

@@ -1,12 +1,15 @@
 """Many small weights in one gather against each projector by itself, and the components that it rests on."""
 
 import copy
+import gc
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import intertwine as iw
 from intertwine.projectors.blocks_projector import BlocksProjector
@@ -142,3 +145,27 @@ def test_orbits_of_one_length_and_pattern_are_one_matrix() -> None:
     assert [c.entries.tolist() for c in found] == [[[0, 1], [2, 3]], [[4]], [[5], [6]]]
     np.testing.assert_allclose(found[2].basis[:, 0], [np.sqrt(0.5), -np.sqrt(0.5)])
     assert list(orbit_components(np.array([0, 0]), np.array([0, 0]))) == []
+
+
+def test_penalty_and_decay_share_their_maps() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 4))
+    R = iw.Cyclic(4).regular()
+    binding = iw.bind(model, {"0": (2 * R, 2 * R), "1": (2 * R, R)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    iw.EquivarianceDecay(optimizer, binding, strength=0.5)
+    for _ in range(2):
+        optimizer.zero_grad()
+        binding.penalty().backward()
+        optimizer.step()
+    assert len(binding.joint_maps._maps) == 1
+
+
+def test_maps_keep_what_they_are_told_apart_by() -> None:
+    """Another projector that took the place in memory of one that is gone would get its map."""
+    maps, W = JointMaps(), torch.zeros(4, 4)
+    P = iw.projector(iw.Cyclic(4).regular(), iw.Cyclic(4).regular())
+    maps.get([P], [W])
+    alive = weakref.ref(P)
+    del P
+    gc.collect()
+    assert alive() is not None

@@ -43,6 +43,7 @@ class Binding:
         ends: how the group acts on inputs and outputs of the modules that were typed as such, by name.
         rules: what layers of the user's own mean, as given to ``bind``.
         inference: what the run found that the types were inferred from; None where they were given by hand.
+        joint_maps: what penalty and decay keep of its small weights from one call to the next.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -60,7 +61,7 @@ class Binding:
     ends: Mapping[str, Ends] = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
     inference: Inference | None = None
-    _maps: JointMaps = field(default_factory=JointMaps, init=False)
+    joint_maps: JointMaps = field(default_factory=JointMaps, init=False)
 
     @property
     def group(self) -> Group:
@@ -117,7 +118,7 @@ class Binding:
         together; it is there after the first call.
         """
         projectors = {id(entry.projector): entry.projector for entry in self.entries}
-        return sum(projector.constant_bytes for projector in projectors.values()) + self._maps.nbytes
+        return sum(projector.constant_bytes for projector in projectors.values()) + self.joint_maps.nbytes
 
     def tensors(self) -> Iterator[tuple[Entry, torch.Tensor]]:
         """Each entry with its tensor, read from the model now."""
@@ -175,7 +176,7 @@ class Binding:
             True
         """
         check_stored(self.model, self.entries, "penalty")
-        return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self._maps)
+        return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self.joint_maps)
 
     @in_own_precision
     def residuals(self) -> dict[str, Residual]:

@@ -28,7 +28,6 @@ from intertwine.decay.reading import Found, Reading
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
 from intertwine.errors import ArgumentError, DecayWarning, listing
-from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate
 
 
@@ -135,7 +134,7 @@ class EquivarianceDecay:
         self.steps = 0
         for bound in self.bindings:
             check_stored(bound.model, bound.entries, "binding")
-        self._targets, self._maps = targets_of(self.bindings), JointMaps()
+        self._targets = targets_of(self.bindings)
         self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths))
         self._fixed = tuple(self._fixed_strengths(target) for target in self._targets)
         self._targets = tuple(map(Target.with_constants, self._targets, self._fixed))
@@ -248,7 +247,7 @@ class EquivarianceDecay:
         for target in self._targets:
             if target.is_buffer:
                 step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
-        step.take(self._maps)
+        step.take(self.bindings[0].joint_maps)
         if None in self._constant:
             self._say_unprojected((target, [s for _, s in target.pairs(strengths)]) for target in self._targets)
         if not skipped:

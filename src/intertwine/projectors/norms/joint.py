@@ -110,14 +110,15 @@ class JointMap:
 class JointMaps:
     """The joint maps of one model's projectors, built when they are first asked for and kept for the next step.
 
-    Projectors are told apart by identity: the owner keeps them alive. A copy, or what is unpickled, begins empty.
+    Projectors are told apart by identity, for which the maps keep them alive. A copy, or what is unpickled, begins
+    empty.
     """
 
     # Sets of weights in use at a time, such as those of several strengths or learning rates.
     MOST = 16
 
     def __init__(self) -> None:
-        self._maps: dict[Any, JointMap] = {}
+        self._maps: dict[Any, tuple[JointMap, tuple[Projector, ...]]] = {}
 
     def get(self, projectors: Sequence[Projector], tensors: Sequence[torch.Tensor]) -> JointMap:
         """The map for these weights.
@@ -133,13 +134,14 @@ class JointMaps:
                 projector.check(tensor)
             while len(self._maps) >= self.MOST:
                 del self._maps[next(iter(self._maps))]
-            found = self._maps[key] = JointMap(projectors, [tensor.shape for tensor in tensors])
-        return found
+            joint = JointMap(projectors, [tensor.shape for tensor in tensors])
+            found = self._maps[key] = joint, tuple(projectors)
+        return found[0]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the constants as built: two 32-bit indices an entry, and the bases."""
-        return sum(joint.nbytes for joint in self._maps.values())
+        return sum(joint.nbytes for joint, _ in self._maps.values())
 
     def __reduce__(self) -> tuple[type["JointMaps"], tuple[()]]:
         return JointMaps, ()
