@@ -21,10 +21,10 @@ class Settings:
     device: str = "cpu"
     seed: int = 0
     seconds: float = 0.8
-    least: int = 3
+    least: int = 5
     most: int = 51
     passes: int = 6
-    most_passes: int = 30
+    most_passes: int = 60
     sample_seconds: float = 0.005
 
 

@@ -2,6 +2,9 @@
 
 The clock is the process's own CPU time, on one thread: on a busy machine a thread that waits for its core makes all
 others of a parallel region wait (and spin) with it, for whole time slices. On an accelerator, its own events.
+
+What this clock does not hide: processes share caches and memory, and each switch leaves cold caches behind. A ratio
+beside a load is that of a machine under load, which is another one than that of an idle machine.
 """
 
 import gc
