@@ -8,7 +8,7 @@ from torch import nn
 
 import intertwine as iw
 from intertwine import baselines
-from intertwine.errors import ArgumentError, DtypeError, ShapeError, UnknownNameError
+from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError, UnknownNameError
 
 C4 = iw.Cyclic(4)
 REP = C4.regular()
@@ -128,6 +128,16 @@ RAW = [
 MIRRORS = iw.Mirror("x") * iw.Mirror("y")
 IMAGE = torch.zeros(1, 1, 5, 5)
 ADVISED = [
+    (
+        lambda: iw.bind(nn.Sequential(torch.jit.script(nn.Linear(4, 4))), {"0": (REP, REP)}),
+        ArgumentError,
+        "model: expected modules of Python code; got scripted ones: 0. Bind the model before torch.jit.script",
+    ),
+    (
+        lambda: iw.subgroup_chain(REP, iw.SO(3).irreps("2x1"), [C4, iw.Cyclic(2)]),
+        GroupMismatchError,
+        r"rep_out: expected a representation of C4, as rep_in is; got one of SO\(3\)",
+    ),
     (
         lambda: iw.geometry(nn.Conv2d(1, 1, 3), (IMAGE,), group=C4),
         ShapeError,

@@ -39,6 +39,10 @@ def nothing(): pass
 def another(): return nn.Linear(2, 2)
 def lazy(): return nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 3))
 def half(): return build().half()
+def sequence(): return [build()]
+class Call:
+    def __call__(self, width): return build()
+made, scripted = Call(), torch.jit.script(nn.ReLU())
 number, text, klass, words = 7, "x", nn.Linear, [1]
 """
 MODELS = (
@@ -58,6 +62,13 @@ MODELS = (
     "attacked:text",
     "attacked:klass",
     "attacked:words",
+    "attacked:sequence",
+    "attacked:made",
+    "attacked:scripted",
+    "attacked.build:x",
+    "attacked:build ",
+    "attacked:build\n",
+    "attacked:Call",
     "attacked:build.x",
     "attacked:build:again",
     "nowhere:build",
@@ -119,6 +130,26 @@ REPLACED = (
     ('"', "'"),
     ("group", "\x00"),
     ("C4", "C4\u00e9"),
+    ("group", "\ufeff\ufeffgroup"),
+    ("{in", '{over = "q", in'),
+    ("{in", "{over = 3, in"),
+    ("{in", '{over = {irreps = "0", basis = "e3nn"}, in'),
+    ("{in", '{basis = "e3x", in'),
+    ('"grid(3, 3)"', '{irreps = "9x0", basis = "e3x"}'),
+    ('"grid(3, 3)"', '{irreps = "9x0", layout = "xx"}'),
+    ('"grid(3, 3)"', "{irreps = 9}"),
+    ('"grid(3, 3)"', '{irreps = "9x0", signs = [1]}'),
+    ('"grid(3, 3)"', "{irreps = []}"),
+    ("grid(3, 3)", "permutation[0,,1]"),
+    ("grid(3, 3)", "permutation[]"),
+    ("grid(3, 3)", "permutation[1, 0"),
+    ("grid(3, 3)", "permutation[0, 1; 1, 0]"),
+    ("grid(3, 3)", "permutation[99999999999999999999]"),
+    ("grid(3, 3)", "grid(3; 3)"),
+    ("[1, 0]", "[1, 0], signs = [1]"),
+    ("[1, 0]", "[[1, 0], [0, 1]]"),
+    ("[1, 0]", "1979-05-27"),
+    ("[1, 0]", "[1, 0], index_map = [1, 0]"),
 )
 
 
@@ -134,6 +165,7 @@ def command_lines(seed: int, count: int) -> Iterator[Outcome]:
         (folder / "attacked.py").write_text(MODEL)
         (folder / "types.toml").write_text(TYPES)
         (folder / "junk.pt").write_bytes(b"junk")
+        (folder / "wide.toml").write_text(TYPES, encoding="utf-16")
         for _ in range(count):
             arguments = _arguments(rng, folder)
             call = " ".join(arguments)
@@ -188,6 +220,7 @@ def _arguments(rng: random.Random, folder: Path) -> list[str]:
             ["--types", str(folder)],
             ["--types", "junk.pt"],
             ["--types", os.devnull],
+            ["--types", "wide.toml"],
             ["--no-such-option"],
             ["--types"],
             ["one too many"],

@@ -40,10 +40,9 @@ JUNK: dict[str, tuple[Make, ...]] = {
     "other function": (lambda: lambda: 3, lambda: lambda *, keyword: keyword),
     "class": (lambda: int, lambda: torch.nn.Linear, lambda: iw.Cyclic),
     "array": (lambda: np.zeros(3), lambda: np.array("x"), lambda: np.eye(2, dtype=object)),
-    "no rows": (lambda: np.zeros((0, 2)),),
+    "no rows": (lambda: np.zeros((0, 2)), lambda: torch.zeros(0, 4)),
     "tensor": (
         lambda: torch.zeros(3),
-        lambda: torch.zeros(0, 4),
         lambda: torch.full((2, 2), math.nan),
         lambda: torch.zeros(2, 3, 5, 7),
     ),

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.inferred import Options, bind_inferred
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.layers.rule import Rules, check_rules
 
@@ -135,6 +136,14 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    scripted = [name for name, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
+    if scripted:
+        raise ArgumentError(
+            "model",
+            expected="modules of Python code",
+            got=f"scripted ones: {listing(name or '(the model)' for name in scripted)}",
+            advice="Bind the model before torch.jit.script.",
+        )
     layers, functions = split_rules(rules)
     if rep_in is not UNSAID or rep_out is not UNSAID or example is not None:
         if types is not None:

@@ -9,7 +9,7 @@ import torch
 
 from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.splits import measured
-from intertwine.errors import ArgumentError, ShapeError
+from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.dispatch import tensor_projector
@@ -141,6 +141,10 @@ def subgroup_chain(
     reps = [as_representation(rep_in, "rep_in")]
     if rep_out is not None:
         reps.append(as_representation(rep_out, "rep_out"))
+        if reps[1].group != reps[0].group:
+            raise GroupMismatchError(
+                "rep_out", expected=f"a representation of {reps[0].group}, as rep_in is", got=f"one of {reps[1].group}"
+            )
     if not isinstance(groups, Sequence) or not groups or not all(isinstance(group, Group) for group in groups):
         raise ArgumentError("groups", expected="groups, the largest first", got=repr(groups)[:80])
     if groups[0] != reps[0].group:
