@@ -60,7 +60,7 @@ def parse_group(name: object) -> Group:
     factors = [_factor(part.strip(), name) for part in name.split("*")]
     product = factors[0]
     for factor in factors[1:]:
-        product = product * factor  # type: ignore[operator]
+        product = product * factor
     return product
 
 

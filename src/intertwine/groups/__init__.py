@@ -3,14 +3,13 @@
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
-from intertwine.groups.group import Group
+from intertwine.groups.group import DirectProduct, Group
 from intertwine.groups.matrix_group import MatrixGroup
 from intertwine.groups.mirror import Mirror
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3
 from intertwine.groups.orthogonal import SO, O
 from intertwine.groups.polyhedral import Icosahedral, Octahedral, Tetrahedral
-from intertwine.groups.product import DirectProduct
 from intertwine.groups.so2 import SO2
 from intertwine.groups.so3 import SO3
 from intertwine.groups.symmetric import Symmetric

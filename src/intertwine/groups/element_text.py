@@ -7,7 +7,7 @@ import torch
 
 from intertwine._numerics import Array
 from intertwine.groups.fields.signed_permutations import cycles
-from intertwine.groups.product import DirectProduct
+from intertwine.groups.group import DirectProduct
 from intertwine.representations import AbstractGroup, Representation
 from intertwine.representations.field import block_permutation
 

@@ -1,297 +1,183 @@
-"""What every concrete group can build: its representations."""
+"""A group as users have it: structure, representations, and direct products with other groups."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from intertwine._arguments import integer, is_absent, permutation_table, square_matrices
+from intertwine._arguments import is_integer
 from intertwine._numerics import Array
-from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
-from intertwine.groups.fields.permutations import (
-    grid_field,
-    quotient_field,
-    regular_field,
-)
-from intertwine.groups.fields.signed_permutations import (
-    check_permutations,
-    count_of_generators,
-    permutation_label,
-    read_signs,
-)
-from intertwine.groups.irreps.strings import parse_irreps
-from intertwine.representations.abstract_group import AbstractGroup
-from intertwine.representations.field import Field, block_permutation, permutation_matrices
-from intertwine.representations.image_field import image_field
-from intertwine.representations.irrep_field import IrrepField, named_irrep
-from intertwine.representations.permutation_field import DefiningField, PermutationField
+from intertwine.errors import ArgumentError, GroupMismatchError
+from intertwine.groups.constructors import Constructors
+from intertwine.groups.irreps.products import PairIrrep
+from intertwine.groups.product import PairOfGroups
+from intertwine.representations.derived import WrappedField
+from intertwine.representations.field import Field
+from intertwine.representations.irrep_field import IrrepField
 from intertwine.representations.representation import Representation
-from intertwine.representations.segment import Layout, Segment
-
-Images = torch.Tensor | Array | Sequence[object]
+from intertwine.representations.segment import Segment
 
 
-class Group(AbstractGroup):
-    """A group with the constructors of its representations.
+class Group(Constructors):
+    """A group: it makes representations, and with another group a product.
 
-    Source:
-        Serre 1977, "Linear representations of finite groups", 1.2 (regular, permutation), 3.3 (induced from a
-        subgroup: quotient).
+    Families of groups are frozen dataclasses that inherit from this class, through ``FiniteGroupBase`` or
+    ``CompactLieGroupBase`` where they are of that kind, and state what ``representations.AbstractGroup`` asks for.
 
     Examples:
         >>> import intertwine as iw
-        >>> G = iw.Dihedral(4)
-        >>> 2 * G.regular() + G.standard() + G.irreps("3x0+ + 0-")
-        Representation(D4: 2xregular + 1 + 3x0+ + 0-)
+        >>> G = iw.Cyclic(4)
+        >>> isinstance(G, iw.Group), G.irreps("2x0 + 1").dim, G * iw.Symmetric(3)
+        (True, 4, C4 * S3)
     """
 
-    def trivial(self) -> Representation:
-        """The trivial representation ``rho(g) = 1``, of dimension 1.
+    def __mul__(self, other: object) -> "DirectProduct":
+        if not isinstance(other, Group):
+            raise ArgumentError(
+                "other",
+                expected=f"a group, to multiply {self} with",
+                got=repr(other),
+                advice="Multiples are of representations, as in 3 * G.regular().",
+            )
+        return DirectProduct(self, other)
 
-        Examples:
-            >>> import intertwine as iw
-            >>> 3 * iw.SO(3).trivial()
-            Representation(SO(3): 3x0)
-        """
-        return Representation.of(IrrepField(self, self.trivial_label))
 
-    def defining(self) -> Representation:
-        """``rho(g) = g``: the group's own matrices, of dimension ``matrix_dim``, under the name ``defining``.
+@dataclass(frozen=True, repr=False)
+class DirectProduct(PairOfGroups, Group):
+    """``G * H``: pairs (g, h) as block-diagonal matrices, the generators of G before those of H.
 
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.Symmetric(5).defining().dim
-            5
-        """
-        return Representation.of(DefiningField(self))
+    Irreps are outer products ``"a*b"`` of an irrep a of G and b of H, in Kronecker order, where one of them is of real
+    type; other pairs are reducible over the reals and their parts are called ``"a*b:0"``, ``"a*b:1"``.
+
+    Args:
+        first: the factor G.
+        second: the factor H.
+
+    Raises:
+        ArgumentError: a factor is no group.
+
+    Source:
+        Serre 1977, "Linear representations of finite groups", 3.2; over the reals by types of the factors, as in
+        13.2.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> G = iw.Cyclic(4) * iw.Symmetric(3)
+        >>> G, G.order
+        (C4 * S3, 24)
+        >>> pixels_of_points = G.outer(iw.Cyclic(4).grid(3, 3), iw.Symmetric(3).defining())
+        >>> pixels_of_points.dim
+        27
+    """
+
+    first: Group
+    second: Group
+
+    def __post_init__(self) -> None:
+        for argument, value in (("first", self.first), ("second", self.second)):
+            if not isinstance(value, Group):
+                raise ArgumentError(argument, expected="a group", got=repr(value))
+
+    @property
+    def factors(self) -> tuple[Group, Group]:
+        return self.first, self.second
 
     def standard(self) -> Representation:
-        """The representation that the group is known by: the defining matrices, as a named irrep if they are one.
+        """The sum of the factors' standard representations, on the features of the first, then those of the second."""
+        return self.lift(self.first.standard(), which=0) + self.lift(self.second.standard(), which=1)
 
-        Positions and vectors carry it: it acts on (x, y) in two dimensions and on (x, y, z) in three.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.SO(3).standard(), iw.O(3).standard(), iw.Octahedral().standard()
-            (Representation(SO(3): 1), Representation(O(3): 1o), Representation(O: T1))
-        """
-        field = DefiningField(self)
-        return Representation.of(named_irrep(field) or field)
-
-    def irrep(self, label: object, *, basis: str | None = None) -> Representation:
-        """One irreducible real representation, by name.
+    def lift(self, rep: Representation, *, which: int | None = None) -> Representation:
+        """A representation of one factor; the other acts trivially.
 
         Args:
-            label: the name, such as ``"1o"``; an integer where names are numbers.
-            basis: as for ``irreps``.
+            rep: a representation of a factor.
+            which: 0 or 1, the factor; needed if both are the same group.
 
         Raises:
-            UnknownNameError: the group has no irrep of that name; the message lists those that it has.
-            ArgumentError: an unknown basis.
+            GroupMismatchError: ``rep`` is of neither factor, or not of the one that ``which`` says.
+            ArgumentError: ``which`` is missing or not 0 or 1.
 
         Examples:
             >>> import intertwine as iw
-            >>> iw.SO(3).irrep(2).dim
-            5
+            >>> (iw.SO(3) * iw.Cyclic(4)).lift(iw.Cyclic(4).regular())
+            Representation(SO(3) * C4: C4:regular)
         """
-        if not isinstance(label, int | str | tuple | list | np.integer) or isinstance(label, bool):
-            raise UnknownNameError(
-                "label", expected="the name of an irrep, a string or an integer", got=repr(label)[:80]
-            )
-        return Representation.of(self._named_field(self.irrep_label(label), basis))
-
-    def irreps(self, text: str, *, basis: str | None = None, layout: Layout = "mul_ir") -> Representation:
-        """A sum of irreps, as e3nn writes it: ``"16x0 + 8x1"``.
-
-        ``G.irreps(str(rep))`` is ``rep`` again for every sum of named irreps in our own basis and layout.
-
-        Args:
-            text: terms ``N x label`` or ``label``, joined by ``+``; spaces do not matter.
-            basis: of SO(3) and O(3), the order of the 2l+1 harmonics: ``"e3nn"`` (our own, polar axis y),
-                ``"z-axis"`` (m = -l, ..., l with polar axis z: SchNetPack, sphericart, featomic) or ``"e3x"`` (e3x's
-                default). It matters where axes meet that do not share it, and for tensors of three axes in ``"e3x"``.
-            layout: ``"mul_ir"`` stores each term copy after copy, ``"ir_mul"`` component after component, the copies
-                innermost, as arrays (..., components, channels) do.
-
-        Raises:
-            UnknownNameError: a label that the group does not have.
-            ArgumentError: not a sum of irreps, or an unknown basis or layout.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.O(3).irreps("8x0e+4x1o").dim
-            20
-            >>> iw.SO(3).irreps("8x0 + 4x2", basis="e3x", layout="ir_mul")
-            Representation(SO(3): 8x0 + 4x2 (e3x) (ir_mul))
-        """
-        if layout not in ("mul_ir", "ir_mul"):
-            raise ArgumentError("layout", expected="'mul_ir' or 'ir_mul'", got=repr(layout)[:80])
-        if not isinstance(text, str):
-            raise ArgumentError("text", expected="a string such as '16x0 + 8x1'", got=repr(text))
-        terms = parse_irreps(text, self.irrep_label)
-        return Representation(
-            self, tuple(Segment(mul, self._named_field(label, basis), layout) for mul, label in terms)
-        )
-
-    def _named_field(self, label: str, basis: str | None) -> Field:
-        """The irrep ``label``, in the basis of that name where the group has several."""
-        if basis is not None:
-            raise ArgumentError("basis", expected=f"None, as irreps of {self} have one basis", got=repr(basis)[:80])
-        return IrrepField(self, label)
-
-    def regular(self) -> Representation:
-        """``rho(g) e_h = e_gh``: one basis vector an element, in the order of ``elements()``; finite groups only.
-
-        Raises:
-            ArgumentError: the group is infinite.
-            SizeLimitError: it is too large to list.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.Octahedral().regular().dim
-            24
-        """
-        return Representation.of(regular_field(self))
-
-    def quotient(self, subgroup: AbstractGroup, *, axis: str | None = None) -> Representation:
-        """``rho(g) e_xH = e_gxH``: one basis vector a coset of ``subgroup``, its own first; finite groups only.
-
-        Args:
-            subgroup: a finite group H whose elements lie in this one.
-            axis: ``"x"``, ``"y"`` or ``"z"`` for plane turns inside a group of 3 x 3 matrices.
-
-        Raises:
-            ArgumentError: a group is infinite, or ``axis`` is missing or out of place.
-            GroupMismatchError: not a subgroup.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.Octahedral().quotient(iw.Cyclic(4), axis="z").dim
-            6
-        """
-        return Representation.of(quotient_field(self, subgroup, axis))
-
-    def permutation(self, images: Images, *, signs: Images | None = None) -> Representation:
-        """A permutation of a basis, with signs if wanted: ``rho(g) e_i = signs[i] e_images[i]`` for each generator.
-
-        The Lie algebra of an infinite group acts by zero.
-
-        Args:
-            images: one permutation of 0, ..., n-1 a discrete generator, in the order of ``G.generators``, shape (m, n).
-            signs: likewise, of +1 and -1.
-
-        Raises:
-            ShapeError, ArgumentError: not m permutations of one length.
-            NotARepresentationError: they do not multiply as the generators do.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> iw.Cyclic(2).permutation([[1, 0, 2]], signs=[[1, 1, -1]])
-            Representation(C2: permutation[1 0 -2])
-        """
-        count = count_of_generators(self, "images", images)
-        table = permutation_table("images", images, count)
-        sign_table = np.ones_like(table) if signs is None else read_signs(signs, table)
-        label = permutation_label(table, sign_table)
-        if not self.is_finite:
-            lie = np.zeros((len(self.algebra_matrices()), table.shape[1], table.shape[1]))
-            return Representation.of(image_field(self, permutation_matrices(table, sign_table), lie, label))
-        field = PermutationField(
-            self,
-            label,
-            _tuples(table),
-            None if signs is None else _tuples(sign_table),
-            table.shape[1],
-        )
-        check_permutations(field)
-        return Representation.of(field)
-
-    def representation(self, images: Images | None = None, lie_images: Images | None = None) -> Representation:
-        """The representation with the given images of the generators, after checking that it is one.
-
-        Args:
-            images: matrices of the discrete generators, in the order of ``G.generators``, shape (m, D, D), real
-                or complex.
-            lie_images: matrices of the Lie algebra basis, in the order of ``G.lie_algebra``, shape (k, D, D).
-
-        Raises:
-            ArgumentError: images of some generators are missing.
-            ShapeError, NonFiniteError: not that many square matrices of one size.
-            NotARepresentationError: they do not multiply as the generators do.
-            NotOrthogonalError: they are not orthogonal (unitary), and the group is compact.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> turn = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
-            >>> iw.Cyclic(4).representation([turn])
-            Representation(C4: images[1 -0 -2])
-        """
-        discrete = self._images("images", images, len(self.generator_matrices()), "discrete generators")
-        lie = self._images("lie_images", lie_images, len(self.algebra_matrices()), "Lie algebra elements")
-        dim = max(discrete.shape[-1], lie.shape[-1])
-        discrete, lie = (a if len(a) else np.zeros((0, dim, dim)) for a in (discrete, lie))
-        if discrete.shape[-1] != lie.shape[-1]:
-            raise ShapeError(
-                "lie_images",
-                expected=f"matrices of size {discrete.shape[-1]}, as images has",
-                got=f"size {lie.shape[-1]}",
-            )
-        if dim == 0:
-            raise ArgumentError(
-                "images",
-                expected="a group with generators",
-                got=f"{self}, which has none",
-                advice="Use n * G.trivial().",
-            )
-        permuted = None if lie.any() else block_permutation(discrete)
-        label = "images" if permuted is None or not len(discrete) else permutation_label(*permuted, word="images")
-        return Representation.of(image_field(self, discrete, lie, label))
-
-    def _images(self, argument: str, value: Images | None, count: int, what: str) -> Array:
-        if is_absent(value):
-            if count:
-                raise ArgumentError(
-                    argument,
-                    expected=f"images of the {count} {what} of {self}",
-                    got=repr(value),
-                    advice="Pass zeros for Lie algebra elements that act trivially.",
+        if not isinstance(rep, Representation):
+            raise ArgumentError("rep", expected=f"a representation of {self.first} or {self.second}", got=repr(rep))
+        if which is None:
+            matches = [i for i, factor in enumerate(self.factors) if factor == rep.group]
+            if len(matches) > 1:
+                raise ArgumentError("which", expected=f"0 or 1, as both factors are {self.first}", got="None")
+            if not matches:
+                raise GroupMismatchError(
+                    "rep", expected=f"a representation of {self.first} or {self.second}", got=f"one of {rep.group}"
                 )
-            return np.zeros((0, 0, 0))
-        matrices = square_matrices(argument, value, allow_complex=True)
-        if count == 0:
-            raise ArgumentError(argument, expected=f"None, as {self} has no {what}", got=f"{len(matrices)} matrices")
-        if len(matrices) != count:
-            raise ShapeError(
-                argument, expected=f"{count} matrices, one for each of the {what} of {self}", got=f"{len(matrices)}"
+            which = matches[0]
+        if not is_integer(which, 0, 1):
+            raise ArgumentError("which", expected="0 (first factor) or 1 (second)", got=repr(which))
+        if rep.group != self.factors[which]:
+            raise GroupMismatchError(
+                "rep", expected=f"a representation of {self.factors[which]}", got=f"one of {rep.group}"
             )
-        return matrices
+        return Representation(self, tuple(Segment(s.mul, self._lifted(s.field, which), s.layout) for s in rep.segments))
 
-    def grid(self, *shape: int) -> Representation:
-        """The pixels of a grid, flattened: ``(rho(g) f)(x) = f(g^-1 x)``, for finite groups that preserve it.
+    def _lifted(self, field: Field, which: int) -> Field:
+        if not isinstance(field, IrrepField):
+            return LiftedField(self, field, which)
+        if which == 0:
+            return IrrepField(self, self.pairs(field.label, self.second.trivial_label)[0].label)
+        return IrrepField(self, self.pairs(self.first.trivial_label, field.label)[0].label)
 
-        In two dimensions (x, y) = (column, -row) about the centre, in three (x, y, z) = (last, -middle, first) index,
-        so that the quarter turn, and the turn about z, is ``torch.rot90(image, 1, (-2, -1))``. Sides may be even.
+    def outer(self, rep_first: Representation, rep_second: Representation) -> Representation:
+        """The outer product ``rho_1(g) (x) rho_2(h)`` on features ``x_i y_j``, index ``i * rep_second.dim + j``.
 
         Args:
-            shape: the sides, as many as the group's matrices are wide.
+            rep_first: a representation of the first factor.
+            rep_second: a representation of the second factor.
 
         Raises:
-            ArgumentError: a side is no positive integer, or the group is infinite.
-            GroupMismatchError: the group does not map the grid onto itself; the message says which generator.
+            GroupMismatchError: a representation is not of its factor.
 
         Examples:
             >>> import intertwine as iw
-            >>> import torch
-            >>> G, image = iw.Cyclic(4), torch.arange(9.0).reshape(3, 3)
-            >>> G.grid(3, 3).act(G.generators[0], image.flatten()).reshape(3, 3).equal(torch.rot90(image, 1, (-2, -1)))
-            True
+            >>> G = iw.SO(3) * iw.Symmetric(4)
+            >>> G.outer(iw.SO(3).irreps("2x1"), iw.Symmetric(4).standard())
+            Representation(SO(3) * S4: 2x1*[3,1])
         """
-        if len(shape) == 1 and isinstance(shape[0], tuple | list):
-            shape = tuple(shape[0])
-        if not shape:
-            raise ArgumentError("shape", expected="the sides of a grid, as in G.grid(5, 5)", got="nothing")
-        return Representation.of(grid_field(self, tuple(integer("shape", side, 1) for side in shape)))
+        first, second = self.lift(rep_first, which=0), self.lift(rep_second, which=1)
+        if len(rep_second.segments) == 1 and rep_second.segments[0].mul == 1:
+            named = [self._outer_irrep(segment, rep_second.segments[0].field) for segment in rep_first.segments]
+            if all(segment is not None for segment in named):
+                return Representation(self, tuple(segment for segment in named if segment is not None))
+        return first.tensor(second)
+
+    def _outer_irrep(self, segment: Segment, field: Field) -> Segment | None:
+        """The copies of an outer product that is a named irrep in Kronecker order; None for any other."""
+        if not isinstance(segment.field, IrrepField) or not isinstance(field, IrrepField) or segment.layout != "mul_ir":
+            return None
+        pair = PairIrrep(segment.field, field, None)
+        return Segment(segment.mul, IrrepField(self, pair.label)) if pair.part_count == 0 else None
 
 
-def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in table.tolist())
+@dataclass(frozen=True)
+class LiftedField(WrappedField):
+    """A field of one factor of a direct product; the other factor acts trivially."""
+
+    group: DirectProduct
+    field: Field
+    which: int
+
+    @property
+    def name(self) -> str:
+        place = f"[{self.which}]" if self.group.first == self.group.second else ""
+        return f"{self.field.group}{place}:{self.field.name}"
+
+    def matrices(self, elements: Array) -> Array:
+        return self.field.matrices(self.group.factor_elements(elements)[self.which])
+
+    def algebra(self) -> Array:
+        other = np.zeros((len(self.group.factors[1 - self.which].algebra_matrices()), self.dim, self.dim))
+        own = self.field.algebra()
+        return np.concatenate([own, other] if self.which == 0 else [other, own])
+
+    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
+        return self.field.signed_permutations(self.group.factor_elements(elements)[self.which])

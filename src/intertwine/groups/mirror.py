@@ -7,8 +7,8 @@ import numpy as np
 from intertwine._arguments import integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import ArgumentError
+from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.enumeration import Enumeration, describe
-from intertwine.groups.finite_base import FiniteBase
 from intertwine.groups.irreps.frequencies import unknown_irrep
 from intertwine.representations.representation import Representation
 
@@ -18,7 +18,7 @@ _NAMES = {"even": "even", "odd": "odd", "A'": "even", "A''": "odd"}
 
 
 @dataclass(frozen=True, repr=False)
-class Mirror(FiniteBase):
+class Mirror(FiniteGroupBase):
     """The group of two elements whose other one reverses ``axis``: ``x -> -x``.
 
     Images have (x, y) = (column, -row) and volumes (x, y, z) = (last, -middle, first) index, so that ``Mirror("x")``

@@ -9,7 +9,7 @@ from intertwine._arguments import flag
 from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.errors import listing
-from intertwine.groups.finite_base import FiniteBase
+from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.irreps.frequencies import unknown_irrep
 from intertwine.groups.irreps.subspaces import ordered_basis
 from intertwine.groups.irreps.wigner import wigner_matrices
@@ -25,7 +25,7 @@ GOLDEN = (1 + np.sqrt(5)) / 2
 
 
 @dataclass(frozen=True, repr=False)
-class Polyhedral(FiniteBase):
+class Polyhedral(FiniteGroupBase):
     """A finite group of rotations of space, with or without the inversion -1.
 
     Irreps lie in those of SO(3) in e3nn's basis. With reflections each comes twice, with the suffix ``g`` (the

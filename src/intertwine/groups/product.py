@@ -1,80 +1,31 @@
-"""Direct products: two groups that act independently."""
+"""The structure of a direct product: its elements as pairs, and its irreps from those of the factors."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from intertwine._arguments import is_integer
 from intertwine._numerics import INPUT_TOLERANCE, Array
-from intertwine.errors import ArgumentError, GroupMismatchError, SizeLimitError
+from intertwine.errors import SizeLimitError
 from intertwine.groups.enumeration import check_listable
-from intertwine.groups.group import Group
 from intertwine.groups.irreps.products import PairIrrep, find_pair, pairs_of
-from intertwine.representations.field import Field
+from intertwine.representations.abstract_group import AbstractGroup
 from intertwine.representations.irrep_field import IrrepField
-from intertwine.representations.representation import Representation
-from intertwine.representations.segment import Segment
-
-
-class FactorGroup(Group):
-    """A group that can be multiplied with another: ``G * H``."""
-
-    def __mul__(self, other: object) -> "DirectProduct":
-        if not isinstance(other, FactorGroup):
-            raise ArgumentError(
-                "other",
-                expected=f"a group, to multiply {self} with",
-                got=repr(other),
-                advice="Multiples are of representations, as in 3 * G.regular().",
-            )
-        return DirectProduct(self, other)
 
 
 @dataclass(frozen=True, repr=False)
-class DirectProduct(FactorGroup):
-    """``G * H``: pairs (g, h) as block-diagonal matrices, the generators of G before those of H.
+class PairOfGroups(AbstractGroup):
+    """Pairs (g, h) as block-diagonal matrices, the generators of the first group before those of the second."""
 
-    Irreps are outer products ``"a*b"`` of an irrep a of G and b of H, in Kronecker order, where one of them is of real
-    type; other pairs are reducible over the reals and their parts are called ``"a*b:0"``, ``"a*b:1"``.
-
-    Args:
-        first: the factor G.
-        second: the factor H.
-
-    Raises:
-        ArgumentError: a factor is no group.
-
-    Source:
-        Serre 1977, "Linear representations of finite groups", 3.2; over the reals by types of the factors, as in
-        13.2.
-
-    Examples:
-        >>> import intertwine as iw
-        >>> G = iw.Cyclic(4) * iw.Symmetric(3)
-        >>> G, G.order
-        (C4 * S3, 24)
-        >>> pixels_of_points = G.outer(iw.Cyclic(4).grid(3, 3), iw.Symmetric(3).defining())
-        >>> pixels_of_points.dim
-        27
-    """
-
-    first: FactorGroup
-    second: FactorGroup
-
-    def __post_init__(self) -> None:
-        for argument, value in (("first", self.first), ("second", self.second)):
-            if not isinstance(value, FactorGroup):
-                raise ArgumentError(argument, expected="a group", got=repr(value))
+    first: AbstractGroup
+    second: AbstractGroup
 
     @property
     def name(self) -> str:
-        return " * ".join(
-            f"({factor})" if isinstance(factor, DirectProduct) else str(factor) for factor in self.factors
-        )
+        return " * ".join(f"({factor})" if isinstance(factor, PairOfGroups) else str(factor) for factor in self.factors)
 
     @property
-    def factors(self) -> tuple[FactorGroup, FactorGroup]:
+    def factors(self) -> tuple[AbstractGroup, AbstractGroup]:
         """``(first, second)``."""
         return self.first, self.second
 
@@ -183,13 +134,14 @@ class DirectProduct(FactorGroup):
 
     @property
     def trivial_label(self) -> str:
-        return self._pairs(self.first.trivial_label, self.second.trivial_label)[0].label
+        return self.pairs(self.first.trivial_label, self.second.trivial_label)[0].label
 
-    def _pairs(self, a: str, b: str) -> list[PairIrrep]:
+    def pairs(self, a: str, b: str) -> list[PairIrrep]:
+        """The irreps into which the outer product of the factors' irreps ``a`` and ``b`` falls."""
         return pairs_of(IrrepField(self.first, a), IrrepField(self.second, b))
 
     def _labels(self, firsts: tuple[str, ...], seconds: tuple[str, ...], max_dim: int) -> tuple[str, ...]:
-        pairs = (pair for a in firsts for b in seconds for pair in self._pairs(a, b))
+        pairs = (pair for a in firsts for b in seconds for pair in self.pairs(a, b))
         return tuple(pair.label for pair in pairs if pair.dim <= max_dim)
 
     def irrep_labels(self, max_dim: int) -> tuple[str, ...]:
@@ -217,121 +169,6 @@ class DirectProduct(FactorGroup):
     def irrep_algebra(self, label: str) -> Array:
         return self._pair(label).algebra()
 
-    # -- representations of the factors -----------------------------------------------------------
-
-    def standard(self) -> Representation:
-        """The sum of the factors' standard representations, on the features of the first, then those of the second."""
-        return self.lift(self.first.standard(), which=0) + self.lift(self.second.standard(), which=1)
-
-    def lift(self, rep: Representation, *, which: int | None = None) -> Representation:
-        """A representation of one factor; the other acts trivially.
-
-        Args:
-            rep: a representation of a factor.
-            which: 0 or 1, the factor; needed if both are the same group.
-
-        Raises:
-            GroupMismatchError: ``rep`` is of neither factor, or not of the one that ``which`` says.
-            ArgumentError: ``which`` is missing or not 0 or 1.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> (iw.SO(3) * iw.Cyclic(4)).lift(iw.Cyclic(4).regular())
-            Representation(SO(3) * C4: C4:regular)
-        """
-        if not isinstance(rep, Representation):
-            raise ArgumentError("rep", expected=f"a representation of {self.first} or {self.second}", got=repr(rep))
-        if which is None:
-            matches = [i for i, factor in enumerate(self.factors) if factor == rep.group]
-            if len(matches) > 1:
-                raise ArgumentError("which", expected=f"0 or 1, as both factors are {self.first}", got="None")
-            if not matches:
-                raise GroupMismatchError(
-                    "rep", expected=f"a representation of {self.first} or {self.second}", got=f"one of {rep.group}"
-                )
-            which = matches[0]
-        if not is_integer(which, 0, 1):
-            raise ArgumentError("which", expected="0 (first factor) or 1 (second)", got=repr(which))
-        if rep.group != self.factors[which]:
-            raise GroupMismatchError(
-                "rep", expected=f"a representation of {self.factors[which]}", got=f"one of {rep.group}"
-            )
-        return Representation(self, tuple(Segment(s.mul, self._lifted(s.field, which), s.layout) for s in rep.segments))
-
-    def _lifted(self, field: Field, which: int) -> Field:
-        if not isinstance(field, IrrepField):
-            return LiftedField(self, field, which)
-        if which == 0:
-            return IrrepField(self, self._pairs(field.label, self.second.trivial_label)[0].label)
-        return IrrepField(self, self._pairs(self.first.trivial_label, field.label)[0].label)
-
-    def outer(self, rep_first: Representation, rep_second: Representation) -> Representation:
-        """The outer product ``rho_1(g) (x) rho_2(h)`` on features ``x_i y_j``, index ``i * rep_second.dim + j``.
-
-        Args:
-            rep_first: a representation of the first factor.
-            rep_second: a representation of the second factor.
-
-        Raises:
-            GroupMismatchError: a representation is not of its factor.
-
-        Examples:
-            >>> import intertwine as iw
-            >>> G = iw.SO(3) * iw.Symmetric(4)
-            >>> G.outer(iw.SO(3).irreps("2x1"), iw.Symmetric(4).standard())
-            Representation(SO(3) * S4: 2x1*[3,1])
-        """
-        first, second = self.lift(rep_first, which=0), self.lift(rep_second, which=1)
-        if len(rep_second.segments) == 1 and rep_second.segments[0].mul == 1:
-            named = [self._outer_irrep(segment, rep_second.segments[0].field) for segment in rep_first.segments]
-            if all(segment is not None for segment in named):
-                return Representation(self, tuple(segment for segment in named if segment is not None))
-        return first.tensor(second)
-
-    def _outer_irrep(self, segment: Segment, field: Field) -> Segment | None:
-        """The copies of an outer product that is a named irrep in Kronecker order; None for any other."""
-        if not isinstance(segment.field, IrrepField) or not isinstance(field, IrrepField) or segment.layout != "mul_ir":
-            return None
-        pair = PairIrrep(segment.field, field, None)
-        return Segment(segment.mul, IrrepField(self, pair.label)) if pair.part_count == 0 else None
-
-
-@dataclass(frozen=True)
-class LiftedField(Field):
-    """A field of one factor of a direct product; the other factor acts trivially."""
-
-    group: DirectProduct
-    field: Field
-    which: int
-
-    @property
-    def dim(self) -> int:
-        return self.field.dim
-
-    @property
-    def name(self) -> str:
-        place = f"[{self.which}]" if self.group.first == self.group.second else ""
-        return f"{self.field.group}{place}:{self.field.name}"
-
-    @property
-    def is_complex(self) -> bool:
-        return self.field.is_complex
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.field.is_orthogonal
-
-    def matrices(self, elements: Array) -> Array:
-        return self.field.matrices(self.group.factor_elements(elements)[self.which])
-
-    def algebra(self) -> Array:
-        other = np.zeros((len(self.group.factors[1 - self.which].algebra_matrices()), self.dim, self.dim))
-        own = self.field.algebra()
-        return np.concatenate([own, other] if self.which == 0 else [other, own])
-
-    def signed_permutations(self, elements: Array) -> tuple[Array, Array] | None:
-        return self.field.signed_permutations(self.group.factor_elements(elements)[self.which])
-
 
 def block_diagonal(first: Array, second: Array) -> Array:
     """Batches (n, a, a) and (n, b, b) along one diagonal, shape (n, a + b, a + b)."""
@@ -341,7 +178,7 @@ def block_diagonal(first: Array, second: Array) -> Array:
     return out
 
 
-def _word(group: Group, index: int) -> tuple[int, ...]:
+def _word(group: AbstractGroup, index: int) -> tuple[int, ...]:
     """The generators whose product, left to right, is element ``index``."""
     parents, letters = group.word_tree()
     word = []

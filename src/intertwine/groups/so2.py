@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.groups.compact_lie_group import CompactLieGroup
+from intertwine.groups.bases import CompactLieGroupBase
 from intertwine.groups.irreps.frequencies import check_frequency, frequency, spectrum, unknown_irrep
 from intertwine.groups.irreps.plane import angles, turns
 from intertwine.representations.abstract_group import orthogonal_membership
@@ -16,7 +16,7 @@ TURN = np.array([[[0.0, -1.0], [1.0, 0.0]]])
 
 
 @dataclass(frozen=True, repr=False)
-class SO2(CompactLieGroup):
+class SO2(CompactLieGroupBase):
     """SO(2): all turns of the plane; the Lie algebra is spanned by ``[[0, -1], [1, 0]]``.
 
     Irreps are frequencies: ``"0"`` is trivial, ``"f"`` turns by f times the angle (dimension 2, complex type).

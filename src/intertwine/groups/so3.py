@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from intertwine._numerics import Array
-from intertwine.groups.compact_lie_group import CompactLieGroup
+from intertwine.groups.bases import CompactLieGroupBase
 from intertwine.groups.irreps.frequencies import frequency, spectrum, unknown_irrep
 from intertwine.groups.irreps.harmonic_bases import harmonic_field
 from intertwine.groups.irreps.wigner import check_degree, rotation_algebra, wigner_matrices
@@ -17,7 +17,7 @@ from intertwine.representations.representation import Representation
 
 
 @dataclass(frozen=True, repr=False)
-class SO3(CompactLieGroup):
+class SO3(CompactLieGroupBase):
     """SO(3): all turns of space; the Lie algebra basis is the right-handed turns about x, y and z.
 
     Irreps are degrees ``"0"``, ``"1"``, ... of dimension 2l+1 (real type), in e3nn's real basis: ``"1"`` is (x, y, z),

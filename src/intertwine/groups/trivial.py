@@ -6,11 +6,11 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError
-from intertwine.groups.finite_base import FiniteBase
+from intertwine.groups.bases import FiniteGroupBase
 
 
 @dataclass(frozen=True, repr=False)
-class Trivial(FiniteBase):
+class Trivial(FiniteGroupBase):
     """The trivial group {1}: every tensor is equivariant. Its one irrep is ``"0"``.
 
     Source:

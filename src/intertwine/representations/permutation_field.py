@@ -1,5 +1,6 @@
 """Fields that permute a basis, with signs or without: regular, quotient, pixel grids, a user's permutations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,20 @@ class PermutationField(Field):
     images: tuple[tuple[int, ...], ...]
     signs: tuple[tuple[int, ...], ...] | None = None
     size: int = 0  # the dimension, needed where the group has no discrete generators
+
+    @classmethod
+    def of(
+        cls,
+        group: AbstractGroup,
+        label: str,
+        images: Sequence[Array] | Array,
+        signs: Sequence[Array] | Array | None = None,
+        *,
+        size: int,
+    ) -> "PermutationField":
+        """The same from arrays, one a generator, shape (size,) each."""
+        tables = [None if rows is None else tuple(tuple(row.tolist()) for row in rows) for rows in (images, signs)]
+        return cls(group, label, tables[0] or (), tables[1], size)
 
     @property
     def name(self) -> str:

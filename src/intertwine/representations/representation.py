@@ -66,15 +66,17 @@ class Representation:
         object.__setattr__(self, "segments", merged(self.segments))
 
     @classmethod
-    def of(cls, field: Field) -> "Representation":
-        """One copy of ``field``.
+    def of(cls, first: Field | Segment, *others: Field | Segment) -> "Representation":
+        """The sum of fields, one copy each, and of segments.
 
         Examples:
             >>> import intertwine as iw
-            >>> iw.Representation.of(iw.Cyclic(4).irreps("2x0 + 1").as_field())
-            Representation(C4: (2x0 + 1))
+            >>> whole = iw.Cyclic(4).irreps("2x0 + 1").as_field()
+            >>> iw.Representation.of(whole), iw.Representation.of(whole, iw.Segment(2, whole)).dim
+            (Representation(C4: (2x0 + 1)), 12)
         """
-        return cls(cast("Group", field.group), (Segment(1, field),))
+        segments = tuple(part if isinstance(part, Segment) else Segment(1, part) for part in (first, *others))
+        return cls(cast("Group", segments[0].field.group), segments)
 
     @property
     def dim(self) -> int:

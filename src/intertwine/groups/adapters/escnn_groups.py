@@ -12,12 +12,12 @@ from intertwine.errors import ArgumentError, GroupMismatchError
 from intertwine.groups.cyclic import Cyclic
 from intertwine.groups.dihedral import Dihedral
 from intertwine.groups.finite_group import FiniteGroup
-from intertwine.groups.group import Group
+from intertwine.groups.group import DirectProduct, Group
 from intertwine.groups.irreps.plane import MIRROR, angles, turns
 from intertwine.groups.o2 import O2
 from intertwine.groups.o3 import O3, determinants
 from intertwine.groups.polyhedral import Icosahedral, Octahedral
-from intertwine.groups.product import DirectProduct, FactorGroup, block_diagonal
+from intertwine.groups.product import block_diagonal
 from intertwine.groups.so2 import SO2
 from intertwine.groups.so3 import SO3
 from intertwine.representations.changed_basis import matching_basis, snapped
@@ -79,8 +79,8 @@ def _moved(base: Any, elements: Sequence[Any]) -> Array | None:
     return matrices if faithful else None
 
 
-def _named_finite(name: str) -> FactorGroup | None:
-    polyhedra: dict[str, FactorGroup] = {
+def _named_finite(name: str) -> Group | None:
+    polyhedra: dict[str, Group] = {
         "Octahedral": Octahedral(),
         "FullOctahedral": Octahedral(reflections=True),
         "Icosahedral": Icosahedral(),

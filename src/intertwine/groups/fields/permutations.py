@@ -36,7 +36,7 @@ def regular_field(group: AbstractGroup) -> PermutationField:
     require_finite(group, "group", "a regular representation")
     elements = group.element_matrices()
     images = [group.element_indices(generator @ elements) for generator in group.generator_matrices()]
-    return _field(group, "regular", images, len(elements))
+    return PermutationField.of(group, "regular", images, size=len(elements))
 
 
 def quotient_field(group: AbstractGroup, subgroup: AbstractGroup, axis: str | None) -> PermutationField:
@@ -55,7 +55,7 @@ def quotient_field(group: AbstractGroup, subgroup: AbstractGroup, axis: str | No
     firsts, cosets = np.unique(indices.min(axis=1), return_inverse=True)
     images = [cosets[group.element_indices(generator @ elements[firsts])] for generator in group.generator_matrices()]
     label = f"{group}/{subgroup}" if axis is None else f"{group}/{subgroup}({axis})"
-    return _field(group, label, images, len(firsts))
+    return PermutationField.of(group, label, images, size=len(firsts))
 
 
 def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None = None) -> PermutationField:
@@ -77,7 +77,7 @@ def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None =
     if count > MAX_PIXELS:
         raise SizeLimitError("shape", expected=f"a grid of at most {MAX_PIXELS} pixels", got=f"{count}")
     if not len(generators):
-        return _field(group, label, [], count)
+        return PermutationField.of(group, label, [], size=count)
     dim = len(shape)
     acting = generators.shape[-1]
     if acting != dim:
@@ -108,8 +108,4 @@ def grid_field(group: AbstractGroup, shape: Sequence[int], space: Array | None =
                 advice="Use equal sides, or the subgroup that keeps this grid (Cyclic(2) keeps every rectangle).",
             )
         images.append(np.ravel_multi_index(tuple(targets.T), tuple(shape)))
-    return _field(group, label, images, count)
-
-
-def _field(group: AbstractGroup, label: str, images: Sequence[Array], size: int) -> PermutationField:
-    return PermutationField(group, label, tuple(tuple(image.tolist()) for image in images), size=size)
+    return PermutationField.of(group, label, images, size=count)

@@ -8,6 +8,8 @@ from intertwine._arguments import real_array
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, NotARepresentationError, ShapeError, listing
 from intertwine.representations.abstract_group import AbstractGroup
+from intertwine.representations.field import Field, permutation_matrices
+from intertwine.representations.image_field import image_field
 from intertwine.representations.permutation_field import PermutationField
 
 # Entries that a name spells out; longer tables print their size and a checksum, so that other ones print differently.
@@ -66,6 +68,20 @@ def permutation_label(images: Array, signs: Array, word: str = "permutation") ->
     if images.size > SPELLED_ENTRIES:
         text = f"{images.shape[1]} #{hashlib.sha256(text.encode()).hexdigest()[:4]}"
     return f"{word}[{text}]"
+
+
+def permuting_field(group: AbstractGroup, images: Array, signs: Array | None, label: str) -> Field:
+    """``rho(g) e_i = signs[i] e_images[i]`` for each discrete generator, (m, n) each; the Lie algebra acts by zero.
+
+    Raises:
+        NotARepresentationError: of an infinite group, they do not multiply as the generators do; of a finite one
+            ``check_permutations`` finds that out.
+    """
+    size = images.shape[1]
+    if group.is_finite:
+        return PermutationField.of(group, label, images, signs, size=size)
+    matrices = permutation_matrices(images, np.ones_like(images) if signs is None else signs)
+    return image_field(group, matrices, np.zeros((len(group.algebra_matrices()), size, size)), label)
 
 
 def check_permutations(field: PermutationField) -> None:

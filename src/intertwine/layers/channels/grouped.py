@@ -3,8 +3,8 @@
 import numpy as np
 
 from intertwine._numerics import Array
+from intertwine.groups.fields.signed_permutations import permuting_field
 from intertwine.representations import Representation
-from intertwine.representations.permutation_field import PermutationField
 
 
 def channel_pairs(rows: Representation, columns: Representation, groups: int) -> tuple[Representation | None, str]:
@@ -47,17 +47,12 @@ def channel_pairs(rows: Representation, columns: Representation, groups: int) ->
     size = rows.dim * width
     if not images:
         return size * group.trivial(), ""
-    if not group.is_finite:
-        return group.permutation(np.stack(images), signs=np.stack(signs)), ""
-    field = PermutationField(group, f"pairs[{rows.dim}x{width}]", _tuples(images), _tuples(signs), size)
-    return Representation.of(field), ""
+    return Representation.of(
+        permuting_field(group, np.stack(images), np.stack(signs), f"pairs[{rows.dim}x{width}]")
+    ), ""
 
 
 def _group_images(images: Array, size: int) -> Array | None:
     """Where each run of ``size`` channels goes as a whole; None if one is scattered."""
     targets = (images // size).reshape(-1, size)
     return None if (targets != targets[:, :1]).any() else targets[:, 0]
-
-
-def _tuples(rows: list[Array]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row.tolist()) for row in rows)

@@ -4,11 +4,10 @@ import numpy as np
 
 from intertwine._arguments import check_instance, plain_array
 from intertwine.errors import ArgumentError, GroupMismatchError, SeparationError, ShapeError
-from intertwine.groups import Group
+from intertwine.groups import DirectProduct, Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.fields.permutations import grid_field
 from intertwine.groups.mirror import Mirror
-from intertwine.groups.product import DirectProduct
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
 from intertwine.projectors.blocks_projector import BlocksProjector, Part
 from intertwine.projectors.dispatch import tensor_projector

@@ -11,7 +11,6 @@ from intertwine._arguments import check_choice, check_sides, integer
 from intertwine._numerics import Array
 from intertwine.errors import ArgumentError
 from intertwine.groups import Cyclic, DirectProduct, Group
-from intertwine.groups.product import FactorGroup
 from intertwine.projectors.closed_form import ClosedFormProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.dispatch import tensor_projector
@@ -223,13 +222,12 @@ def _differences(sides: tuple[int, ...], *, periodic: bool) -> tuple[Array, Arra
     return labels, np.bincount(labels.reshape(-1))
 
 
-def translations(sides: tuple[int, ...] | list[int]) -> FactorGroup:
+def translations(sides: tuple[int, ...] | list[int]) -> Group:
     """The product of one cyclic group a side; sides of 1 have no generator."""
-    cyclic: list[FactorGroup] = [Cyclic(n) for n in sides]
+    cyclic: list[Group] = [Cyclic(n) for n in sides]
     return reduce(DirectProduct, cyclic)
 
 
 def permuting(group: Group, label: str, images: list[Array], size: int) -> Representation:
     """The permutation of ``size`` basis vectors with these images, one array a generator."""
-    field = PermutationField(group, label, tuple(tuple(image.tolist()) for image in images), size=size)
-    return Representation.of(field)
+    return Representation.of(PermutationField.of(group, label, images, size=size))

@@ -190,15 +190,11 @@ def _wave_projector(
     if not count:
         return None
     if not half:
-        modes = PermutationField(group, f"waves[{count}]", _tuples(orbits.images), size=count)
+        modes = PermutationField.of(group, f"waves[{count}]", orbits.images, size=count)
         return tensor_projector((first, second, Representation.of(modes)))
-    product = DirectProduct(group, Cyclic(2))  # type: ignore[arg-type]
+    product = DirectProduct(group, Cyclic(2))
     pairs = (2 * orbits.images[..., None] + np.arange(2)).reshape(len(orbits.images), -1)
     signs = np.ones_like(pairs)
     signs[-1, 1::2] = -1
-    modes = PermutationField(product, f"waves[{count}]", _tuples(pairs), _tuples(signs), 2 * count)
+    modes = PermutationField.of(product, f"waves[{count}]", pairs, signs, size=2 * count)
     return tensor_projector((product.lift(first, which=0), product.lift(second, which=0), Representation.of(modes)))
-
-
-def _tuples(table: Array) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in table.tolist())

@@ -1,4 +1,4 @@
-"""What finite groups share: elements listed from the generators."""
+"""What families of groups share: finite ones list their elements, compact Lie groups have infinitely many."""
 
 import numpy as np
 import torch
@@ -6,10 +6,10 @@ import torch
 from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.groups.enumeration import Enumeration, closure, find_elements, finite_membership
-from intertwine.groups.product import FactorGroup
+from intertwine.groups.group import Group
 
 
-class FiniteBase(FactorGroup):
+class FiniteGroupBase(Group):
     """A finite group, listed by multiplying its generators; families override what they know in closed form."""
 
     @property
@@ -58,5 +58,17 @@ class FiniteBase(FactorGroup):
 
 
 @cached(64)
-def _listed(group: FiniteBase) -> Enumeration:
+def _listed(group: FiniteGroupBase) -> Enumeration:
     return closure(group.generator_matrices(), str(group))
+
+
+class CompactLieGroupBase(Group):
+    """A compact Lie group of positive dimension."""
+
+    @property
+    def is_finite(self) -> bool:
+        return False
+
+    @property
+    def is_compact(self) -> bool:
+        return True
