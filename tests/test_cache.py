@@ -12,7 +12,7 @@ import torch
 import intertwine as iw
 from intertwine._cache import cached
 from intertwine.diagnostics import splits
-from intertwine.groups import cyclic, dihedral, finite_base, matrix_group, polyhedral
+from intertwine.groups import bases, cyclic, dihedral, matrix_elements, polyhedral
 from intertwine.groups.enumeration import multiplication_table
 from intertwine.groups.irreps import harmonic_bases, numerical, products, wigner, young
 from intertwine.layers.channels.output_fields import copy_index
@@ -53,11 +53,11 @@ CALLS: dict[str, Callable[[], object]] = {
     "diagnostics.splits._cut_by_irreps": lambda: splits._cut_by_irreps(C4.regular()),
     "groups.cyclic._listed": lambda: cyclic._listed(C4),
     "groups.dihedral._listed": lambda: dihedral._listed(iw.Dihedral(3)),
-    "groups.finite_base._listed": lambda: finite_base._listed(A4),
+    "groups.bases._listed": lambda: bases._listed(A4),
     "groups.enumeration.multiplication_table": lambda: multiplication_table(A4),
     "groups.polyhedral._degree_three": polyhedral._degree_three,
-    "groups.matrix_group._fixed_tensors": lambda: matrix_group._fixed_tensors(LORENTZ),
-    "groups.matrix_group._words": lambda: matrix_group._words(LORENTZ),
+    "groups.matrix_elements._fixed_tensors": lambda: matrix_elements._fixed_tensors(LORENTZ),
+    "groups.matrix_elements._words": lambda: matrix_elements._words(LORENTZ),
     "groups.irreps.products.part_bases": lambda: products.part_bases(IrrepField(C4, "1"), IrrepField(C4, "1")),
     "groups.irreps.harmonic_bases.harmonic_basis": lambda: harmonic_bases.harmonic_basis("z-axis", 2),
     "groups.irreps.wigner._chains": lambda: wigner._chains(3),
