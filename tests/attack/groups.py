@@ -178,7 +178,7 @@ TARGETS: tuple[Target, ...] = (
         "act",
         REP.act,
         lambda: {"g": C4.generators[0], "x": X},
-        {"g": elements(2), "x": tensor(3, 4).but("tensor", "meta")},
+        {"g": elements(2), "x": tensor(3, 4).but("tensor", "no rows", "meta")},
     ),
     Target("as_representation", iw.as_representation, lambda: {"value": REP}, {"value": rep_any}),
     Target("decompose", iw.decompose, lambda: {"rep": REP}, {"rep": rep_any}),
