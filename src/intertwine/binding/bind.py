@@ -182,9 +182,11 @@ def split_rules(rules: Mapping[Any, Any] | None) -> tuple[Rules, dict[Any, Any]]
     Raises:
         ArgumentError: they are neither.
     """
-    if rules is not None and not isinstance(rules, Mapping):
+    if rules is None:
+        return {}, {}
+    if not isinstance(rules, Mapping):
         return check_rules(rules), {}
-    functions = {key: rule for key, rule in (rules or {}).items() if not isinstance(key, type) and callable(key)}
+    functions = {key: rule for key, rule in rules.items() if not isinstance(key, type) and callable(key)}
     for key, rule in functions.items():
         if not callable(rule):
             raise ArgumentError(
@@ -192,4 +194,4 @@ def split_rules(rules: Mapping[Any, Any] | None) -> tuple[Rules, dict[Any, Any]]
                 expected="a function (ctx, out, *args, **kwargs) -> axes",
                 got=type(rule).__name__,
             )
-    return check_rules({key: rule for key, rule in (rules or {}).items() if key not in functions}), functions
+    return check_rules({key: rule for key, rule in rules.items() if key not in functions}), functions

@@ -172,7 +172,7 @@ def check_tensor(name: str, tensor: torch.Tensor, P: Projector, argument: str) -
         )
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise DtypeError(argument, expected=f"{name} to hold floating-point or complex numbers", got=str(tensor.dtype))
-    if not tensor.is_complex() and any(axis is not None and axis.is_complex for axis in P.axes):
+    if P.is_complex and not tensor.is_complex():
         raise DtypeError(
             argument,
             expected=f"{name} to be complex, as a representation is",

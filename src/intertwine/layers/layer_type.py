@@ -9,7 +9,7 @@ from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError, wit
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.shared_projectors import Axes, SharedProjectors
-from intertwine.layers.typed import Typed
+from intertwine.layers.typed import OPTIONS, Typed
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 
@@ -89,8 +89,8 @@ class LayerType:
         Raises:
             ArgumentError: another one is.
         """
-        for name in self.options.options:
-            if name not in known:
+        for name in OPTIONS:
+            if name not in known and getattr(self.options, name) is not None:
                 raise ArgumentError(
                     f"{self.argument}.{name}", expected=f"None for {with_article(type(module).__name__)}", got="a value"
                 )
@@ -108,7 +108,7 @@ class LayerType:
             ArgumentError: by complex matrices, or as no representation.
             GroupMismatchError: of another group.
         """
-        over = self.representation("over", None)
+        over = None if self.options.over is None else self.representation("over", None)
         if over is not None and over.group != self.rep_in.group:
             raise GroupMismatchError(
                 f"{self.argument}.over", expected=f"a representation of {self.rep_in.group}", got=f"one of {over.group}"

@@ -13,7 +13,7 @@ from intertwine.layers.norms import NORMS
 from intertwine.layers.own import OWN
 from intertwine.layers.pooling import POOLINGS
 from intertwine.layers.resizing import RESIZING
-from intertwine.layers.rule import Grid, LayerRule, Parameters, Rules, stated_rule
+from intertwine.layers.rule import ATTRIBUTE, Grid, LayerRule, Parameters, Rules
 from intertwine.layers.typed import Ends
 from intertwine.representations import Representation
 
@@ -41,7 +41,7 @@ def rule_of(module: nn.Module, rules: Rules) -> LayerRule:
         rules: rules of this call, by class; they come first.
     """
     for kind in type(module).__mro__:
-        found = rules.get(kind) or stated_rule(kind) or BUILT_IN.get(kind)
+        found = rules.get(kind) or vars(kind).get(ATTRIBUTE) or BUILT_IN.get(kind)
         if found is not None:
             return found
     return NOTHING
@@ -55,7 +55,7 @@ def computed_rule_of(module: nn.Module, rules: Rules) -> LayerRule:
     """
     overridden = False
     for kind in type(module).__mro__:
-        found = rules.get(kind) or stated_rule(kind) or BUILT_IN.get(kind)
+        found = rules.get(kind) or vars(kind).get(ATTRIBUTE) or BUILT_IN.get(kind)
         if found is not None:
             return NOTHING if overridden and not is_torchs_own(module) else found
         overridden |= "forward" in vars(kind)

@@ -19,7 +19,8 @@ Fits = Callable[[Any, Representation, Representation | None], Finding | None]
 Propagate = Callable[[Any, Representation], Representation | None]
 Rules = Mapping[type[nn.Module], "LayerRule"]
 
-_ATTRIBUTE = "__layer_rule__"
+# Where a class carries its own rule; those that inherit from it find it along their ancestry.
+ATTRIBUTE = "__layer_rule__"
 _Module = TypeVar("_Module", bound=type[nn.Module])
 
 
@@ -109,16 +110,10 @@ def layer_rule(rule: LayerRule) -> Callable[[_Module], _Module]:
     def stated(kind: _Module) -> _Module:
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
             raise ArgumentError("layer_rule", expected="a class of torch.nn.Module", got=repr(kind)[:60])
-        setattr(kind, _ATTRIBUTE, rule)
+        setattr(kind, ATTRIBUTE, rule)
         return kind
 
     return stated
-
-
-def stated_rule(kind: type) -> LayerRule | None:
-    """The rule that stands on a class itself, not on those that it inherits from."""
-    found = vars(kind).get(_ATTRIBUTE)
-    return found if isinstance(found, LayerRule) else None
 
 
 def check_rules(rules: object) -> Rules:

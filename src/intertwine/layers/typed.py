@@ -59,11 +59,9 @@ class Typed:
     rep_value: object = None
     over: object = None
 
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Names of the options that are given."""
-        names = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value", "over")
-        return tuple(name for name in names if getattr(self, name) is not None)
+
+# Names of the options that some layers have.
+OPTIONS = ("space", "kernel_basis", "rings", "hidden", "rep_key", "rep_value", "over")
 
 
 @dataclass(frozen=True)

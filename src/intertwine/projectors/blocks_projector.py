@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 import torch
 
-from intertwine._numerics import accumulation_dtype
+from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, SizeLimitError
 from intertwine.groups import Group
 from intertwine.projectors.axes.plan import AxisBlock, AxisPlan
@@ -40,7 +40,7 @@ class Part:
     @property
     def copies(self) -> int:
         """How many tuples of copies there are; an axis without action counts as one."""
-        return prod(1 if block.mul is None else block.mul for block in self.blocks)
+        return prod([1 if block.mul is None else block.mul for block in self.blocks])
 
     def view(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
@@ -91,19 +91,23 @@ class BlocksProjector(Projector):
         reason: str = "",
         exact: bool | None = None,
     ) -> None:
-        one_each = tuple((None if rep is None else rep.dim,) for rep in axes)
-        super().__init__(group, axes, one_each if folds is None else folds, method, reason=reason, exact=exact)
+        if folds is None:
+            folds = tuple([(None if rep is None else rep.dim,) for rep in axes])
+        super().__init__(group, axes, folds, method, reason=reason, exact=exact)
         self.parts = parts
         self._first = plans[0].blocks
         # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
         # write into.
-        self._single = len(parts) == 1 and all(
-            len(plan.blocks) == 1 and not plan.blocks[0].copies_innermost for plan in plans
-        )
-        orders = {str(axis): plan.order for axis, plan in enumerate(plans) if plan.order is not None}
-        self._orders = Constants(**orders, **{f"{axis} back": np.argsort(order) for axis, order in orders.items()})
-        self._sorted_axes = tuple(int(axis) for axis in orders)
-        self._rank = sum(part.projector.rank * part.copies for part in parts)
+        self._single = len(parts) == 1
+        orders: dict[str, Array] = {}
+        sorted_axes = []
+        for axis, plan in enumerate(plans):
+            self._single &= len(plan.blocks) == 1 and not plan.blocks[0].copies_innermost
+            if plan.order is not None:
+                orders |= {str(axis): plan.order, f"{axis} back": np.argsort(plan.order)}
+                sorted_axes.append(axis)
+        self._orders, self._sorted_axes = Constants(**orders), tuple(sorted_axes)
+        self._rank = sum([part.projector.rank * part.copies for part in parts])
 
     @property
     def rank(self) -> int:

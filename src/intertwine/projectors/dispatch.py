@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from math import prod
+from typing import Any
 
 from intertwine.errors import ArgumentError
 from intertwine.projectors.axes.folds import Folds
@@ -43,19 +44,21 @@ def tensor_projector(
         ArgumentError: the method does not apply.
         SizeLimitError: a null space above dimension 2000.
     """
-    group = next(rep.group for rep in axes if rep is not None)
-    trivial = IrrepField(group, group.trivial_label)
+    group = next(filter(None, axes)).group
+    # Of axes without action, where there are any.
+    trivial: Any = IrrepField(group, group.trivial_label) if None in axes else None
     chosen, plans = _chosen(axes, method, trivial)
-    parts = []
-    for blocks in itertools.product(*(plan.blocks for plan in plans)):
-        fields = tuple([trivial if block.field is None else block.field for block in blocks])
-        found = _kind(chosen, fields, blocks).of(fields)
+    kinds, parts = ORDER[chosen], []
+    for blocks in itertools.product(*[plan.blocks for plan in plans]):
+        fields = tuple([block.field or trivial for block in blocks])
+        kind = kinds[0] if len(kinds) == 1 else _kind(kinds, fields, blocks)
+        found = kind.of(fields)
         if found is not None and found.rank:
             parts.append(Part(blocks, found))
     return BlocksProjector(group, axes, plans, tuple(parts), chosen, folds=folds, reason=reason)
 
 
-def _chosen(axes: Axes, method: str | None, trivial: Field) -> tuple[str, tuple[AxisPlan, ...]]:
+def _chosen(axes: Axes, method: str | None, trivial: Any) -> tuple[str, tuple[AxisPlan, ...]]:
     """The method, and how each axis is cut for it."""
     plain = tuple([free_axis() if rep is None else plan_axis(rep) for rep in axes])
     for name in ORDER if method is None else (method,):
@@ -70,12 +73,11 @@ def _chosen(axes: Axes, method: str | None, trivial: Field) -> tuple[str, tuple[
     )
 
 
-def _kind(name: str, fields: Sequence[Field], blocks: Sequence[AxisBlock]) -> type[TupleProjector]:
-    """The method's first class that applies to one tuple of fields."""
-    kinds = ORDER[name]
-    if len(kinds) == 1:
-        return kinds[0]
-    copies, alone = prod(block.mul or 1 for block in blocks), [(field,) for field in fields]
+def _kind(
+    kinds: Sequence[type[TupleProjector]], fields: Sequence[Field], blocks: Sequence[AxisBlock]
+) -> type[TupleProjector]:
+    """The first class of a method that applies to one tuple of fields."""
+    copies, alone = prod([block.mul or 1 for block in blocks]), [(field,) for field in fields]
     return next(kind for kind in kinds if kind.applies(alone, copies))
 
 

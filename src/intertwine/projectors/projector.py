@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 from math import prod
+from operator import attrgetter
 from typing import final
 
 import numpy as np
@@ -69,10 +71,10 @@ class Projector(ABC):
         self.exact, self.reason = not reason if exact is None else exact, reason
         # The tensor's own axes that each representation spans: pixels of a kernel are two or three axes of the weight.
         self.folds = folds
-        self.shape = tuple(n for fold in folds for n in fold)
-        self.numel = prod(1 if n is None else n for n in self.shape)
-        self.is_complex = any(rep is not None and rep.is_complex for rep in axes)
-        self._one_axis_each = all(len(fold) == 1 for fold in folds)
+        self.shape = tuple(chain.from_iterable(folds))
+        self.numel = prod([1 if n is None else n for n in self.shape])
+        self.is_complex = any(map(attrgetter("is_complex"), filter(None, axes)))
+        self._one_axis_each = set(map(len, folds)) <= {1}
 
     @property
     @abstractmethod

@@ -1,6 +1,7 @@
 """An irreducible field, named in its group's table of irreps."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class IrrepField(Field):
     group: AbstractGroup
     label: str
 
-    @property
+    @cached_property
     def dim(self) -> int:
         return self.group.irrep_dim(self.label)
 
@@ -27,6 +28,10 @@ class IrrepField(Field):
 
     @property
     def irrep(self) -> str:
+        return self.label
+
+    @property
+    def irreducible(self) -> str:
         return self.label
 
     def matrices(self, elements: Array) -> Array:

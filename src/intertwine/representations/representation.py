@@ -1,8 +1,8 @@
 """A representation: an ordered direct sum of fields with multiplicities, as a frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -34,6 +34,11 @@ class Representation:
         group: the group that acts.
         segments: the summands, in the order of the features.
 
+    Attributes:
+        dim: number of features.
+        slices: where each segment's features lie.
+        is_complex: whether some matrices are complex, so that features and weights must be.
+
     Source:
         The layout of features is that of e3nn: Geiger and Smidt 2022, arXiv 2207.09453.
 
@@ -51,6 +56,9 @@ class Representation:
 
     group: "Group"
     segments: tuple[Segment, ...]
+    dim: int = field(init=False, repr=False, compare=False)
+    slices: tuple[slice, ...] = field(init=False, repr=False, compare=False)
+    is_complex: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # By what it has: a group that wraps another need not inherit.
@@ -63,7 +71,16 @@ class Representation:
                 raise GroupMismatchError(
                     "segments", expected=f"fields of {self.group}", got=f"{segment.field.name} of {segment.field.group}"
                 )
-        object.__setattr__(self, "segments", merged(self.segments))
+        segments, start, slices, is_complex = merged(self.segments), 0, [], False
+        for segment in segments:
+            slices.append(slice(start, start + segment.dim))
+            start += segment.dim
+            is_complex = is_complex or segment.field.is_complex
+        object.__setattr__(self, "segments", segments)
+        # What every layer and projector asks for, again and again.
+        object.__setattr__(self, "dim", start)
+        object.__setattr__(self, "slices", tuple(slices))
+        object.__setattr__(self, "is_complex", is_complex)
 
     @classmethod
     def of(cls, first: Field | Segment, *others: Field | Segment) -> "Representation":
@@ -79,26 +96,10 @@ class Representation:
         return cls(cast("Group", segments[0].field.group), segments)
 
     @property
-    def dim(self) -> int:
-        """Number of features."""
-        return sum(segment.dim for segment in self.segments)
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether some matrices are complex, so that features and weights must be."""
-        return any(segment.field.is_complex for segment in self.segments)
-
-    @property
     def is_permutation(self) -> bool:
         """Whether the group permutes the basis without signs, so that pointwise functions are equivariant."""
         tables = [segment.field.generator_permutations() for segment in self.segments]
         return all(table is not None and bool((table[1] == 1).all()) for table in tables)
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """Where each segment's features lie."""
-        ends = np.cumsum([0, *(segment.dim for segment in self.segments)]).tolist()
-        return tuple(slice(a, b) for a, b in pairwise(ends))
 
     @property
     def positions(self) -> tuple[Array, ...]:
@@ -236,7 +237,13 @@ class Representation:
 
     def dual(self) -> "Representation":
         """``rho(g^-1)^T``; the same value if the matrices are real and orthogonal."""
-        return Representation(self.group, tuple(replace(s, field=dual_field(s.field)) for s in self.segments))
+        fields = [segment.field for segment in self.segments]
+        duals = list(map(dual_field, fields))
+        if all(map(is_, duals, fields)):
+            return self
+        return Representation(
+            self.group, tuple(replace(s, field=dual) for s, dual in zip(self.segments, duals, strict=True))
+        )
 
     def restrict(self, subgroup: "Group", *, axis: str | None = None) -> "Representation":
         """The same matrices, seen by a subgroup.

@@ -1,5 +1,6 @@
 """Copies of a field on a run of features, and runs one after the other: where each number lies is said here alone."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,6 +20,8 @@ Layout = Literal["mul_ir", "ir_mul"]
 class Segment:
     """``mul`` copies of ``field``. Layout ``mul_ir`` stores copy after copy, ``ir_mul`` the copies innermost.
 
+    ``dim`` is the number of features; ``copies_innermost`` says whether the copies of one number are neighbours.
+
     Examples:
         >>> import intertwine as iw
         >>> rep = iw.SO(3).irreps("8x0 + 4x1")
@@ -29,6 +32,8 @@ class Segment:
     mul: int
     field: Field
     layout: Layout = "mul_ir"
+    dim: int = dataclasses.field(init=False, repr=False, compare=False)
+    copies_innermost: bool = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_integer(int(self.mul) if isinstance(self.mul, np.integer) else self.mul):
@@ -38,22 +43,14 @@ class Segment:
         check_instance("field", self.field, Field, "a field, as rep.segments[0].field is")
         if not isinstance(self.layout, str) or self.layout not in ("mul_ir", "ir_mul"):
             raise ArgumentError("layout", expected="'mul_ir' or 'ir_mul'", got=repr(self.layout)[:80])
-
-    @property
-    def dim(self) -> int:
-        """Number of features."""
-        return self.mul * self.field.dim
+        object.__setattr__(self, "dim", self.mul * self.field.dim)
+        object.__setattr__(self, "copies_innermost", self.layout == "ir_mul")
 
     @property
     def name(self) -> str:
         """As in ``"8x1o"``; the copy count is left out if it is one."""
         text = self.field.name if self.mul == 1 else f"{self.mul}x{self.field.name}"
         return text if self.layout == "mul_ir" or 1 in (self.mul, self.field.dim) else f"{text} (ir_mul)"
-
-    @property
-    def copies_innermost(self) -> bool:
-        """Whether the copies of one number are neighbours, as in layout ``ir_mul``."""
-        return self.layout == "ir_mul"
 
     @property
     def positions(self) -> Array:

@@ -53,13 +53,13 @@ def free_axis() -> AxisPlan:
 
 def plan_axis(rep: Representation) -> AxisPlan:
     """Blocks of ``rep``: its segments, or, where fields keep coming back, its features sorted by field."""
-    if len(rep.segments) <= max(SEPARATE_SEGMENTS, len({segment.field for segment in rep.segments})):
-        return AxisPlan(
-            tuple(
-                AxisBlock(where.start, segment.mul, segment.field, segment.field.dim, segment.copies_innermost)
-                for where, segment in zip(rep.slices, rep.segments, strict=True)
-            )
-        )
+    count = len(rep.segments)
+    if count <= SEPARATE_SEGMENTS or count == len({segment.field for segment in rep.segments}):
+        blocks = [
+            AxisBlock(where.start, segment.mul, segment.field, segment.field.dim, segment.copies_innermost)
+            for where, segment in zip(rep.slices, rep.segments, strict=True)
+        ]
+        return AxisPlan(tuple(blocks))
     positions: dict[Field, list[Array]] = {}
     for segment, copies in zip(rep.segments, rep.positions, strict=True):
         positions.setdefault(segment.field, []).append(copies.reshape(-1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class SchurProjector(TupleProjector):
     def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
         """Whether all fields are irreps, each in one basis: the lemma does not see which, but that it is the same."""
         del copies
-        fields = {field for axis in axes for field in axis}
+        fields = set(chain.from_iterable(axes))
         if len(axes) == 1:
             fields |= {trivial_field(field) for field in fields}
         labels = {field.irreducible for field in fields}
