@@ -1,7 +1,7 @@
 """Groups and representations as text, ``"C4 * C2"`` and ``"8x0 + 4x1"``; nothing is executed."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import prod
 
 from intertwine import groups
@@ -9,33 +9,11 @@ from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups.group import Group
 from intertwine.representations import Representation
 
-_FAMILIES: dict[str, Callable[[int], Group]] = {
-    "C": groups.Cyclic,
-    "Cyclic": groups.Cyclic,
-    "D": groups.Dihedral,
-    "Dihedral": groups.Dihedral,
-    "S": groups.Symmetric,
-    "Symmetric": groups.Symmetric,
-    "SO": groups.SO,
-    "O": groups.O,
-}
-_SINGLE: dict[str, Callable[[], Group]] = {
-    "Trivial": groups.Trivial,
-    "Mirror": groups.Mirror,
-    "T": groups.Tetrahedral,
-    "Tetrahedral": groups.Tetrahedral,
-    "Th": lambda: groups.Tetrahedral(reflections=True),
-    "O": groups.Octahedral,
-    "Octahedral": groups.Octahedral,
-    "Oh": lambda: groups.Octahedral(reflections=True),
-    "I": groups.Icosahedral,
-    "Icosahedral": groups.Icosahedral,
-    "Ih": lambda: groups.Icosahedral(reflections=True),
-}
-GROUP_NAMES = (
-    "C4 or Cyclic(4), D4 or Dihedral(4), S5 or Symmetric(5), Mirror(x), Mirror(z, 3), SO(2), O(2), SO(3), O(3), T, Th, "
-    "O, Oh, I, Ih, Trivial, or a product such as C4 * C2"
+# Every class of groups says itself how a text names it.
+_CLASSES = tuple(
+    found for found in map(groups.__dict__.get, groups.__all__) if isinstance(found, type) and issubclass(found, Group)
 )
+GROUP_NAMES = ", ".join(sorted(found.spelled for found in _CLASSES if found.spelled)) + ", or a product such as C4 * C2"
 REPRESENTATIONS = (
     "a sum of irreps such as '8x0 + 4x1', and of trivial, standard, defining, regular, grid(8, 8), "
     "permutation[-3 4 5 -0 1 2], each with a count as in '4xregular'"
@@ -65,15 +43,10 @@ def parse_group(name: object) -> Group:
 
 
 def _factor(part: str, name: str) -> Group:
-    if part in _SINGLE:
-        return _SINGLE[part]()
-    mirror = re.fullmatch(r"Mirror\(\s*(\w)\s*(?:,\s*(\d)\s*)?\)", part)
-    if mirror is not None:
-        return groups.Mirror(mirror[1], int(mirror[2] or 2))
-    match = re.fullmatch(r"([A-Za-z]+)(?:\((\d{1,6})\)|(\d{1,6}))", part)
-    if match is None or match[1] not in _FAMILIES:
+    found = [group for group in (cls.from_text(part) for cls in _CLASSES) if group is not None]
+    if not found:
         raise UnknownNameError("group", expected=GROUP_NAMES, got=repr(name))
-    return _FAMILIES[match[1]](int(match[2] or match[3]))
+    return found[0]
 
 
 def parse_representation(

@@ -10,6 +10,7 @@ from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
+from intertwine.groups.group import numbered
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.plane import angles, fraction_turns
 from intertwine.representations.abstract_group import orthogonal_membership
@@ -39,6 +40,9 @@ class Cyclic(FiniteGroupBase):
         >>> G.order, G.irreps("2x0 + 3x1 + 4").dim
         (8, 9)
     """
+
+    spellings = ((numbered("C", "Cyclic"), {}),)
+    spelled = "C4 or Cyclic(4)"
 
     n: int
 

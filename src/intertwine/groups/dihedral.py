@@ -11,6 +11,7 @@ from intertwine._numerics import INPUT_TOLERANCE, Array
 from intertwine.errors import listing
 from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.enumeration import Enumeration, check_listable, describe
+from intertwine.groups.group import numbered
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.plane import MIRROR, angles, fraction_turns
 from intertwine.representations.abstract_group import orthogonal_membership
@@ -42,6 +43,9 @@ class Dihedral(FiniteGroupBase):
         >>> G.order, G.irrep_labels(2)
         (8, ('0+', '0-', '1', '2+', '2-'))
     """
+
+    spellings = ((numbered("D", "Dihedral"), {}),)
+    spelled = "D4 or Dihedral(4)"
 
     n: int
 

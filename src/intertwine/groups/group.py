@@ -1,6 +1,8 @@
 """A group as users have it: structure, representations, and direct products with other groups."""
 
+import re
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +19,11 @@ from intertwine.representations.representation import Representation
 from intertwine.representations.segment import Segment
 
 
+def numbered(*words: str) -> str:
+    """The pattern of ``"C4"``, ``"C(4)"`` and ``"Cyclic(4)"`` for the words C and Cyclic."""
+    return rf"(?:{'|'.join(words)})(\()?(?P<n>\d{{1,6}})(?(1)\))"
+
+
 class Group(Constructors):
     """A group: it makes representations, and with another group a product.
 
@@ -29,6 +36,29 @@ class Group(Constructors):
         >>> isinstance(G, iw.Group), G.irreps("2x0 + 1").dim, G * iw.Symmetric(3)
         (True, 4, C4 * S3)
     """
+
+    # How a text names the groups of a class: regular expressions with the constructor's arguments, and the arguments
+    # that each implies; then how an error lists them.
+    spellings: ClassVar[tuple[tuple[str, dict[str, Any]], ...]] = ()
+    spelled: ClassVar[str] = ""
+
+    @classmethod
+    def from_text(cls, text: str) -> "Group | None":
+        """The group of this class that ``text`` names; None if it names none.
+
+        Examples:
+            >>> import intertwine as iw
+            >>> iw.Cyclic.from_text("C4"), iw.Octahedral.from_text("Oh"), iw.Cyclic.from_text("D4")
+            (C4, Oh, None)
+        """
+        for pattern, implied in cls.spellings:
+            match = re.fullmatch(pattern, text)
+            if match is not None:
+                said = {
+                    key: int(value) if value.isdigit() else value for key, value in match.groupdict().items() if value
+                }
+                return cls(**implied, **said)
+        return None
 
     def __mul__(self, other: object) -> "DirectProduct":
         if not isinstance(other, Group):

@@ -55,6 +55,9 @@ class Mirror(FiniteGroupBase):
           space: mirror x -> -x
     """
 
+    spellings = ((r"Mirror(?:\(\s*(?P<axis>\w)\s*(?:,\s*(?P<dim>\d)\s*)?\))?", {}),)
+    spelled = "Mirror(x), Mirror(z, 3)"
+
     axis: str = "x"
     dim: int = 2
 

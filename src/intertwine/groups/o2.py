@@ -30,6 +30,9 @@ class O2(CompactLieGroupBase):
         9
     """
 
+    spellings = ((r"O(?:2|\(2\))", {}),)
+    spelled = "O(2)"
+
     @property
     def name(self) -> str:
         return "O(2)"

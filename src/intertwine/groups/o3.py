@@ -34,6 +34,9 @@ class O3(CompactLieGroupBase):
         20
     """
 
+    spellings = ((r"O(?:3|\(3\))", {}),)
+    spelled = "O(3)"
+
     @property
     def name(self) -> str:
         return "O(3)"

@@ -120,6 +120,12 @@ class Tetrahedral(Polyhedral):
         (12, Representation(Th: Tu))
     """
 
+    spellings = (
+        ("T|Tetrahedral", {}),
+        ("Th", {"reflections": True}),
+    )
+    spelled = "T, Th"
+
     @property
     def letter(self) -> str:
         return "T"
@@ -153,6 +159,12 @@ class Octahedral(Polyhedral):
         >>> G.order, G.irrep_labels(3)
         (24, ('A1', 'A2', 'E', 'T1', 'T2'))
     """
+
+    spellings = (
+        ("O|Octahedral", {}),
+        ("Oh", {"reflections": True}),
+    )
+    spelled = "O, Oh"
 
     @property
     def letter(self) -> str:
@@ -199,6 +211,12 @@ class Icosahedral(Polyhedral):
         >>> G.order, [G.irrep_dim(label) for label in G.irrep_labels(5)]
         (60, [1, 3, 3, 4, 5])
     """
+
+    spellings = (
+        ("I|Icosahedral", {}),
+        ("Ih", {"reflections": True}),
+    )
+    spelled = "I, Ih"
 
     @property
     def letter(self) -> str:

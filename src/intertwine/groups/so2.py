@@ -30,6 +30,9 @@ class SO2(CompactLieGroupBase):
         8
     """
 
+    spellings = ((r"SO(?:2|\(2\))", {}),)
+    spelled = "SO(2)"
+
     @property
     def name(self) -> str:
         return "SO(2)"

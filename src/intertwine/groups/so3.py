@@ -35,6 +35,9 @@ class SO3(CompactLieGroupBase):
         True
     """
 
+    spellings = ((r"SO(?:3|\(3\))", {}),)
+    spelled = "SO(3)"
+
     @property
     def name(self) -> str:
         return "SO(3)"

@@ -12,6 +12,7 @@ from intertwine._numerics import Array
 from intertwine.errors import UnknownNameError, listing
 from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.enumeration import Enumeration, check_listable
+from intertwine.groups.group import numbered
 from intertwine.groups.irreps.young import Partition, dimension, partitions_up_to, young_matrices
 from intertwine.representations.field import block_permutation, permutation_matrices
 from intertwine.representations.representation import Representation
@@ -40,6 +41,9 @@ class Symmetric(FiniteGroupBase):
         >>> G.order, G.standard(), G.irrep("[2,2]").dim
         (24, Representation(S4: [3,1]), 2)
     """
+
+    spellings = ((numbered("S", "Symmetric"), {}),)
+    spelled = "S5 or Symmetric(5)"
 
     n: int
 

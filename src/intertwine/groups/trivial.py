@@ -22,6 +22,9 @@ class Trivial(FiniteGroupBase):
         1
     """
 
+    spellings = (("Trivial", {}),)
+    spelled = "Trivial"
+
     @property
     def name(self) -> str:
         return "Trivial"
