@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.environment import machine, restart_for_measuring
+from benchmarks.measuring.environment import machine, restart_for_measuring
 
 RESULTS = Path(__file__).parents[1] / "results" / "bench"
 
@@ -17,11 +17,11 @@ def main() -> int:
     # What loads torch comes after the restart, so that it is loaded once.
     from dataclasses import replace
 
-    from benchmarks.record import write_record
+    from benchmarks.pages.record import write_record
+    from benchmarks.pages.table import show
     from benchmarks.run import measure
     from benchmarks.sections import SECTIONS
     from benchmarks.settings import QUICK, Settings
-    from benchmarks.table import show
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The budget table of intertwine.")
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions: does everything run?")

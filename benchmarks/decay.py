@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 import intertwine as iw
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Work
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Work
 from benchmarks.weights import bound_weight, so3_irreps
 
 LARGE = 2**24

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import intertwine as iw
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Samples, Work
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Samples, Work
 from benchmarks.weights import bound_weight, penalty_gradient, plain_l2, regular, so3_irreps
 
 # From here on the work, and not the call, is what takes the time.

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from benchmarks.estimate import estimate
+from benchmarks.measuring.estimate import estimate
 from benchmarks.row import Row
 from benchmarks.settings import Settings
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 import intertwine as iw
-from benchmarks.environment import machine, restart_for_measuring
-from benchmarks.estimate import Question, answered, estimate, ratio
+from benchmarks.measuring.environment import machine, restart_for_measuring
+from benchmarks.measuring.estimate import Question, answered, estimate, ratio
+from benchmarks.measuring.timing import Samples, Timing, sample
 from benchmarks.resnets import TypedResNet, d4_resnet18, so3_resnet
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import QUICK, Settings
-from benchmarks.timing import Samples, Timing, sample
 from benchmarks.weights import so3_irreps
 
 NETWORKS = {"so3": so3_resnet, "d4": d4_resnet18}
@@ -149,8 +149,8 @@ def setup_seconds(name: str) -> float:
 def main() -> None:
     """Measures, prints the table, writes the record."""
     restart_for_measuring()
-    from benchmarks.record import write_record
-    from benchmarks.table import show
+    from benchmarks.pages.record import write_record
+    from benchmarks.pages.table import show
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: does everything run?")

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import intertwine as iw
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Samples, Work
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Samples, Work
 from benchmarks.weights import bound_weight, penalty_gradient, plain_l2, regular
 
 MEGABYTE = 1e6

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import intertwine as iw
-from benchmarks.environment import machine
+from benchmarks.measuring.environment import machine
 from intertwine.projectors.kernels.steerable import default_rings, pixel_positions
 
 ROOT = Path(__file__).parents[1]

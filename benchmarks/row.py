@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.estimate import Answers, Question, verdict
-from benchmarks.timing import Timing
+from benchmarks.measuring.estimate import Answers, Question, verdict
+from benchmarks.measuring.timing import Timing
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from functools import partial
 import torch
 
 import intertwine as iw
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Work
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Work
 from benchmarks.weights import bound_weight, penalty_gradient, regular, so3_irreps
 
 Representation = iw.Representation

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Samples, Work
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Samples, Work
 from benchmarks.typed_mlp import Steps, TypedMLP, typed_mlps
 
 SAMPLED = "step with a sampled element"

@@ -18,13 +18,13 @@ import intertwine as iw
 from benchmarks import __main__ as command
 from benchmarks import environment, sampled, timing
 from benchmarks.decay import Still
-from benchmarks.estimate import Question, answered, estimate, ratio, verdict
+from benchmarks.measuring.estimate import Question, answered, estimate, ratio, verdict
+from benchmarks.measuring.timing import Plan, Timing, in_turn, sample
+from benchmarks.pages.record import markdown
 from benchmarks.peers import record as peers_record
-from benchmarks.record import markdown
 from benchmarks.row import Row
 from benchmarks.sections import SECTIONS
 from benchmarks.settings import QUICK, Settings
-from benchmarks.timing import Plan, Timing, in_turn, sample
 from benchmarks.typed_mlp import Steps, typed_mlps
 from benchmarks.weights import bound_weight, penalty_gradient, regular, so3_irreps
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.environment import machine
+from benchmarks.measuring.environment import machine
 from benchmarks.optimizers.classes import PACKAGES, candidates
 from benchmarks.optimizers.measure import DRIFT_STEPS, EXACT, EXACT_STEPS, MOVED, Row, measured
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 import intertwine as iw
-from benchmarks.estimate import Question, answered, ratio
+from benchmarks.measuring.estimate import Question, answered, ratio
+from benchmarks.measuring.timing import Timing
 from benchmarks.peers.known import PEERS
 from benchmarks.peers.peer import Case, Peer, Weights
 from benchmarks.peers.record import recorded_summary
 from benchmarks.row import Row, estimate_row
 from benchmarks.settings import Settings
-from benchmarks.timing import Timing
 
 BATCH = 8
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.record import COLUMNS, cells
+from benchmarks.pages.record import COLUMNS, cells
 from benchmarks.row import Row
 
 STYLES = {"met": "green", "missed": "bold red", "undecided": "yellow"}

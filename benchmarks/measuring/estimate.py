@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.measuring.timing import Plan, Samples, Timing, Work, in_turn, planned
 from benchmarks.settings import Settings
-from benchmarks.timing import Plan, Samples, Timing, Work, in_turn, planned
 
 CONFIDENCE = 0.95
 # Between two passes this many floats (37 pages of 4 KiB) more are taken, so that what follows lies elsewhere.

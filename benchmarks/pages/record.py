@@ -45,7 +45,7 @@ def write_record(rows: Sequence[Row], header: Mapping[str, object], folder: Path
     written[0].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     written[1].write_text(markdown(rows, header), encoding="utf-8")
     try:
-        from benchmarks.picture import picture
+        from benchmarks.pages.picture import picture
     except ModuleNotFoundError:
         return written
     figure = picture(rows)

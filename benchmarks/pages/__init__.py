@@ -1,0 +1,1 @@
+"""What is made of the rows: the table, its picture and the record."""
