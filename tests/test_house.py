@@ -89,10 +89,14 @@ def _home(value):
 
 
 def test_files_are_short():
-    long = {str(path.relative_to(ROOT)): lines(path) for path in files("src", "experiments", "benchmarks", "tests")}
-    assert {name: n for name, n in long.items() if n > 420} == {}
-    assert len([name for name, n in long.items() if n > 250 and name.startswith("src")]) <= 10, long
-    assert len([name for name, n in long.items() if n > 250 and name.startswith(("experiments", "benchmarks"))]) <= 2
+    """50 to 250 lines; at most eight are longer, and none over 400."""
+    long = {
+        str(path.relative_to(ROOT)): lines(path)
+        for path in files("src", "experiments", "benchmarks", "tests")
+        if lines(path) > 250
+    }
+    assert {name: n for name, n in long.items() if n > 400} == {}
+    assert len([name for name in long if not name.startswith("tests")]) <= 8, long
 
 
 def test_folders_are_rooms_and_no_halls():
@@ -100,7 +104,7 @@ def test_folders_are_rooms_and_no_halls():
     for path in files("src", "experiments", "benchmarks"):
         folder = str(path.parent.relative_to(ROOT))
         counts[folder] = counts.get(folder, 0) + 1
-    assert {folder: n for folder, n in counts.items() if n > 27} == {}
+    assert {folder: n for folder, n in counts.items() if n > 22} == {}
 
 
 def test_types_are_hardly_silenced():

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.comparison.canvas import blank_figure, save, tidy
 from experiments.comparison.metric import Metric
 from experiments.comparison.selection import Row
-from intertwine.errors import missing_extra
 
 # Okabe and Ito's colours, which most colour-blind readers tell apart.
 STYLES = {
@@ -51,7 +51,7 @@ def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], dial_label: str, p
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure = _figure(8.2, 4.8)
+    figure = blank_figure(8.2, 4.8)
     axes = figure.add_subplot()
     methods = list(dict.fromkeys(row.method for row in rows))
     floor = max(row.summary("test_accuracy").mean for row in rows) - SHOWN_RANGE
@@ -82,9 +82,9 @@ def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], dial_label: str, p
     axes.set_ylim(bottom=max(axes.get_ylim()[0], floor))
     outside = f"\n(below the axis: {'; '.join(below)})" if below else ""
     axes.set(xlabel=dial_label + outside, ylabel="test accuracy")
-    _finish(axes)
+    tidy(axes)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    _save(figure, path)
+    save(figure, path)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def plot_panels(
     conditions = list(dict.fromkeys(row.condition for row in rows))
     columns = min(len(conditions), 2 if len(conditions) <= 4 else 3 if len(conditions) <= 9 else 4)
     height = math.ceil(len(conditions) / columns)
-    figure = _figure(3.6 * columns + 2.2, max(2.9 * height + 0.3, 4.2))
+    figure = blank_figure(3.6 * columns + 2.2, max(2.9 * height + 0.3, 4.2))
     grid = figure.subplots(height, columns, sharex=True, squeeze=False)
     handles: dict[str, Any] = {}
     for i, (axes, condition) in enumerate(zip(grid.flat, conditions, strict=False)):
@@ -168,12 +168,12 @@ def plot_panels(
             axes.set_ylabel(metric.label)
         if i + columns >= len(conditions):
             axes.set_xlabel(axis.label)
-        _finish(axes)
+        tidy(axes)
     for axes in grid.flat[len(conditions) :]:
         axes.set_visible(False)
     order = [label for label in labels.values() if label in handles]
     figure.legend([handles[label] for label in order], order, frameon=False, loc="outside right center", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def style(method: str, number: int) -> tuple[str, str]:
@@ -204,23 +204,3 @@ def _limits(axes: Any, rows: Sequence[Row], metric: Metric) -> None:
 
 def _drawn(standard_error: float) -> float:
     return standard_error if math.isfinite(standard_error) else 0.0
-
-
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _finish(axes: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e3e7ee", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(path, dpi=130, metadata={"Software": None})

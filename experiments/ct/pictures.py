@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.comparison.canvas import blank_figure, save
 from experiments.comparison.selection import Row
 from experiments.ct.scores import psnr, sample_image, sample_index
 from experiments.ct.training import CtSettings
-from intertwine.errors import missing_extra
 
 CAPTION = (
     "Networks {condition}: of each held-out scan the test pair whose artefacts have the median PSNR, chosen before any "
@@ -40,14 +40,10 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
 
 
 def _strip(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
     # The first seed of each scan.
     first = {str(run["held_out"]): i for i, run in reversed(list(enumerate(rows[0].runs)))}
     scans = sorted(first, key=lambda scan: first[scan])
-    figure = Figure(figsize=(1.75 * (3 + len(rows)), 2.05 * len(scans)), layout="constrained")
+    figure = blank_figure(1.75 * (3 + len(rows)), 2.05 * len(scans))
     grid = figure.subplots(len(scans), 3 + len(rows), squeeze=False)
     for line, scan in zip(grid, scans, strict=True):
         # Whatever the networks see, this condition has both images.
@@ -62,9 +58,7 @@ def _strip(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -> None:
             axes.set_title(f"{label}{score}", fontsize=7.5)
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(scan, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(path, dpi=130, metadata={"Software": None})
+    save(figure, path)
 
 
 def _coloured(image: np.ndarray, metal: np.ndarray) -> Any:

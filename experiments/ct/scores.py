@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from experiments.ct.data import DENSEST, CtPairs, CtSplit
+from experiments.ct.split import DENSEST, CtPairs, CtSplit
 from intertwine.errors import missing_extra
 
 # Images at a time where no gradients are taken.

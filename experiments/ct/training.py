@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from experiments.comparison.typed_residual import typed_residual
-from experiments.ct.data import INPUTS, SHIPPED_SIDE, CtSplit, load_ct_split
+from experiments.ct.data import SHIPPED_SIDE
 from experiments.ct.e2cnn import e2cnn_subject
 from experiments.ct.model import GROUP, ct_subject
 from experiments.ct.purposes import stream
 from experiments.ct.scores import corrected, sample_index, sample_text, scores
+from experiments.ct.split import INPUTS, CtSplit, load_ct_split
 from experiments.e2cnn.layers import E2CNN
 from intertwine.baselines import Method, Remul, Subject, make_method
 from intertwine.diagnostics import equivariance_error

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.comparison.canvas import blank_figure, save, tidy
 from experiments.comparison.figures import style
 from experiments.comparison.selection import Row
 from experiments.medical3d.e3nn import E3NN
-from intertwine.errors import missing_extra
 
 PICTURE = "networks.png"
 CAPTION = (
@@ -29,12 +29,8 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
     shown = [row for row in rows if row.method in SHOWN]
     if not shown:
         return []
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
     conditions = list(dict.fromkeys(str(row.condition) for row in shown))
-    figure = Figure(figsize=(2.6 * len(conditions) + 3.2, 4.2), layout="constrained")
+    figure = blank_figure(2.6 * len(conditions) + 3.2, 4.2)
     axes = figure.add_subplot()
     methods = [method for method in SHOWN if any(row.method == method for row in shown)]
     for i, method in enumerate(methods):
@@ -49,13 +45,9 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
     axes.set_yscale("log")
     axes.set_xticks(range(len(conditions)), conditions)
     axes.set_ylabel("relative equivariance error of the network")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e3e7ee", linewidth=0.8)
-    axes.set_axisbelow(True)
+    tidy(axes)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    out.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(out / PICTURE, dpi=130, metadata={"Software": None})
+    save(figure, out / PICTURE)
     return [(PICTURE, CAPTION)]
 
 

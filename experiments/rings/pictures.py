@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.comparison.canvas import blank_figure, save
 from experiments.comparison.selection import Row
 from experiments.rings.data import load_rings
 from experiments.rings.findings import (
@@ -17,7 +18,6 @@ from experiments.rings.findings import (
 from experiments.rings.methods import FORMS, PERCEPTRON, SWEEP
 from experiments.rings.model import LARGEST_RADIUS, decisions
 from intertwine.binding import Form
-from intertwine.errors import missing_extra
 
 # Columns of the decision regions.
 SHOWN = ("plain", "weight_decay", "augmentation", "exact", "penalty", "penalty_norm", "decay", PERCEPTRON)
@@ -92,7 +92,7 @@ def plot_regions(rows: Sequence[Row], curves: Sequence[Row], labels: Mapping[str
             if condition == conditions[0]:
                 axes.set_title(names[method], fontsize=8)
         line[0].set_ylabel(condition, fontsize=9)
-    _save(figure, path)
+    save(figure, path, dpi=110)
     return True
 
 
@@ -109,7 +109,7 @@ def plot_grid(curves: Sequence[Row], form: Form, path: Path) -> bool:
             if first == down[0]:
                 axes.set_title(rf"$\lambda_\perp$ = {second:g}", fontsize=9)
         line[0].set_ylabel(rf"$\lambda_G$ = {first:g}", fontsize=9)
-    _save(figure, path)
+    save(figure, path, dpi=110)
     return True
 
 
@@ -118,7 +118,7 @@ def plot_strengths(curves: Sequence[Row], path: Path) -> bool:
     found = {form: rows for form in FORMS if (rows := grid_rows(curves, form))}
     if not found:
         return False
-    figure = _figure(3.6 * len(QUANTITIES), 3.0 * len(found))
+    figure = blank_figure(3.6 * len(QUANTITIES), 3.0 * len(found))
     grid = figure.subplots(len(found), len(QUANTITIES), squeeze=False)
     for line, (form, rows) in zip(grid, found.items(), strict=True):
         down, across = _axes_of(rows)
@@ -135,7 +135,7 @@ def plot_strengths(curves: Sequence[Row], path: Path) -> bool:
             axes.set_xlabel(r"$\lambda_\perp$")
             axes.set_ylabel(r"$\lambda_G$")
             axes.set_title(f"{title} ({'squared' if form == 'squared' else 'un-squared'})", fontsize=9)
-    _save(figure, path)
+    save(figure, path, dpi=110)
     return True
 
 
@@ -145,7 +145,7 @@ def plot_sweep(curves: Sequence[Row], labels: Mapping[str, str], path: Path) -> 
     if not swept:
         return False
     condition = swept[0].condition
-    figure = _figure(6.4, 4.0)
+    figure = blank_figure(6.4, 4.0)
     axes = figure.add_subplot()
     for method, (colour, marker) in SWEPT.items():
         line = sorted(
@@ -181,7 +181,7 @@ def plot_sweep(curves: Sequence[Row], labels: Mapping[str, str], path: Path) -> 
     axes.set(xlabel="relative equivariance error of the network", ylabel="test accuracy", title=condition)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    _save(figure, path)
+    save(figure, path, dpi=110)
     return True
 
 
@@ -225,26 +225,12 @@ def _axes_of(found: Mapping[tuple[float, float], Row]) -> tuple[list[float], lis
 
 
 def _panels(height: int, width: int) -> tuple[Any, Any]:
-    figure = _figure(1.55 * width + 0.4, 1.55 * height + 0.4)
+    figure = blank_figure(1.55 * width + 0.4, 1.55 * height + 0.4)
     grid = figure.subplots(height, width, squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[], aspect="equal")
     return figure, grid
 
 
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _drawn(standard_error: float) -> float:
     return standard_error if standard_error == standard_error else 0.0  # noqa: PLR0124 - NaN differs from itself
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(path, dpi=110, metadata={"Software": None})

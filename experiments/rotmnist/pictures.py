@@ -6,11 +6,11 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from experiments.comparison.canvas import blank_figure, save, tidy
 from experiments.comparison.figures import style
 from experiments.comparison.selection import Row
 from experiments.comparison.summary import Summary, paired
 from experiments.rotmnist.training import parse_condition
-from intertwine.errors import missing_extra
 
 PICTURE = "dial.png"
 CAPTION = (
@@ -35,11 +35,7 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
     dial = dial_rows(rows)
     if len({share for share, _ in dial}) < 2:
         return []
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+    figure = blank_figure(11.5, 4.6)
     panels = figure.subplots(1, 2)
     handles: dict[str, Any] = {}
     for axes, (metric, title) in zip(panels, METRICS.items(), strict=True):
@@ -47,9 +43,7 @@ def draw(rows: Sequence[Row], out: Path, labels: Mapping[str, str]) -> list[tupl
         axes.set(xlabel="share of turned digits (square-root scale)", ylabel=title)
     order = [label for label in labels.values() if label in handles]
     figure.legend([handles[label] for label in order], order, frameon=False, loc="outside right center", fontsize=8)
-    out.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(out / PICTURE, dpi=130, metadata={"Software": None})
+    save(figure, out / PICTURE)
     return [(PICTURE, CAPTION)]
 
 
@@ -100,7 +94,5 @@ def _panel(axes: Any, dial: Sequence[tuple[float, Row]], labels: Mapping[str, st
     axes.set_xticks([math.sqrt(share) for share in shares], [f"{share:g}" for share in shares])
     if outside:
         axes.set_title("\n".join(wrap(f"not shown: {'; '.join(outside)}", 90)), fontsize=7, color="#555555")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e3e7ee", linewidth=0.8)
-    axes.set_axisbelow(True)
+    tidy(axes)
     return handles

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.comparison.canvas import blank_figure, save, tidy
 from experiments.runtime.findings import LARGEST_SHARE, NAMES, PRECISIONS, Findings, Sampling, Steps
 from experiments.runtime.methods import LABELS, SAMPLED
 from experiments.runtime.variance import WEIGHTS
-from intertwine.errors import missing_extra
 
 TIME, MEMORY, BASIS, SPREAD = "time.png", "memory.png", "basis.png", "spread.png"
 TIME_CAPTION = (
@@ -98,7 +98,7 @@ def plot_memory(steps: Sequence[Steps], path: Path) -> None:
 
 def plot_basis(steps: Sequence[Steps], path: Path) -> None:
     """Bytes over the number of weights."""
-    figure = _figure(8.2, 4.6)
+    figure = blank_figure(8.2, 4.6)
     axes = figure.add_subplot()
     seen: set[str] = set()
     for s in steps:
@@ -113,13 +113,13 @@ def plot_basis(steps: Sequence[Steps], path: Path) -> None:
     axes.plot(ends, [4 * n for n in ends], color="#555555", linewidth=1, label="the weights, float32")
     axes.set(xscale="log", yscale="log", xlabel="typed weights", ylabel="bytes")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    _tidy(axes)
-    _save(figure, path)
+    tidy(axes)
+    save(figure, path, dpi=110)
 
 
 def plot_spread(sampling: Sequence[Sampling], path: Path) -> None:
     """A panel per kind of weight, a line per group."""
-    figure = _figure(3.6 * len(WEIGHTS) + 1.4, 3.4)
+    figure = blank_figure(3.6 * len(WEIGHTS) + 1.4, 3.4)
     panels = figure.subplots(1, len(WEIGHTS), sharey=True, squeeze=False)[0]
     for axes, kind in zip(panels, WEIGHTS, strict=True):
         for s in sampling:
@@ -132,10 +132,10 @@ def plot_spread(sampling: Sequence[Sampling], path: Path) -> None:
             axes.axhline(precision, color="#555555", linewidth=0.8, linestyle=":")
         axes.set(xscale="log", yscale="log", xlabel="sampled elements n")
         axes.set_title(kind.replace("_", " "), fontsize=10)
-        _tidy(axes)
+        tidy(axes)
     panels[0].set_ylabel("relative standard deviation")
     panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    _save(figure, path)
+    save(figure, path, dpi=110)
 
 
 def _line(axes: Any, s: Steps, name: str, values: Sequence[float | None]) -> None:
@@ -163,13 +163,13 @@ def _label(axes: Any, s: Steps, quantity: str) -> None:
     axes.set_xticks(s.settings["samples"], [str(n) for n in s.settings["samples"]])
     axes.set_xlabel("sampled elements", fontsize=9)
     axes.set_ylabel(quantity, fontsize=9)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _panels(count: int) -> tuple[Any, list[Any]]:
     columns = min(count, 5)
     rows = -(-count // columns)
-    figure = _figure(max(9.0, 3.1 * columns + 0.3), 2.9 * rows + 0.9)
+    figure = blank_figure(max(9.0, 3.1 * columns + 0.3), 2.9 * rows + 0.9)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels[count:]:
         axes.set_visible(False)
@@ -184,24 +184,4 @@ def _finish(figure: Any, panels: Sequence[Any], path: Path) -> None:
             handles.setdefault(label, handle)
     order = [label for label in LABELS.values() if label in handles]
     figure.legend([handles[label] for label in order], order, frameon=False, loc="outside lower center", ncols=4)
-    _save(figure, path)
-
-
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "demo") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _tidy(axes: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e3e7ee", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No date and no version inside: the same record gives the same file.
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path, dpi=110)

@@ -1,6 +1,5 @@
 """The networks of the smoke plumes: from a few frames of velocity to the next one, and on from there."""
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -9,7 +8,9 @@ import torch
 from torch import nn
 
 from experiments.smoke.e2cnn import E2cnnStep
+from experiments.smoke.roll_out import RollOut
 from experiments.smoke.split import stream
+from experiments.smoke.turns import C4, turn_fields, turn_frames, turn_history
 from intertwine.baselines import Subject, leave
 from intertwine.baselines.relaxed import (
     RelaxedGroupConv2d,
@@ -23,9 +24,8 @@ from intertwine.baselines.relaxed import (
 )
 from intertwine.binding import Binding, bind
 from intertwine.errors import ArgumentError, UnknownNameError, listing
-from intertwine.groups import Cyclic, Trivial
+from intertwine.groups import Trivial
 
-C4 = Cyclic(4)
 KERNEL = 3
 # Filters that the relaxed weights mix, and scales of a scale layer.
 BANKS, SCALES = 2, 3
@@ -35,43 +35,6 @@ NETWORKS: Mapping[str, tuple[str, ...]] = {
     "rotation": ("convolutional", "e2cnn", "relaxed_group", "relaxed_steerable"),
     "scale": ("convolutional", "relaxed_group"),
 }
-
-
-class RollOut(nn.Module):
-    """Predicts frame after frame, each from the last ones and its own predictions.
-
-    ``v_(t+1) = v_t + c f((v_(t-h+2) - v_(t-h+1)) / c, ..., (v_t - v_(t-1)) / c, v_t)``, h frames in, c the size of
-    changes: what f sees and gives is of order one, which speeds up learning and keeps every symmetry.
-
-    Shapes: (batch, history * 2, side, side) -> (batch, steps, 2, side, side).
-
-    Args:
-        step: f, from (batch, history * 2, side, side) to (batch, 2, side, side).
-        steps: how many frames; may be changed later.
-        change: c, the root mean square of the change from a frame to the next.
-
-    Examples:
-        >>> still = RollOut(nn.Conv2d(6, 2, 1), steps=4)
-        >>> _ = [nn.init.zeros_(p) for p in still.parameters()]
-        >>> x = torch.rand(5, 6, 8, 8)
-        >>> bool((still(x) == x[:, None, -2:]).all())
-        True
-    """
-
-    def __init__(self, step: nn.Module, steps: int, change: float = 1.0) -> None:
-        super().__init__()
-        self.step, self.steps, self.change = step, steps, change
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The frames that follow."""
-        frames = []
-        for _ in range(self.steps):
-            last = x[:, -2:]
-            changes = (x[:, 2:] - x[:, :-2]) / self.change
-            following = last + self.change * self.step(torch.cat([changes, last], dim=1))
-            frames.append(following)
-            x = torch.cat([x[:, 2:], following], dim=1)
-        return torch.stack(frames, dim=1)
 
 
 class ScaleMean(nn.Module):
@@ -162,29 +125,6 @@ def smoke_subject(  # noqa: PLR0913 - a network says all that it is made of
         return Subject(model, binding, Trivial(), leave, leave)
     hidden = {f"step.act{i}": turn_fields for i in range(depth)}
     return Subject(model, binding, C4, turn_history, turn_frames, hidden=hidden)
-
-
-def turn_frames(g: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-    """Velocities (..., 2, side, side) turned by a quarter turn g, a 2 x 2 matrix: pixels move and vectors turn."""
-    turned = frames.rot90(quarters(g), (-2, -1))
-    return torch.einsum("ij,...jyx->...iyx", g.to(turned), turned)
-
-
-def turn_history(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Inputs (batch, history * 2, side, side) turned."""
-    return turn_frames(g, x.unflatten(1, (-1, 2))).flatten(1, 2)
-
-
-def turn_fields(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Regular fields (batch, fields * 4, side, side) turned: pixels move and the channels of a field are shifted."""
-    moved = C4.regular().matrix(g).to(x)
-    fields = x.rot90(quarters(g), (-2, -1)).unflatten(1, (-1, 4))
-    return torch.einsum("ij,bfjyx->bfiyx", moved, fields).flatten(1, 2)
-
-
-def quarters(g: torch.Tensor) -> int:
-    """How many quarter turns, counterclockwise, the matrix g is."""
-    return round(math.atan2(float(g[1, 0]), float(g[0, 0])) / (math.pi / 2)) % 4
 
 
 def network_error(model: nn.Module, condition: str, x: torch.Tensor) -> float:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from experiments.comparison.canvas import blank_figure, save
 from experiments.comparison.figures import STYLES, style
 from experiments.comparison.selection import Row
 from experiments.smoke.findings import chosen_strength, dial
 from experiments.smoke.recipes import SYMMETRIES
-from intertwine.errors import missing_extra
 
 DIAL = (
     "The data's own symmetry error against RMSE of future frames, RMSE on runs held out, the equivariance error of the "
@@ -61,7 +61,7 @@ def plot_dial(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -> boo
         return False
     by = {(row.condition, row.method): row for row in rows}
     methods = [m for m in labels if m in MAIN and all((condition, m) in by for condition, _ in places)]
-    figure = _figure(11.0, 8.4)
+    figure = blank_figure(11.0, 8.4)
     grid = list(figure.subplots(2, 2).flat)
     x = np.array([error for _, error in places])
     # Moved apart a little, so that error bars and dots do not cover each other.
@@ -93,7 +93,7 @@ def plot_roll_outs(rows: Sequence[Row], labels: Mapping[str, str], path: Path) -
     conditions = [c for c in SYMMETRIES if any(row.condition == c and row.method in SHOWN for row in rows)]
     if not conditions:
         return False
-    figure = _figure(4.6 * len(conditions), 4.2)
+    figure = blank_figure(4.6 * len(conditions), 4.2)
     for axes, condition in zip(figure.subplots(1, len(conditions), squeeze=False)[0], conditions, strict=True):
         for row in rows:
             curves = [run["rmse_by_step"] for run in row.runs if run.get("rmse_by_step")]
@@ -115,17 +115,8 @@ def _look(method: str) -> dict[str, Any]:
     return {"color": colour, "marker": marker, "linestyle": "--" if method == "e2cnn" else "-"}
 
 
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise missing_extra("matplotlib", "report") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _save(figure: Any, path: Path) -> None:
     for axes in figure.axes:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    # No version inside: the same record gives the same file.
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path, dpi=110)

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from experiments.comparison.typed_residual import typed_residual
 from experiments.smoke.data import load_plumes
 from experiments.smoke.methods import method_network, smoke_method
-from experiments.smoke.model import RollOut, network_error, smoke_subject, symmetry
+from experiments.smoke.model import network_error, smoke_subject, symmetry
+from experiments.smoke.roll_out import RollOut
 from experiments.smoke.split import Split, Windows, load_split, stream
 from intertwine.baselines import Method, OrbitAveraging, Subject, TrainThenProject
 from intertwine.binding import Binding

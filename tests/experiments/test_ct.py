@@ -3,15 +3,13 @@ import pytest
 import torch
 
 from experiments.comparison.own_rates import at_the_usual_rate
-from experiments.ct.data import (
-    SCANS,
-    CtPairs,
-)
+from experiments.ct.data import SCANS
 from experiments.ct.e2cnn import e2cnn_subject
 from experiments.ct.findings import conclusions
 from experiments.ct.model import GROUP, LAST_SCALE, CorrectionNetwork, ct_subject
 from experiments.ct.pictures import draw
 from experiments.ct.scores import mean_psnr, mean_ssim, psnr, sample_image, sample_index, sample_text
+from experiments.ct.split import CtPairs
 from experiments.ct.task import LABELS, PLANS, TASK, TRAINED, make_grid
 from experiments.ct.training import CtSettings, run_ct, train
 from intertwine.diagnostics import equivariance_error

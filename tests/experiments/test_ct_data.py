@@ -3,17 +3,7 @@ import pytest
 import torch
 
 from experiments.ct import data as ct_data
-from experiments.ct.data import (
-    GUARD,
-    INPUTS,
-    SCANS,
-    VOLUMES,
-    cut_slices,
-    load_ct_split,
-    load_pairs,
-    load_slices,
-    split_slices,
-)
+from experiments.ct.data import SCANS, VOLUMES, cut_slices, load_pairs, load_slices
 from experiments.ct.simulation import (
     METALS,
     PHOTONS,
@@ -25,6 +15,7 @@ from experiments.ct.simulation import (
     measured_rays,
     simulate,
 )
+from experiments.ct.split import GUARD, INPUTS, load_ct_split, split_slices
 from experiments.runs.data_folder import given_data
 from intertwine.errors import ArgumentError, ShapeError, UnknownNameError
 

@@ -16,20 +16,14 @@ from experiments.runs.data_folder import CACHE_VARIABLE
 from experiments.smoke import data as smoke_data
 from experiments.smoke.data import generate, load_plumes, quarter_turns, symmetry_error
 from experiments.smoke.methods import METHODS, smoke_method
-from experiments.smoke.model import (
-    NETWORKS,
-    RollOut,
-    network_error,
-    smoke_subject,
-    turn_fields,
-    turn_frames,
-    turn_history,
-)
+from experiments.smoke.model import NETWORKS, network_error, smoke_subject
 from experiments.smoke.recipes import RECIPES, SYMMETRIES, probe_runs, recipe_runs
+from experiments.smoke.roll_out import RollOut
 from experiments.smoke.simulation import Plume, simulate
 from experiments.smoke.split import held_out, load_split, stream
 from experiments.smoke.task import PLANS, is_run
 from experiments.smoke.training import errors_by_step, run_smoke
+from experiments.smoke.turns import turn_fields, turn_frames, turn_history
 from intertwine.errors import ArgumentError, MissingExtraError, UnknownNameError
 
 REFERENCE = Path(__file__).parents[1] / "data" / "phiflow_plume.npz"

@@ -9,7 +9,9 @@ from torch import nn
 import intertwine as iw
 from experiments.smoke.e2cnn import E2cnnStep
 from experiments.smoke.methods import applies
-from experiments.smoke.model import RollOut, network_error, smoke_subject, turn_fields, turn_history
+from experiments.smoke.model import network_error, smoke_subject
+from experiments.smoke.roll_out import RollOut
+from experiments.smoke.turns import turn_fields, turn_history
 from intertwine.errors import MissingExtraError
 
 C4 = iw.Cyclic(4)
