@@ -40,7 +40,8 @@ WITHOUT_SOURCE = {
     "errors and warnings, and their words": """
         ArgumentError DecayWarning DtypeError GroupMismatchError IdentityActionWarning IntertwineError MissingExtraError
         NonFiniteError NotARepresentationError NotOrthogonalError RankZeroWarning SeparationError ShapeError
-        SizeLimitError UnknownNameError listing missing_extra""",
+        SizeLimitError UnknownNameError listing missing_extra
+        with_article""",
     "pages and pictures": """
         Bar PictureSection TableSection TextSection environment plot_chain plot_kernel plot_report render_html""",
     "plumbing: each method that it serves has its own source": """
@@ -151,7 +152,7 @@ def test_the_wheel_holds_code_alone(tmp_path):
     with zipfile.ZipFile(tmp_path / "wheel.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in packed:
             archive.write(path, path.relative_to(ROOT / "src"))
-    assert (tmp_path / "wheel.zip").stat().st_size < 0.46e6
+    assert (tmp_path / "wheel.zip").stat().st_size < 0.58e6
 
 
 def test_the_command_stands_alone():

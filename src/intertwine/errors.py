@@ -185,15 +185,8 @@ class DecayWarning(UserWarning):
     """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation.
 
     Examples:
-        >>> import intertwine as iw, torch, warnings
-        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4).requires_grad_(False)
-        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("error")  # a warning is an error
-        ...     iw.EquivarianceDecay(optimizer, iw.bind(layer, {"": (V, V)}), strength=1.0)
-        Traceback (most recent call last):
-        ...
-        intertwine.errors.DecayWarning: EquivarianceDecay: every typed parameter is frozen...
+        >>> issubclass(DecayWarning, UserWarning)  # pytest.warns(DecayWarning), warnings.simplefilter("error", ...)
+        True
     """
 
 

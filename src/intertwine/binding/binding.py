@@ -24,8 +24,8 @@ from intertwine.layers.parametrized import parametrizations
 from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
+from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall
-from intertwine.tracing.check import BrokenCall
 from intertwine.tracing.inference import Inference
 
 

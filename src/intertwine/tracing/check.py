@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine._numerics import TOLERANCES
 from intertwine.tracing.acting import CannotActError, can_act
+from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.models.evaluating import evaluating
@@ -23,38 +24,6 @@ from intertwine.tracing.trace import Trace
 MARGIN = 20
 # Outputs that are zero but for rounding are measured against so small a share of the arguments.
 FLOOR = 1e-3
-
-
-@dataclass(frozen=True)
-class BrokenCall:
-    """A call that does not commute with the group, its weights being equivariant.
-
-    Attributes:
-        module: path of the module that it is in.
-        function: the torch function.
-        source: the line, ``"model.py:55: h = F.silu(h)"``.
-        error: ``|f(g x) - g f(x)| / |f(x)|``, the worst over the generators.
-        types: of what goes in and comes out.
-        reason: why, where that is known.
-        also: other calls with the same cause, as a window's mask and the shift back.
-        index: number of the call in the run.
-    """
-
-    module: str
-    function: str
-    source: str
-    error: float
-    types: str
-    reason: str = ""
-    also: tuple[str, ...] = ()
-    index: int = 0
-
-    def __str__(self) -> str:
-        where = f"{self.module}: " if self.module else ""
-        source = f" ({self.source})" if self.source else ""
-        reason = f"; {self.reason}" if self.reason else ""
-        also = f"; and {', '.join(self.also)}" if self.also else ""
-        return f"{where}{self.function} [measured {self.error:.1e}]: not equivariant {self.types}{source}{reason}{also}"
 
 
 @dataclass
@@ -236,22 +205,3 @@ def _types(typed: TypedCall) -> str:
     outs = [str(kind) for kind in typed.outputs]
     weights = f", with {', '.join(typed.parameters)}" if typed.parameters else ""
     return f"from {', '.join(ins[:3])} to {', '.join(outs[:2])}{weights}"
-
-
-def grouped(broken: list[BrokenCall]) -> tuple[BrokenCall, ...]:
-    """One entry a cause: what breaks inside a module that rolls its pixels belongs to the first roll."""
-    found: list[BrokenCall] = []
-    for one in broken:
-        head = next(
-            (i for i, first in enumerate(found) if first.function == "roll" and _inside(one.module, first.module)), None
-        )
-        if head is None:
-            found.append(one)
-        else:
-            text = f"{one.function} [{one.error:.1e}]" + (f" ({one.source})" if one.source else "")
-            found[head] = replace(found[head], also=(*found[head].also, text))
-    return tuple(found)
-
-
-def _inside(inner: str, outer: str) -> bool:
-    return bool(outer) and (inner == outer or inner.startswith(f"{outer}."))

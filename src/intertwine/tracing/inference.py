@@ -10,8 +10,9 @@ from torch import nn
 from intertwine.groups import Group
 from intertwine.projectors import Projector
 from intertwine.tracing.axes import Axis, carried, is_alone, resolved
+from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall
-from intertwine.tracing.check import BrokenCall, Checked, check_calls
+from intertwine.tracing.check import Checked, check_calls
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from intertwine.representations import Representation, Segment
+from intertwine.representations.segment import Layout
 
 
 def cut_representation(rep: Representation, size: int) -> tuple[Representation, Representation] | None:
@@ -62,8 +63,8 @@ def inner_factor(rep: Representation, copies: int) -> Representation | None:
         one_dimensional = segment.field.dim == 1
         if (segment.layout != "ir_mul" and not one_dimensional) or segment.mul % copies:
             return None
-        layout = "mul_ir" if one_dimensional or segment.mul == copies else "ir_mul"
-        found.append(Segment(segment.mul // copies, segment.field, layout))  # type: ignore[arg-type]
+        layout: Layout = "mul_ir" if one_dimensional or segment.mul == copies else "ir_mul"
+        found.append(Segment(segment.mul // copies, segment.field, layout))
     return Representation(rep.group, tuple(found))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -176,13 +177,13 @@ class Watch:
 
 def _source() -> str:
     """The innermost line outside torch, of those that the model itself runs."""
-    frame = sys._getframe(3)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None and frame.f_code is not run.__code__:
         name = frame.f_code.co_filename
         if not name.startswith(OWN_FOLDERS):
             text = linecache.getline(name, frame.f_lineno).strip()
             return f"{Path(name).name}:{frame.f_lineno}{f': {text}' if text else ''}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""
 
 

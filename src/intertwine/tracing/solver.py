@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from intertwine.representations import Representation
 from intertwine.tracing.axes import (
@@ -74,7 +75,7 @@ class Solver:
         for node in unknowns(resolved(axis)):
             if not node.feature:
                 node.feature = True
-                self._trail.append(lambda node=node: setattr(node, "feature", False))  # type: ignore[misc]
+                self._trail.append(partial(setattr, node, "feature", False))
 
     def bind(self, node: Unknown, axis: Axis) -> None:
         """Say what an unknown is."""
@@ -89,7 +90,7 @@ class Solver:
                 self._add_need(one, kind, place)
             if node.feature and not one.feature:
                 one.feature = True
-                self._trail.append(lambda one=one: setattr(one, "feature", False))  # type: ignore[misc]
+                self._trail.append(partial(setattr, one, "feature", False))
         node.bound, node.bound_at = clean, self.place
 
         def undo() -> None:

@@ -272,7 +272,7 @@ def _flat(axes: Any) -> list[Any]:
     if isinstance(axes, list) and (not axes or isinstance(axes[0], Axis)):
         return [axes]
     found: list[Any] = []
-    for part in children(axes).values() if children(axes) is not None else ():  # type: ignore[union-attr]
+    for part in (children(axes) or {}).values():
         if part is not None:
             found += _flat(part)
     return found

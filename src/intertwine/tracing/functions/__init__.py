@@ -5,6 +5,7 @@ from intertwine.tracing.functions import (
     combine,
     convolution,
     index,
+    joins,
     linear,
     normalisation,
     pointwise,
@@ -24,6 +25,7 @@ RULES: dict[str, Rule] = {
     **normalisation.RULES,
     **reshape.RULES,
     **index.RULES,
+    **joins.RULES,
     **reduction.RULES,
     **attention.RULES,
 }
