@@ -30,6 +30,10 @@ class Group(Constructors):
     Families of groups are frozen dataclasses that inherit from this class, through ``FiniteGroupBase`` or
     ``CompactLieGroupBase`` where they are of that kind, and state what ``representations.AbstractGroup`` asks for.
 
+    Source:
+        Serre 1977, "Linear representations of finite groups", 1.2 (regular, permutation), 3.3 (induced from a
+        subgroup: quotient).
+
     Examples:
         >>> import intertwine as iw
         >>> G = iw.Cyclic(4)
