@@ -60,7 +60,7 @@ KINDS: dict[str, Callable[[], iw.Projector]] = {
     "spectral, regular": lambda: iw.spectral_projector(C4.trivial(), C4.regular(), (3, 2)),
     "spectral, pairs": lambda: iw.spectral_projector(C4.trivial(), C4.irrep(1), (3, 2), pairs=True),
     "spectral, stored": lambda: iw.spectral_projector(C4.trivial(), C4.trivial(), (3, 2), norm="stored"),
-    "spectral, complex fields": lambda: iw.spectral_projector(C4.trivial(), C4.irrep(1), (3, 3), fields="complex"),
+    "spectral, complex fields": lambda: iw.spectral_projector(C4.trivial(), C4.irrep(1), (3, 3), signals="complex"),
     "spherical": lambda: iw.spherical_projector(3, 3, channels=(2,)),
     "spherical, cut": lambda: iw.spherical_projector(4, 2, channels=()),
     "spherical, pairs": lambda: iw.spherical_projector(3, 3, channels=(1,), pairs=True),

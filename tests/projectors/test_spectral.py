@@ -205,7 +205,7 @@ def test_other_dimensions(dim: int) -> None:
 
 def test_complex_fields_are_complex_linear() -> None:
     G = iw.Cyclic(4)
-    P = spectral_projector(G.regular(), G.irreps("0 + 1"), (3, 3), fields="complex")
+    P = spectral_projector(G.regular(), G.irreps("0 + 1"), (3, 3), signals="complex")
     W = randn(*P.shape, dtype=C128)
     torch.testing.assert_close(P.project(1j * W), 1j * P.project(W))
     assert_laws(P, C128)
@@ -328,7 +328,7 @@ def test_refusals() -> None:
         spectral_projector(iw.SO(2).trivial(), iw.SO(2).trivial(), (3, 2))
     H = iw.Cyclic(4)
     complex_rep = H.representation(np.array([[[1j]]]))
-    with pytest.raises(iw.errors.DtypeError, match=r"rep_in: expected real representations, as fields are real"):
+    with pytest.raises(iw.errors.DtypeError, match=r"rep_in: expected real representations, as signals are real"):
         spectral_projector(complex_rep, complex_rep, (3, 2))
 
 

@@ -84,13 +84,13 @@ def test_one_weight_a_degree() -> None:
     torch.testing.assert_close(P.project(W.real), W.real)
     assert (P.rank, P.chance) == (12, 0.5**0.5)
     assert_laws(P, C128, real_linear=True)
-    free = spherical_projector(3, channels=(2, 2), fields="complex")
+    free = spherical_projector(3, channels=(2, 2), signals="complex")
     torch.testing.assert_close(free.project(W), W)
     assert free.chance == 0
 
 
 def test_complex_fields_allow_complex_weights() -> None:
-    P = spherical_projector(3, 3, channels=(2,), fields="complex")
+    P = spherical_projector(3, 3, channels=(2,), signals="complex")
     assert P.shape == (2, 3, 5)
     W = randn(2, 3, 5, dtype=C128)
     torch.testing.assert_close(P.project(1j * W), 1j * P.project(W))
@@ -180,9 +180,9 @@ def test_refusals() -> None:
         spherical_projector(2, 1.5)
     with pytest.raises(iw.errors.ArgumentError, match=r"channels: expected a tuple of lengths, None for any"):
         spherical_projector(2, channels=3)
-    with pytest.raises(iw.errors.ArgumentError, match=r"fields: expected one of 'real', 'complex'; got 'scalar'"):
-        spherical_projector(2, fields="scalar")
-    with pytest.raises(iw.errors.ArgumentError, match=r"norm: expected 'operator' or 'stored'"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"signals: expected one of 'real', 'complex'; got 'scalar'"):
+        spherical_projector(2, signals="scalar")
+    with pytest.raises(iw.errors.ArgumentError, match=r"norm: expected one of 'operator', 'stored'"):
         spherical_projector(2, norm="l2")
     with pytest.raises(iw.errors.ArgumentError, match=r"channels: expected lengths of all axes"):
         spherical_projector(2, 2).basis()

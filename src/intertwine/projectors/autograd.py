@@ -60,11 +60,10 @@ def self_adjoint(W: torch.Tensor, apply: Map) -> torch.Tensor:
 
 def squared_norm_of_image(W: torch.Tensor, apply: Map) -> torch.Tensor:
     """``|A W|^2`` for an orthogonal projector ``A``, a scalar, differentiable to any order, also under torch.func."""
-    if torch.compiler.is_compiling():
-        return CompiledSquaredNorm.apply(W, apply)[0]
-    if torch._C._are_functorch_transforms_active():
-        return TransformableSquaredNorm.apply(W, apply)[0]
-    return SquaredNorm.apply(W, apply)
+    if not is_transformed():
+        return SquaredNorm.apply(W, apply)
+    kind = CompiledSquaredNorm if torch.compiler.is_compiling() else TransformableSquaredNorm
+    return kind.apply(W, apply)[0]
 
 
 def is_transformed() -> bool:

@@ -75,7 +75,7 @@ class SpectralProjector(WeightedProjector):
 
     @property
     def rank(self) -> int:
-        """Dimension of the equivariant subspace: real (out of ``2 numel``) for real fields, else complex."""
+        """Dimension of the equivariant subspace: real (out of ``2 numel``) for real signals, else complex."""
         return 0 if self._inner is None else self._inner.rank
 
     @property
@@ -100,7 +100,7 @@ class SpectralProjector(WeightedProjector):
     def basis(self) -> torch.Tensor:
         """Basis of the equivariant subspace, complex128 (float64 for pairs), shape (rank, *shape); for small cases.
 
-        Orthonormal in the norm of P; for real fields over the real numbers, in ``Re <a, b>``.
+        Orthonormal in the norm of P; for real signals over the real numbers, in ``Re <a, b>``.
         """
         shape = [n for n in self.shape if n is not None]
         rows = torch.zeros(self.rank, *(shape[:-1] if self._pairs else shape), dtype=torch.complex128)
@@ -185,7 +185,7 @@ class SpectralProjector(WeightedProjector):
 def _wave_projector(
     group: Group, first: Representation, second: Representation, orbits: ModeOrbits, *, half: bool
 ) -> Projector | None:
-    """The projector on all waves that live: (in, out, waves), with (Re, Im) innermost for real fields."""
+    """The projector on all waves that live: (in, out, waves), with (Re, Im) innermost for real signals."""
     count = len(orbits.source)
     if not count:
         return None

@@ -1,4 +1,4 @@
-"""Fourier-neural-operator weights: one complex matrix a wave vector, half of them stored where fields are real."""
+"""Fourier-neural-operator weights: one complex matrix a wave vector, half of them stored where signals are real."""
 
 import warnings
 from typing import Literal
@@ -12,14 +12,14 @@ from intertwine.projectors.spectral.modes import NORMS, Norm, SpectralProjector
 from intertwine.projectors.spectral.waves import ORDERS, mode_orbits, space_on_indices, stored_waves
 
 
-def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm: each has its default
+def spectral_projector(  # noqa: PLR0913 - which modes, which signals, which norm: each has its default
     rep_in: object,
     rep_out: object,
     modes: tuple[int, ...],
     *,
     order: Literal["shifted", "fft"] = "shifted",
     grid: tuple[int, ...] | None = None,
-    fields: Literal["real", "complex"] = "real",
+    signals: Literal["real", "complex"] = "real",
     norm: Norm = "operator",
     pairs: bool = False,
     space: object = None,
@@ -47,12 +47,13 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
     -m1 .. -1: ``torch.cat([weights1, weights2], 2)`` is ``order="fft"`` with ``modes=(2 * m1, m2)``.
 
     Args:
-        rep_in: representation of the input channels; a real one for real fields.
+        rep_in: representation of the input channels; a real one for real signals.
         rep_out: likewise of the output channels.
         modes: lengths of the mode axes as stored.
         order: the order of the wave vectors on all axes but a half-stored last one.
         grid: sides of the grid, needed only where modes reach its Nyquist waves, where k and k - n are one.
-        fields: ``"complex"``: all modes are stored, no conjugation, and P is linear over the complex numbers.
+        signals: what the layer acts on. ``"complex"``: all modes are stored, no conjugation, and P is linear over the
+            complex numbers.
         norm: P is orthogonal in the norm of the ``"operator"``, the mean over the group: every pair of conjugate
             waves counts once, as it is read, which counts entries on the line that is stored twice by 1/2, and those
             of its waves without a partner by 1/4; or in the plain norm of the ``"stored"`` tensor, as weight decay
@@ -61,9 +62,9 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
         space: how the group turns the wave vectors; its standard representation if None.
 
     Raises:
-        ArgumentError: modes, order, fields or norm are none of the above.
+        ArgumentError: modes, order, signals or norm are none of the above.
         GroupMismatchError: the group does not map wave vectors onto wave vectors.
-        DtypeError: complex representations under real fields.
+        DtypeError: complex representations under real signals.
 
     Warns:
         RankZeroWarning: nothing is equivariant.
@@ -85,13 +86,13 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
         )
     for name, value, allowed in (
         ("order", order, ORDERS),
-        ("fields", fields, ("real", "complex")),
+        ("signals", signals, ("real", "complex")),
         ("norm", norm, NORMS),
     ):
         check_choice(name, value, allowed)
     sides = check_sides("modes", modes)
     limits = None if grid is None else check_sides("grid", grid, len(sides))
-    group, half = first.group, fields == "real"
+    group, half = first.group, signals == "real"
     if not group.is_finite:
         raise GroupMismatchError(
             "rep_in",
@@ -103,7 +104,7 @@ def spectral_projector(  # noqa: PLR0913 - which modes, which fields, which norm
     matrices = space_on_indices(points.as_field().generator_images(), group, limits)
     orbits = mode_orbits(stored_waves(sides, order, half=half), matrices, limits, half=half)
     if half and (first.is_complex or second.is_complex):
-        raise DtypeError("rep_in", expected="real representations, as fields are real", got=f"{first}, {second}")
+        raise DtypeError("rep_in", expected="real representations, as signals are real", got=f"{first}, {second}")
     result = SpectralProjector(group, first.dual(), second, sides, orbits, norm=norm, half=half, pairs=pairs)
     if result.rank == 0:
         warnings.warn(

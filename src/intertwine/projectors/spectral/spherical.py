@@ -20,7 +20,7 @@ def spherical_projector(
     orders: int | None = None,
     *,
     channels: tuple[int | None, ...] = (None, None),
-    fields: Literal["real", "complex"] = "real",
+    signals: Literal["real", "complex"] = "real",
     norm: Norm = "operator",
     pairs: bool = False,
 ) -> Projector:
@@ -40,16 +40,16 @@ def spherical_projector(
 
     Args:
         degrees: number of degrees stored, l = 0 .. degrees - 1.
-        orders: number of orders stored, m = 0 .. orders - 1; for complex fields 2 * orders - 1 of them, from
+        orders: number of orders stored, m = 0 .. orders - 1; for complex signals 2 * orders - 1 of them, from
             -(orders - 1); None for one weight a degree.
         channels: lengths of the axes before, on which rotations do not act.
-        fields: complex fields allow complex weights, and P is linear over the complex numbers.
+        signals: what the layer acts on. Complex ones allow complex weights, and P is linear over the complex numbers.
         norm: P is orthogonal in the norm of the ``"operator"``, in which the orders m and -m count once together and
             m = 0 one half; or in the plain norm of the ``"stored"`` tensor, with the mean ``sum_m w_lm / (l + 1)``.
         pairs: the weights are real with (Re, Im) as a last axis, as some checkpoints hold them; shape (..., 2).
 
     Raises:
-        ArgumentError: numbers that are no positive integers, or unknown fields or norm.
+        ArgumentError: numbers that are no positive integers, or unknown signals or norm.
 
     Source: Bonev et al. 2023 (spherical Fourier neural operators); Driscoll and Healy 1994.
 
@@ -63,16 +63,16 @@ def spherical_projector(
     stored = None if orders is None else integer("orders", orders, 1)
     if not isinstance(channels, tuple) or not all(n is None or (isinstance(n, int) and n >= 0) for n in channels):
         raise ArgumentError("channels", expected="a tuple of lengths, None for any", got=repr(channels)[:80])
-    check_choice("fields", fields, ("real", "complex"))
+    check_choice("signals", signals, ("real", "complex"))
     flag("pairs", pairs)
     check_choice("norm", norm, NORMS)
     return SphericalProjector(
-        channels, degrees, stored, real=fields == "real", operator=norm == "operator", pairs=pairs
+        channels, degrees, stored, real=signals == "real", operator=norm == "operator", pairs=pairs
     )
 
 
 class SphericalProjector(WeightedProjector):
-    """The weighted mean over the orders of each degree, real for real fields."""
+    """The weighted mean over the orders of each degree, real for real signals."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class SphericalProjector(WeightedProjector):
 
     @property
     def rank(self) -> int:
-        """Dimension of the equivariant subspace, real for real fields; a None axis counts as one."""
+        """Dimension of the equivariant subspace, real for real signals; a None axis counts as one."""
         copies = int(np.prod([1 if n is None else n for n in self._channels], dtype=np.int64))
         return int(self._live.any(1).sum()) * copies
 
@@ -159,7 +159,7 @@ class SphericalProjector(WeightedProjector):
 
     def _nearest(self, W: torch.Tensor, metric: torch.Tensor) -> torch.Tensor:
         entries = torch.view_as_complex(W.contiguous()) if self._pairs else W
-        part = entries.real  # weighted norms are of half-stored orders, hence of real fields
+        part = entries.real  # weighted norms are of half-stored orders, hence of real signals
         live = self._constants.get("live", part)
         weights = (metric.squeeze(-1) if self._pairs else metric) * live
         means = (part * weights).sum(-1, keepdim=True) / weights.sum(-1, keepdim=True).clamp(min=0.25)

@@ -21,7 +21,7 @@ class ModeOrbits:
     Attributes:
         source: the stored entry (flattened) that each wave vector reads, shape (n,).
         conjugate: whether it reads the conjugate, shape (n,).
-        images: where each generator sends them, shape (m, n); for real fields the last one is ``k -> -k``.
+        images: where each generator sends them, shape (m, n); for real signals the last one is ``k -> -k``.
         labels: the orbit of each, shape (n,).
         reads: how many wave vectors read each stored entry, whether they live or not, shape (stored,).
         share: the part of each stored entry that its wave vectors read, shape (stored,): one half where a real
@@ -61,7 +61,7 @@ def mode_orbits(waves: Array, space: Array, grid: Sequence[int] | None, *, half:
         waves: of the stored entries, shape (n, dim).
         space: signed permutation matrices of the generators on wave vectors, in index order, shape (m, dim, dim).
         grid: sides of the grid, wave vectors being equal modulo them; None where all of them are well below its limit.
-        half: real fields, entries at -k being conjugates of those at k.
+        half: real signals, entries at -k being conjugates of those at k.
 
     Raises:
         ArgumentError: two entries are the same wave on the grid.
