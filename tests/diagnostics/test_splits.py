@@ -7,7 +7,7 @@ from intertwine.diagnostics import splits
 from intertwine.diagnostics.chains import chain_split, subgroup_chain
 from intertwine.diagnostics.splits import residual_by_fields, residual_by_irreps
 from intertwine.errors import ArgumentError, GroupMismatchError, NonFiniteError, ShapeError
-from intertwine.representations import Representation, Segment, decomposition
+from intertwine.representations import Representation, Segment, decomposition, isometries
 
 
 def normal(*shape, dtype=torch.float64, seed=0):
@@ -251,13 +251,13 @@ HEADS = list(policy_heads())
 def test_large_permutations_are_decomposed_orbit_by_orbit(rep_in, rep_out, monkeypatch):
     """Work per kind of orbit: no field above the group's order is decomposed, and none of them twice."""
     seen = []
-    average = decomposition._by_average
+    average = isometries._by_average
 
     def counted(field, irrep):
         seen.append((field, irrep.label))
         return average(field, irrep)
 
-    monkeypatch.setattr(decomposition, "_by_average", counted)
+    monkeypatch.setattr(isometries, "_by_average", counted)
     decomposition.field_decomposition.cache_clear()
     splits._cut_by_irreps.cache_clear()
     layer = torch.nn.Linear(rep_in.dim, rep_out.dim)

@@ -54,7 +54,7 @@ def is_transitive(field: Field) -> bool:
     return field.generator_permutations() is not None and _orbit_labels(field)[0] == 1
 
 
-def permutation_table(field: Field) -> tuple[Array, Array]:
+def basis_permutations(field: Field) -> tuple[Array, Array]:
     """Images and signs of the discrete generators, shape (m, dim) each, of a field known to permute a basis.
 
     Raises:
@@ -67,7 +67,7 @@ def permutation_table(field: Field) -> tuple[Array, Array]:
 
 
 def _orbit_labels(field: Field) -> tuple[int, Array]:
-    images = permutation_table(field)[0]
+    images = basis_permutations(field)[0]
     return connected(field.dim, np.tile(np.arange(field.dim), len(images)), images.reshape(-1))
 
 
@@ -92,7 +92,7 @@ def orbit_fields(field: Field) -> tuple[Piece, ...]:
     count, labels = _orbit_labels(field)
     if count == 1:
         return ((np.arange(field.dim), field),)
-    images, signs = permutation_table(field)
+    images, signs = basis_permutations(field)
     by_label = np.argsort(labels, kind="stable")
     bounds = np.searchsorted(labels[by_label], np.arange(count + 1))
     out: list[Piece] = []

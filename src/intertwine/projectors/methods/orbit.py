@@ -12,7 +12,7 @@ from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, orbit_components
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations.field import Field
-from intertwine.representations.orbits import connected, is_transitive, permutation_table
+from intertwine.representations.orbits import basis_permutations, connected, is_transitive
 
 # Entries that are worked on at a time on a processor: fewer would fit into its own cache, and cost more in calls.
 CACHED = 2**20
@@ -221,7 +221,7 @@ def _signed_orbits(fields: list[Field]) -> tuple[Array, Array]:
     """Orbit label and sign (+1, -1, or 0 on orbits that meet their negative) of every index tuple, flattened."""
     dims = [field.dim for field in fields]
     size = int(np.prod(dims))
-    tables = [permutation_table(field) for field in fields]
+    tables = [basis_permutations(field) for field in fields]
     count = len(tables[0][0])
     sources, targets, flips = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for generator in range(count):
