@@ -7,8 +7,17 @@ import torch
 from torch import nn
 
 import intertwine as iw
+from intertwine.layers.activations import POINTWISE, SOFTMAXES
+from intertwine.layers.attention import ATTENTION
+from intertwine.layers.convolutions import CONVOLUTIONS
+from intertwine.layers.embedding import EMBEDDINGS
+from intertwine.layers.inactive import INACTIVE
+from intertwine.layers.linear import LINEAR
 from intertwine.layers.norms import NORMS
+from intertwine.layers.own import OWN
+from intertwine.layers.pooling import POOLINGS
 from intertwine.layers.registry import BUILT_IN, NOTHING, computed_rule_of, rule_of
+from intertwine.layers.resizing import RESIZING
 from tests.binding.acting import feature_error, image_error, randn
 from tests.binding.cases import fill
 
@@ -204,4 +213,17 @@ def test_rules_are_checked_and_copied_with_the_binding():
 
 def test_every_rule_says_something_and_no_class_has_two():
     assert all(rule != NOTHING for rule in BUILT_IN.values())
-    assert len(BUILT_IN) == len(set(BUILT_IN))
+    tables = (
+        ATTENTION,
+        CONVOLUTIONS,
+        EMBEDDINGS,
+        INACTIVE,
+        LINEAR,
+        NORMS,
+        OWN,
+        POINTWISE,
+        POOLINGS,
+        RESIZING,
+        SOFTMAXES,
+    )
+    assert len(BUILT_IN) == sum(len(table) for table in tables)

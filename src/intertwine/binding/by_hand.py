@@ -98,8 +98,12 @@ class ReadTypes:
                     advice="Bind once for each group, or restrict all to a common subgroup.",
                 )
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Entries in the order of ``types``; tensors tied under several names once."""
+    def entries(self, *, warn: bool = True) -> tuple[Entry, ...]:
+        """Entries in the order of ``types``; tensors tied under several names once.
+
+        Args:
+            warn: whether to warn of a tensor that has no equivariant value but zero.
+        """
         slots, tensors, arguments = self.slots, self.tensors, self.arguments
         seen: dict[object, str] = {}
         entries = []
@@ -117,7 +121,7 @@ class ReadTypes:
                         advice="They are one tensor: type it once.",
                     )
                 continue
-            if P.rank == 0 and value.numel():
+            if warn and P.rank == 0 and value.numel():
                 warnings.warn(
                     f"{name}: {P.group} leaves no value of it fixed but zero "
                     f"({P.reason or axes_text(P)}), so that its projection is zero.",

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from torch import nn
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.model_tensors import ModelTensor
-from intertwine.errors import ArgumentError, RankZeroWarning, listing
+from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.layer_type import Kind, Slot
@@ -54,10 +53,7 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     for name, typed in inference.parameters.items():
         read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
     read.check_group()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RankZeroWarning)  # said in the notes, by path
-        entries = read.entries()
-    binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
+    binding = Binding(model, read.entries(warn=False), read.ends, options.layers, inference.without_trace())
     if options.check:
         twin = copy.deepcopy(model)
         dataclasses.replace(binding, model=twin).project_()
