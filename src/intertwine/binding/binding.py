@@ -96,7 +96,7 @@ class Binding:
         as typed. Lazy parameters have no shape yet: ().
         """
         typed: set[int] = set()
-        free = set(self.free)
+        free = set() if self.inference is None else {*self.inference.free, *self.inference.constants}
         for entry in self.entries:
             if entry.is_parametrized(self.model):
                 source = parametrizations(entry.owner(self.model))[entry.attribute]

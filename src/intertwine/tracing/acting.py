@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -96,11 +97,7 @@ def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
 def _moved_factors(g: torch.Tensor, x: torch.Tensor, factors: list[Factor], moves: Array) -> torch.Tensor:
     for position, factor in enumerate(factors):
         if isinstance(factor, Carried):
-            # Masks and indices on permuted features are moved as numbers.
-            kind = x.dtype
-            wide = x if kind.is_floating_point or kind.is_complex else x.to(torch.float64)
-            moved = factor.rep.act(g, wide.movedim(position, -1)).movedim(-1, position)
-            x = moved if wide is x else moved.round().to(kind)
+            x = _carried(g, x, position, factor.rep)
     digits = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Digit)]
     if not digits or not len(moves):
         return x
@@ -115,6 +112,34 @@ def _moved_factors(g: torch.Tensor, x: torch.Tensor, factors: list[Factor], move
         if row.sum() < 0:
             flipped += [position for position, _ in here]
     return x.permute(order).flip(flipped)
+
+
+def _carried(g: torch.Tensor, x: torch.Tensor, position: int, rep: Representation) -> torch.Tensor:
+    """``rho(g) x`` along one axis: by index where the group permutes features, and masks and numbers as such."""
+    table = _sources(rep, g.cpu().numpy().tobytes())
+    if table is not None:
+        source, signs = table
+        moved = x.index_select(position, source.to(x.device))
+        if signs is not None:
+            shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
+            moved = moved * signs.to(x.device, x.dtype).reshape(shape)
+        return moved
+    wide = x if x.dtype.is_floating_point or x.dtype.is_complex else x.to(torch.float64)
+    turned = rep.act(g, wide.movedim(position, -1)).movedim(-1, position)
+    return turned if wide is x else turned.round().to(x.dtype)
+
+
+@lru_cache(maxsize=1024)
+def _sources(rep: Representation, element: bytes) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+    """For each feature of ``rho(g) x`` the feature of x that it is, and its sign; None if features are mixed."""
+    group = rep.group
+    matrix = np.frombuffer(element, dtype=np.float64).reshape(1, group.matrix_dim, group.matrix_dim)
+    table = rep.signed_permutations(matrix)
+    if table is None:
+        return None
+    source = np.argsort(table[0][0])
+    signs = table[1][0][source]
+    return torch.from_numpy(source), None if (signs == 1).all() else torch.from_numpy(signs)
 
 
 def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> list[int]:

@@ -58,7 +58,6 @@ def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
     checker = _Checker(trace)
     watch = Watch(model, checker.call)
     with evaluating(model):
-        run(model, copied(example))
         given = copied(example)
         with watch.watching():
             run(model, given)
@@ -91,7 +90,7 @@ class _Checker:
         if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic:
             return function(*args, **kwargs)
         moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._elements))]
-        scale = max((_root_mean_square(t) for t in given), default=0.0)
+        scale = [t for t, kind in zip(given, typed.inputs, strict=True) if kind.dynamic]
         out = function(*args, **kwargs)
         result = args[0] if typed.mutates and place.function == "setitem" else out
         worst = 0.0
@@ -148,14 +147,18 @@ class _Checker:
         function: Callable[..., Any],
         pair: tuple[tuple[Any, ...], dict[str, Any]],
         result: Any,
-        scale: float,
+        scale: list[torch.Tensor],
     ) -> float:
         args, kwargs = pair
         try:
             other = function(*args, **kwargs)
-        except RuntimeError as error:  # a shape that the moved arguments do not have
-            self.blind.append(f"{typed.place}: {error}")
-            return float("inf")
+        except RuntimeError:  # a view of moved arguments that lie otherwise in memory
+            args, kwargs = _replaced((args, kwargs), lambda tensor: tensor.contiguous())
+            try:
+                other = function(*args, **kwargs)
+            except RuntimeError as error:  # a shape that the moved arguments do not have
+                self.blind.append(f"{typed.place}: {error}")
+                return float("inf")
         if typed.mutates and typed.place.function == "setitem":
             other = args[0]
         worst = 0.0
@@ -183,21 +186,31 @@ def _replaced(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> A
 def _root_mean_square(tensor: torch.Tensor) -> float:
     if not tensor.numel() or not (tensor.is_floating_point() or tensor.is_complex()):
         return 0.0
-    finite = tensor.detach()[torch.isfinite(tensor.detach())] if not bool(torch.isfinite(tensor).all()) else tensor
-    return float(torch.linalg.vector_norm(finite.detach().to(torch.float32))) / max(finite.numel(), 1) ** 0.5
+    return float(torch.linalg.vector_norm(tensor.detach().nan_to_num(0.0, 0.0, 0.0).float())) / tensor.numel() ** 0.5
 
 
-def _distance(one: torch.Tensor, two: torch.Tensor, scale: float) -> float:
+def _distance(one: torch.Tensor, two: torch.Tensor, arguments: list[torch.Tensor]) -> float:
     """``|one - two|`` over ``|two|``, or over a small share of the arguments' size where that is larger."""
     if one.shape != two.shape:
         return float("inf")
+    if not one.numel():
+        return 0.0
     if not (one.is_floating_point() or one.is_complex()):
-        return float((one != two).to(torch.float32).mean()) if one.numel() else 0.0
-    difference = torch.where(one == two, torch.zeros_like(one), one - two)  # infinities in the same places are equal
-    difference = torch.where(torch.isnan(one) & torch.isnan(two), torch.zeros_like(one), difference)
-    size = max(_root_mean_square(two), FLOOR * scale, 1e-30)
-    total = float(torch.linalg.vector_norm(difference.to(torch.float32))) / max(one.numel(), 1) ** 0.5
-    return total / size if math.isfinite(total) else float("inf")
+        return float((one != two).to(torch.float32).mean())
+    difference = one - two
+    total = float(torch.linalg.vector_norm(difference))
+    if not math.isfinite(total):  # infinities and NaN in the same places are equal
+        equal = (one == two) | (torch.isnan(one) & torch.isnan(two))
+        total = float(torch.linalg.vector_norm(difference.masked_fill(equal, 0.0)))
+    if total == 0:
+        return 0.0
+    size = float(torch.linalg.vector_norm(two))
+    relative = total / size if 0 < size < math.inf else math.inf
+    if relative > TOLERANCES.get(one.dtype, 0.0):  # which a sum that ought to be zero is too
+        floor = FLOOR * max(map(_root_mean_square, arguments), default=0.0)
+        size = max(_root_mean_square(two), floor, 1e-30)
+        relative = total / one.numel() ** 0.5 / size
+    return relative if math.isfinite(relative) else math.inf
 
 
 def _types(typed: TypedCall) -> str:

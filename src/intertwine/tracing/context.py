@@ -54,11 +54,13 @@ class ParameterUse:
         type: its axes.
         diagonal: whether it multiplied features entry by entry.
         output: the axis of its outputs, where it is a weight.
+        statistic: whether it is a running statistic of a norm layer, which is projected though it is no parameter.
     """
 
     type: TensorType
     diagonal: bool = False
     output: int | None = None
+    statistic: bool = False
 
 
 @dataclass
@@ -205,6 +207,12 @@ class Context:
         """The tensor multiplies features entry by entry."""
         for name in self.type_of(tensor).parameters:
             self.uses[name].diagonal = True
+
+    def statistic(self, tensor: torch.Tensor) -> None:
+        """The tensor is a running statistic of a norm layer."""
+        name = self.names.get(id(tensor))
+        if name in self.uses:
+            self.uses[name].statistic = True
 
     def output(self, tensor: torch.Tensor, axis: int) -> None:
         """The tensor is a weight whose outputs are on ``axis``."""

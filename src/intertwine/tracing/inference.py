@@ -30,6 +30,8 @@ class Inference:
         group: the group that acts.
         parameters: a projector for each parameter and buffer that the group acts on, by name.
         free: names of those that act on copies alone, so that every value of them is equivariant.
+        constants: names of other buffers that the run used, as masks and fixed tables: they stay as they are, and the
+            check judges what is done with them.
         reasons: why others are not typed, by name.
         calls: every call with the types of its tensors.
         notes: what was forced to trivial, what has no path, where runs part.
@@ -42,6 +44,7 @@ class Inference:
     group: Group
     parameters: Mapping[str, TypedParameter]
     free: tuple[str, ...]
+    constants: tuple[str, ...]
     reasons: Mapping[str, str]
     calls: tuple[TypedCall, ...]
     notes: tuple[str, ...]
@@ -96,10 +99,15 @@ def infer(
     types = ParameterTypes(ends.acting)
     parameters: dict[str, TypedParameter] = {}
     free: list[str] = []
+    constants: list[str] = []
+    buffers = {name for name, _ in model.named_buffers()}
     reasons: dict[str, str] = {}
     for name, use in traced.context.uses.items():
         tensor = tensors.get(name)
         if tensor is None or name in by_hand or not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        if name in buffers and not use.statistic:
+            constants.append(name)
             continue
         try:
             typed = types.typed(use, tuple(tensor.shape))
@@ -118,6 +126,7 @@ def infer(
         ends.acting.group,
         parameters,
         tuple(free),
+        tuple(constants),
         reasons,
         tuple(traced.calls),
         notes,

@@ -23,6 +23,7 @@ def batch_norm(
     """``w (x - mean) / sqrt(var + eps) + b`` along axis 1."""
     axes = ctx.axes(x)
     _affine(ctx, axes[1:2], diagonal=(weight, var), vectors=(bias, mean))
+    _statistics(ctx, mean, var)
     return axes
 
 
@@ -41,6 +42,7 @@ def instance_norm(
     axes = ctx.axes(x)
     ctx.need(axes[1], "pointwise")
     _affine(ctx, axes[1:2], diagonal=(weight, var), vectors=(bias, mean))
+    _statistics(ctx, mean, var)
     return axes
 
 
@@ -111,6 +113,12 @@ def local_response_norm(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **o
     axes = ctx.axes(x)
     axes[1] = ctx.alone(axes[1], "mixes neighbouring channels")
     return axes
+
+
+def _statistics(ctx: Context, *tensors: Any) -> None:
+    for tensor in tensors:
+        if isinstance(tensor, torch.Tensor):
+            ctx.statistic(tensor)
 
 
 def _affine(ctx: Context, axes: Axes, diagonal: Sequence[Any], vectors: Sequence[Any]) -> None:
