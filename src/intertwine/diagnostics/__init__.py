@@ -5,6 +5,7 @@ from intertwine.diagnostics.data.found_symmetry import DataSymmetry, ElementTest
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.first_breaker import Breaker, first_breaker
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
+from intertwine.diagnostics.equivariance.model_check import ModelCheck, check
 from intertwine.diagnostics.grids.geometry import Geometry, LayerGeometry, geometry
 from intertwine.diagnostics.grids.on_grid import GridAction, on_grid
 from intertwine.diagnostics.reports.between_layers import LayerVerdict
@@ -27,6 +28,7 @@ __all__ = [
     "GridAction",
     "LayerGeometry",
     "LayerVerdict",
+    "ModelCheck",
     "PairShare",
     "ParameterReport",
     "PictureSection",
@@ -35,6 +37,7 @@ __all__ = [
     "TableSection",
     "TextSection",
     "Unanalysed",
+    "check",
     "data_symmetry",
     "environment",
     "equivariance_error",

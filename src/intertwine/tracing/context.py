@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
+from intertwine.groups import Group
 from intertwine.tracing.axes import (
     Axis,
     Digit,
@@ -69,6 +70,7 @@ class Context:
 
     Attributes:
         solver: the constraints so far.
+        group: the group that acts.
         uses: the parameters and buffers that were met, by name.
         gathers: tables read by constant indices, to be typed late.
         notes: what was left alone for want of a better way, each with its place.
@@ -77,6 +79,7 @@ class Context:
     """
 
     solver: Solver
+    group: Group
     names: dict[int, str] = field(default_factory=dict)
     uses: dict[str, ParameterUse] = field(default_factory=dict)
     gathers: list[Gather] = field(default_factory=list)

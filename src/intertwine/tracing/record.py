@@ -3,8 +3,9 @@
 import linecache
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -144,7 +145,9 @@ class Watch:
             register_module_forward_hook(self._leave),
         ]
         try:
-            with _Mode(self):
+            with warnings.catch_warnings(), _Mode(self):
+                # A compiled module runs uncompiled under a mode; its hooks fire twice then, which does no harm here.
+                warnings.filterwarnings("ignore", message="Using `torch.compile")
                 yield
         finally:
             for handle in handles:
@@ -189,9 +192,12 @@ def _source() -> str:
 
 def run(model: Callable[..., Any], example: Any) -> Any:
     """``model(example)``: a tuple as ``model(*x)``, a mapping as ``model(**x)``."""
-    if type(example) is tuple:
-        return model(*example)
-    return model(**example) if isinstance(example, Mapping) else model(example)
+    # Compiled modules run as they are written, so that their calls are seen.
+    stance = getattr(torch.compiler, "set_stance", None)  # from torch 2.6 on
+    with nullcontext() if stance is None else stance("force_eager"):
+        if type(example) is tuple:
+            return model(*example)
+        return model(**example) if isinstance(example, Mapping) else model(example)
 
 
 def refuse_scripted(model: nn.Module) -> None:

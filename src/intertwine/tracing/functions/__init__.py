@@ -12,6 +12,7 @@ from intertwine.tracing.functions import (
     pooling,
     reduction,
     reshape,
+    vectors,
 )
 from intertwine.tracing.functions.rule import Rule
 
@@ -28,6 +29,7 @@ RULES: dict[str, Rule] = {
     **joins.RULES,
     **reduction.RULES,
     **attention.RULES,
+    **vectors.RULES,
 }
 
 # What makes a tensor of its own, though it may take a tensor's shape: a constant.

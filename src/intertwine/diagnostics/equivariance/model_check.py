@@ -1,0 +1,135 @@
+"""Whether a model is equivariant, what breaks it, and what would be left after projection."""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from intertwine.binding import Binding, bind
+from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
+from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
+from intertwine.errors import IntertwineError, listing
+from intertwine.groups import Group
+
+# What is printed of each list.
+SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCheck:
+    """What ``check`` found; it prints as a report.
+
+    Attributes:
+        binding: the types, inferred from one run: penalty, decay and projection start from it.
+        error: of the model as it stands.
+        projected_error: of a copy with projected weights: what no training of these weights can remove; None if the
+            weights cannot be projected.
+    """
+
+    binding: Binding
+    error: EquivarianceError
+    projected_error: EquivarianceError | None
+
+    @property
+    def share_typed(self) -> float:
+        """The share of the model's parameter entries that are typed or free to take any value."""
+        sizes = {name: tensor.numel() for name, tensor in self.binding.model.named_parameters()}
+        total = sum(sizes.values())
+        return 1.0 - sum(sizes.get(name, 0) for name in self.binding.unaccounted) / total if total else 1.0
+
+    def __str__(self) -> str:
+        binding = self.binding
+        after = "not measured" if self.projected_error is None else f"{self.projected_error.relative_worst:.1e}"
+        before = f"{self.error.relative_worst:.1e} as it stands"
+        lines = [
+            f"{type(binding.model).__name__} under {binding.group}: error {before}, {after} with equivariant weights",
+            f"{len(binding)} tensors typed, {len(binding.free)} free, {100 * self.share_typed:.1f} % of the parameters",
+        ]
+        parts = (
+            ("what breaks the symmetry outside the weights", [str(one) for one in binding.breakers]),
+            ("notes", list(binding.notes)),
+            ("not typed", [f"{name} {shape}" for name, shape in binding.unaccounted.items()]),
+        )
+        for title, texts in parts:
+            if texts:
+                lines += [f"{title}:", *(f"  {text}" for text in texts[:SHOWN])]
+                if len(texts) > SHOWN:
+                    lines.append(f"  and {len(texts) - SHOWN} more")
+        unknown = binding.inference.unknown if binding.inference is not None else {}
+        if unknown:
+            lines.append(f"functions without a rule, whose results have a proposed type: {listing(unknown)}")
+        return "\n".join(lines)
+
+
+def check(  # noqa: PLR0913 - a keyword for each thing that may be said of a model
+    model: nn.Module,
+    *,
+    rep_in: object,
+    rep_out: object,
+    example: Any,
+    hidden: Callable[[int], object] | None = None,
+    group: Group | None = None,
+    overrides: Mapping[str, object] | None = None,
+    rules: Mapping[Any, Any] | None = None,
+    num_samples: int | None = None,
+    generator: torch.Generator | None = None,
+) -> ModelCheck:
+    """Is this model equivariant, and if not, what breaks it?
+
+    The model is typed from one run (``bind``), every call in it repeated on moved arguments, and the error of the whole
+    measured twice: as it stands, and with projected weights on a copy. The first says what the model has, the second
+    what its architecture allows. The model itself is left as it was.
+
+    Args:
+        model: any module.
+        rep_in: how the group acts on the example, as for ``bind``.
+        rep_out: on the output.
+        example: what the model takes.
+        hidden: width of hidden features to their representation.
+        group: where neither end has a representation.
+        overrides: names typed by hand.
+        rules: rules of layers and functions of your own.
+        num_samples: elements to measure the two errors with, as for ``equivariance_error``.
+        generator: seeds the sampling.
+
+    Raises:
+        ArgumentError, ShapeError, GroupMismatchError: as ``bind`` and ``equivariance_error``.
+
+    Source:
+        Own: each call is judged on exact images of its arguments, so that errors do not add up.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3, stride=2), torch.nn.ReLU(), torch.nn.AvgPool2d(7))
+        >>> images = iw.on_grid(3 * iw.Dihedral(4).trivial())
+        >>> x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        >>> found = check(net, rep_in=images, rep_out=iw.on_grid(2 * iw.Dihedral(4).regular()), example=x)
+        >>> [breaker.reason.split(". ")[1] for breaker in found.binding.breakers]
+        ['Use 15 or 17 pixels in place of 16, or another stride or kernel.']
+    """
+    binding = bind(
+        model,
+        rep_in=rep_in,
+        rep_out=rep_out,
+        hidden=hidden,
+        example=example,
+        group=group,
+        overrides=overrides,
+        rules=rules,
+    )
+
+    def measured(function: nn.Module) -> EquivarianceError:
+        return equivariance_error(
+            function, rep_in, rep_out, example, num_samples=num_samples, generator=generator, group=binding.group
+        )
+
+    twin = copy.deepcopy(model)
+    try:
+        dataclasses.replace(binding, model=twin).project_()
+    except IntertwineError:
+        return ModelCheck(binding, measured(model), None)
+    return ModelCheck(binding, measured(model), measured(twin))
