@@ -108,6 +108,18 @@ def test_fields_go_inside_where_there_is_room_and_outside_otherwise(sizes, expec
     assert (text(first), text(last)) == expected
 
 
+def test_a_factor_that_met_another_unknown_is_open_still():
+    """Heads that a linear map mixes are one unknown with its inputs; the fields inside the heads stay."""
+    solver = Solver()
+    node, mixing = solver.fresh(64, feature=True), solver.fresh(4)
+    heads, inner = solver.factor(node, (4, 16))
+    solver.unify(heads, mixing)
+    other = solver.fresh(16, feature=True)
+    solver.unify(inner, other)
+    Decisions(solver, D4, None).decide([node])
+    assert (text(heads), text(inner)) == ("4", "[2xregular]")
+
+
 def test_unknowns_of_constants_are_left_alone_and_those_of_features_are_not():
     solver = Solver()
     constant, feature = solver.fresh(16), solver.fresh(16, feature=True)

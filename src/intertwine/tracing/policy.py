@@ -145,7 +145,7 @@ class Decisions:
         open_parts = list(_open(parts))
         if not open_parts:
             return
-        if all(is_alone(resolved(single(part))) for part in parts if part not in open_parts):
+        if all(_is_open(part) or is_alone(resolved(single(part))) for part in parts):
             room = self._group.order if self._group.is_finite else 0
             wide = [node for node in reversed(open_parts) if node.size >= max(room, 2)]
             standard = None if self._group.is_finite else self._group.standard().dim
@@ -171,8 +171,13 @@ class Decisions:
         return carried(rep)
 
 
+def _is_open(part: Unknown) -> bool:
+    """Whether a factor is still unknown, under whatever name."""
+    terms = resolved(single(part)).terms
+    return len(terms) == len(terms[0]) == 1 and isinstance(terms[0][0], Unknown)
+
+
 def _open(parts: tuple[Unknown, ...]) -> Iterator[Unknown]:
     for part in parts:
-        clean = resolved(single(part))
-        if len(clean.terms) == 1 and len(clean.terms[0]) == 1 and isinstance(clean.terms[0][0], Unknown):
-            yield clean.terms[0][0]
+        if _is_open(part):
+            yield unknowns(resolved(single(part)))[0]
