@@ -114,5 +114,5 @@ def test_a_projector_by_name() -> None:
     assert image_error(conv, C4.regular(), C4.regular(), (5, 5)) < ATOL
     with pytest.raises(iw.errors.ShapeError, match=r"a projector for weight, shape \(4, 4, 5, 5\); got one for shape"):
         iw.bind(nn.Conv2d(4, 4, 5), {"weight": kernel})
-    with pytest.raises(iw.errors.ArgumentError, match=r"a pair \(rep_in, rep_out\) for a module; got Projector"):
+    with pytest.raises(iw.errors.ArgumentError, match=r"a pair \(rep_in, rep_out\) for a module; got BlocksProjector"):
         iw.bind(conv, {"": kernel})
