@@ -68,6 +68,13 @@ def bound_net(*types: str) -> Callable[[], object]:
     return lambda: iw.bind(model, {str(i): pair for i, pair in enumerate(ends)})
 
 
+def bound_mlp() -> Callable[[], object]:
+    """``bind`` of the net in its docstring: two linear layers, of which the first has a bias, around an activation."""
+    rep_x, rep_h = iw.SO(3).irreps("2x1"), iw.SO(3).irreps("16x0 + 8x1")
+    model = nn.Sequential(nn.Linear(6, 40), iw.nn.NormActivation(rep_h), nn.Linear(40, 6, bias=False))
+    return lambda: iw.bind(model, {"0": (rep_x, rep_h), "2": (rep_h, rep_x)})
+
+
 def penalty_of_one() -> Callable[[], object]:
     """``binding.penalty()`` of one weight of 1184 x 1184, irreps l = 0..3 of SO(3)."""
     rep = so3_irreps(1184)
@@ -85,6 +92,7 @@ def decay_of_one() -> Callable[[], object]:
 WORKS = {
     "bind, three linear layers between copies of one irrep of SO(3)": lambda: bound_net("16x1", "32x1", "32x1", "1"),
     "bind, the same between scalars and vectors": lambda: bound_net("16x0 + 8x1", *["32x0 + 16x1"] * 2, "8x0 + 1"),
+    "bind, three typed tensors of a net under SO(3)": bound_mlp,
     "penalty of one weight 1184 x 1184 under SO(3)": penalty_of_one,
     "shrink_ of the same weight": decay_of_one,
 }
