@@ -66,7 +66,8 @@ def stamp(name: str, *, seeds: int = 1, data: Path | None = None, folder: Path |
         0 if the record was stamped, 1 if not.
 
     Raises:
-        ArgumentError: no record, or one without rows of methods (``runtime`` measures times).
+        ArgumentError: no record, one without rows of methods (``runtime`` measures times), or one that was made with
+            data which are not shipped and not given.
     """
     from rich.console import Console
 
@@ -81,6 +82,9 @@ def stamp(name: str, *, seeds: int = 1, data: Path | None = None, folder: Path |
     metrics = [metric["name"] for metric in record.get("metrics", ()) if isinstance(metric, Mapping)]
     if not metrics:
         raise ArgumentError("name", expected="a record of methods", got=f"{name}, whose numbers are times and bytes")
+    if "--data" in str(record.get("command", "")).split() and not os.environ.get(DATA_VARIABLE):
+        advice = f"Give --data, or set {DATA_VARIABLE}."
+        raise ArgumentError("data", expected="the data that the record was made with", got="none", advice=advice)
     task.get_ready("cpu", console)
     repeated: list[Repeated] = []
     for settings, row, place in chosen_runs(task, record["rows"], seeds):
@@ -98,7 +102,8 @@ def stamp(name: str, *, seeds: int = 1, data: Path | None = None, folder: Path |
     record["code"] = code_version(task.run)
     record["stamp"] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": f"python -m experiments reproduce {name} --stamp --seeds {seeds}",
+        "command": f"python -m experiments reproduce {name} --stamp --seeds {seeds}"
+        + (" --data FOLDER" if data else ""),
         "environment": {"torch": versions["torch"], "processor": processor()},
         "compared": summary,
         "runs": sorted({one.run for one in repeated}),
@@ -139,7 +144,7 @@ def compared_text(repeated: Sequence[Repeated]) -> str:
     equal = sum(one.is_equal for one in repeated)
     worst = max((one.difference for one in repeated), default=0.0)
     text = f"{equal} of {len(repeated)} numbers of {len({one.run for one in repeated})} runs equal to {DIGITS} digits"
-    return f"{text}, the others to {worst:.1e} (allowed {RELATIVE:g}, or {ABSOLUTE:g} absolute)"
+    return f"{text}, the others to {worst:.1e} of their value or {ABSOLUTE:g} (allowed: {RELATIVE:g})"
 
 
 def _is_run(settings: Mapping[str, Any], row: Mapping[str, Any], place: int) -> bool:

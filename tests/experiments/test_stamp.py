@@ -71,3 +71,10 @@ def test_records_without_methods_are_refused(record):
     change(record, lambda content: content.pop("metrics"))
     with pytest.raises(ArgumentError, match="expected a record of methods"):
         stamp.stamp("toy")
+
+
+def test_other_data_than_the_records_are_refused(record, monkeypatch):
+    monkeypatch.delenv("INTERTWINE_DATA", raising=False)
+    change(record, lambda content: content.update(command="python -m experiments reproduce toy --data FOLDER"))
+    with pytest.raises(ArgumentError, match="data: expected the data that the record was made with"):
+        stamp.stamp("toy")
