@@ -34,7 +34,7 @@ WITHOUT_SOURCE = {
     "records: what a measurement found, or what others work on": """
         AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field Geometry
         GridAction LayerGeometry LayerVerdict PairShare ParameterReport Report Residual Segment Subject TrainingCost
-        Unanalysed""",
+        ModelCheck Unanalysed""",
     "what layers mean: values that rules are made of": """
         Finding GridMap LayerRule LayerType OutputFields Slot layer_rule""",
     "errors and warnings, and their words": """
