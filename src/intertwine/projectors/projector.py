@@ -206,8 +206,6 @@ class Projector(ABC):
         check_factor(factor)
         self._shrink_(W, factor)
 
-    # -- how, without autograd and without checks --------------------------------------------------
-
     @abstractmethod
     def _project(self, W: torch.Tensor) -> torch.Tensor:
         """``P W`` in the dtype of W; W is left alone."""
