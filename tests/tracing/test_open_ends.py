@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import intertwine as iw
+from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.functions.pointwise import permuted
 from intertwine.tracing.policy import default_policy
 
@@ -68,6 +69,31 @@ def test_an_unknown_function_that_breaks_is_named_with_its_line():
     forced = [note for note in binding.notes if "forced to trivial" in note]
     assert found or forced
     assert any("test_open_ends.py" in str(text) for text in (*binding.breakers, *forced))
+
+
+def test_features_that_an_unknown_function_makes_anew_are_forced_and_said_to_be():
+    """It makes 24 numbers of 16: nothing says what they carry, and silence would be a success of error alone."""
+    binding = bound(Function(lambda x: F.pad(x, (0, 8)), width=16).apply(_wider), rules={F.pad: _no_rule})
+    (note,) = binding.notes
+    assert note.startswith("24 features forced to trivial by pad")
+    assert "whose rule failed" in note
+
+
+def _wider(module):
+    if isinstance(module, nn.Linear) and module.in_features == 16:
+        module.in_features, module.weight = 24, nn.Parameter(torch.randn(8, 24))
+
+
+def _no_rule(ctx, out, *args, **kwargs):
+    raise ConflictError("no idea")
+
+
+def test_weights_that_take_no_projection_leave_a_note_in_place_of_the_check():
+    model = nn.Sequential(nn.Linear(8, 16), nn.utils.parametrizations.orthogonal(nn.Linear(16, 16)), nn.Linear(16, 8))
+    binding = bound(model)
+    assert any(note.startswith("not checked") and "1.weight" in note for note in binding.notes)
+    assert not binding.inference.checked
+    assert binding["1.weight"].projector.rank == 16 * 16 // 8
 
 
 def test_a_parameter_that_an_unknown_function_swallows_is_unaccounted_with_the_reason():

@@ -3,9 +3,11 @@
 import pytest
 
 import intertwine as iw
-from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Unknown, carried, fixed, resolved, single
+from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Unknown, fixed, single
+from intertwine.tracing.bindings import ConflictError
+from intertwine.tracing.normal_form import carried, resolved
 from intertwine.tracing.policy import Decisions, quotient_fields
-from intertwine.tracing.solver import ConflictError, Solver
+from intertwine.tracing.solver import Solver
 
 D4, SO3 = iw.Dihedral(4), iw.SO(3)
 ROWS, COLUMNS = Digit(0, 6), Digit(1, 6)

@@ -11,7 +11,7 @@ from torch import nn
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.model_tensors import ModelTensor
-from intertwine.errors import ArgumentError, listing
+from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.layer_type import Kind, Slot
@@ -56,8 +56,13 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     binding = Binding(model, read.entries(warn=False), read.ends, options.layers, inference.without_trace())
     if options.check:
         twin = copy.deepcopy(model)
-        dataclasses.replace(binding, model=twin).project_()
-        inference = inference.with_check(twin, example)
+        try:
+            dataclasses.replace(binding, model=twin).project_()
+        except IntertwineError as error:  # a parametrisation that does not take projected values
+            note = f"not checked, as the weights of a copy could not be projected: {error}"
+            inference = dataclasses.replace(inference, notes=(*inference.notes, note))
+        else:
+            inference = inference.with_check(twin, example)
         binding = dataclasses.replace(binding, inference=inference.without_trace())
     if options.strict:
         _refuse_open_ends(binding, inference)

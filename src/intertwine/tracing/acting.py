@@ -11,7 +11,8 @@ import torch
 from intertwine._numerics import Array
 from intertwine.groups import Group
 from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, resolved, term_size
+from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, term_size
+from intertwine.tracing.normal_form import resolved
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import resolved
-from intertwine.tracing.context import TensorType
-from intertwine.tracing.models.value_trees import tensors
+from intertwine.tracing.axes import Axis
+from intertwine.tracing.bindings import ConflictError
+from intertwine.tracing.context import Context, TensorType
+from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.models.value_trees import children, tensors
 from intertwine.tracing.record import Place
 
 
@@ -57,6 +59,41 @@ def leaves(*values: Any) -> list[torch.Tensor]:
     return list(tensors(values))
 
 
-def axes_text(kind: TensorType) -> str:
-    """``"(2, [8xregular], y:32, x:32)"``."""
-    return f"({', '.join(str(resolved(axis)) for axis in kind.axes)})"
+def kind_shape(kind: TensorType) -> tuple[int, ...]:
+    """The shape of a tensor of this type."""
+    return tuple(axis.size for axis in kind.axes)
+
+
+def checked_axes(
+    rule: Rule, context: Context, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], typed: TypedCall
+) -> Any:
+    """What a rule gives, if it fits the shapes of the result; why not is kept with the call.
+
+    Raises:
+        ConflictError: it does not fit, or asks for what cannot be.
+    """
+    try:
+        axes = rule(context, out, *args, **kwargs)
+    except ConflictError as conflict:
+        where = f", from {'; '.join(conflict.origins[:2])}" if conflict.origins else ""
+        typed.reason = f"{conflict}{where}"
+        raise
+    for tensor, own in zip(leaves(out), flat_axes(axes), strict=False):
+        if own is not None and [axis.size for axis in own] != list(tensor.shape):
+            sizes = [axis.size for axis in own]
+            typed.reason = (
+                f"the rule for {typed.place.function} gives lengths {sizes}, the result has {tuple(tensor.shape)}"
+            )
+            raise ConflictError(typed.reason)
+    return axes
+
+
+def flat_axes(axes: Any) -> list[Any]:
+    """The axes of each output tensor: a rule gives a list of Axis for one, nested lists for several."""
+    if isinstance(axes, list) and (not axes or isinstance(axes[0], Axis)):
+        return [axes]
+    found: list[Any] = []
+    for part in (children(axes) or {}).values():
+        if part is not None:
+            found += flat_axes(part)
+    return found

@@ -8,21 +8,11 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine.groups import Group
-from intertwine.tracing.axes import (
-    Axis,
-    Digit,
-    Fixed,
-    Nested,
-    Squared,
-    fixed,
-    is_alone,
-    permutes,
-    resolved,
-    single,
-    unknowns,
-)
+from intertwine.tracing.axes import Axis, Digit, Fixed, Nested, Squared, fixed, single
+from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.gathers import Gather
-from intertwine.tracing.solver import ConflictError, Solver
+from intertwine.tracing.normal_form import is_alone, permutes, resolved, unknowns
+from intertwine.tracing.solver import Solver
 
 Axes = list[Axis]
 # What a rule returns: the axes of each tensor of its output, nested as the output is.

@@ -11,8 +11,9 @@ from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.representations import Representation
 from intertwine.tracing.acting import Acting
-from intertwine.tracing.axes import Axis, Digit, carried, fixed, single
+from intertwine.tracing.axes import Axis, Digit, fixed, single
 from intertwine.tracing.models.value_trees import child, children, described, path_text, tensors
+from intertwine.tracing.normal_form import carried
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from intertwine.groups import Group
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
 from intertwine.tracing.acting import Acting, can_act
-from intertwine.tracing.axes import Axis, carried, fixed, is_alone, resolved
+from intertwine.tracing.axes import Axis, fixed
+from intertwine.tracing.normal_form import carried, is_alone, resolved
 from intertwine.tracing.solver import Solver
 
 

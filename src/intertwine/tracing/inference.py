@@ -9,13 +9,14 @@ from torch import nn
 
 from intertwine.groups import Group
 from intertwine.projectors import Projector
-from intertwine.tracing.axes import Axis, carried, is_alone, resolved
+from intertwine.tracing.axes import Axis
 from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall
 from intertwine.tracing.check import Checked, check_calls
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
+from intertwine.tracing.normal_form import carried, is_alone, resolved
 from intertwine.tracing.parameters import ParameterTypes, TypedParameter, UntypedError
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy

@@ -16,8 +16,9 @@ from intertwine.projectors.kernels.kernel import pixel_representation
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
 from intertwine.tracing.acting import Acting
-from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Term, is_alone, permutes, resolved, term_size
+from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Term, term_size
 from intertwine.tracing.context import ParameterUse
+from intertwine.tracing.normal_form import is_alone, permutes, resolved
 
 # Terms of mixed factors become matrices up to this size; larger ones are refused.
 MAX_MATRIX = 1024

@@ -11,7 +11,8 @@ from intertwine.errors import ArgumentError, SizeLimitError
 from intertwine.groups import FiniteGroup, Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Unknown, carried, fixed, is_alone, resolved, single, unknowns
+from intertwine.tracing.axes import Axis, Unknown, fixed, single
+from intertwine.tracing.normal_form import carried, is_alone, resolved, unknowns
 from intertwine.tracing.solver import Solver
 
 Policy = Callable[[int], object]

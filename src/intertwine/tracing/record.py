@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from intertwine.errors import ArgumentError
+from intertwine.tracing.function_names import function_name
 
 # What reads a tensor's attributes, or checks and prints it, makes no tensor of the model.
 SILENT = frozenset(
@@ -81,31 +82,6 @@ class Place:
 
 
 Handler = Callable[[Place, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """``"add"`` for ``torch.add``, ``Tensor.add``, ``Tensor.__add__``, ``__radd__``; ``"T"`` for the attribute T.
-
-    Examples:
-        >>> function_name(torch.Tensor.__radd__), function_name(torch.Tensor.T.__get__), function_name(torch.relu_)
-        ('add', 'T', 'relu_')
-    """
-    name = getattr(function, "__name__", type(function).__name__)
-    if name in ("__get__", "__set__"):
-        return str(getattr(getattr(function, "__self__", None), "__name__", name))
-    if name.startswith("__") and name.endswith("__"):
-        bare = name[2:-2]
-        if bare in ("getitem", "setitem"):
-            return bare
-        if bare in _IN_PLACE:
-            return bare[1:] + "_"
-        return bare[1:] if bare in _REFLECTED else bare
-    return name
-
-
-_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "and", "or", "xor", "mod")
-_REFLECTED = frozenset("r" + name for name in _ARITHMETIC)
-_IN_PLACE = frozenset("i" + name for name in _ARITHMETIC)
 
 
 class _Mode(TorchFunctionMode):

@@ -10,16 +10,19 @@ from torch import nn
 from intertwine.errors import ArgumentError
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
-from intertwine.tracing.axes import Axis, fixed, resolved, unknowns
-from intertwine.tracing.calls import TypedCall, leaves, writes
+from intertwine.tracing.axes import Axis, fixed
+from intertwine.tracing.bindings import ConflictError
+from intertwine.tracing.calls import TypedCall, checked_axes, flat_axes, kind_shape, leaves, writes
 from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
+from intertwine.tracing.function_names import is_torchs
 from intertwine.tracing.functions import CREATED, RULES, Rule
 from intertwine.tracing.models.evaluating import evaluating
-from intertwine.tracing.models.value_trees import children, copied
+from intertwine.tracing.models.value_trees import copied
+from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.policy import Decisions, Policy
 from intertwine.tracing.record import Place, Watch, refuse_scripted, run
-from intertwine.tracing.solver import ConflictError, Solver
+from intertwine.tracing.solver import Solver
 
 
 @dataclass
@@ -158,7 +161,7 @@ class _Tracer:
             axes = self._proposed(typed, out_value, given, before)
         parameters = tuple(dict.fromkeys(one for kind in before for one in kind.parameters))
         if axes is not None:
-            for tensor, own in zip(outs, _flat(axes), strict=False):
+            for tensor, own in zip(outs, flat_axes(axes), strict=False):
                 if own is not None and len(own) == tensor.ndim:
                     old = context.known(tensor)
                     was = old is not None and old.dynamic
@@ -182,7 +185,7 @@ class _Tracer:
             return None
         found: list[Any] = []
         try:
-            if context.solver.attempt(lambda: found.append(_checked(rule, context, out, args, kwargs, typed))):
+            if context.solver.attempt(lambda: found.append(checked_axes(rule, context, out, args, kwargs, typed))):
                 return found[0]
         except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
             typed.reason = f"the rule for {name} does not take this call: {type(error).__name__}: {error}"
@@ -205,6 +208,9 @@ class _Tracer:
             for position, size in enumerate(part.shape):
                 match = next((axis for axis in source[position:] if axis.size == size), None)
                 axes.append(fixed(size) if match is None else match)
+                if match is None and size > 1:
+                    why = "whose rule failed" if name in RULES else "for which there is no rule"
+                    self.result.notes.append(f"{size} features forced to trivial by {typed.place}, {why}")
             found.append(axes)
         return found
 
@@ -231,48 +237,3 @@ class _Tracer:
         for place, sizes in decisions.forced.items():
             text = f"{' and '.join(map(str, sizes))} features forced to trivial by {place}"
             self.result.notes.append(f"{text}, which works on each entry by itself")
-
-
-def is_torchs(function: Callable[..., Any]) -> bool:
-    """Whether a function is one of torch's own, so that its name says what it does."""
-    module = getattr(function, "__module__", None) or ""
-    if module.partition(".")[0] == "torch":
-        return True
-    owner = getattr(function, "__objclass__", None) or getattr(function, "__self__", None)
-    owner = owner if isinstance(owner, type) or owner is None else type(owner)
-    return not module and (owner is None or owner.__module__.partition(".")[0] in ("torch", "builtins", ""))
-
-
-def kind_shape(kind: TensorType) -> tuple[int, ...]:
-    """The shape of a tensor of this type."""
-    return tuple(axis.size for axis in kind.axes)
-
-
-def _checked(
-    rule: Rule, context: Context, out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], typed: TypedCall
-) -> Any:
-    try:
-        axes = rule(context, out, *args, **kwargs)
-    except ConflictError as conflict:
-        where = f", from {'; '.join(conflict.origins[:2])}" if conflict.origins else ""
-        typed.reason = f"{conflict}{where}"
-        raise
-    for tensor, own in zip(leaves(out), _flat(axes), strict=False):
-        if own is not None and [axis.size for axis in own] != list(tensor.shape):
-            sizes = [axis.size for axis in own]
-            typed.reason = (
-                f"the rule for {typed.place.function} gives lengths {sizes}, the result has {tuple(tensor.shape)}"
-            )
-            raise ConflictError(typed.reason)
-    return axes
-
-
-def _flat(axes: Any) -> list[Any]:
-    """The axes of each output tensor: a rule gives a list of Axis for one, nested lists for several."""
-    if isinstance(axes, list) and (not axes or isinstance(axes[0], Axis)):
-        return [axes]
-    found: list[Any] = []
-    for part in (children(axes) or {}).values():
-        if part is not None:
-            found += _flat(part)
-    return found

@@ -4,10 +4,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, fixed, resolved
+from intertwine.tracing.axes import Axis, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.linear import stacked
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 
 def attention(

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, fixed, resolved
+from intertwine.tracing.axes import Axis, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
 MULTIPLY = ["mul", "mul_", "multiply"]

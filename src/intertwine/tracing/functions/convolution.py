@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, Fixed, resolved, single
+from intertwine.tracing.axes import Axis, Digit, Fixed, single
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 
 def convolution(

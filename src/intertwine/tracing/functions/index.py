@@ -4,10 +4,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, fixed, is_alone, resolved, unknowns
+from intertwine.tracing.axes import Axis, Digit, fixed
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.gathers import Gather
+from intertwine.tracing.normal_form import is_alone, resolved, unknowns
 
 
 def rows_read(ctx: Context, rows: Axis, index: torch.Tensor) -> Axes:

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, fixed, resolved
+from intertwine.tracing.axes import Axis, Digit, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.index import selected
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 
 def parts(ctx: Context, x: torch.Tensor, dim: int, outs: Sequence[torch.Tensor]) -> list[Axes]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, resolved
+from intertwine.tracing.axes import Axis
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.index import rows_read
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 
 def linear(ctx: Context, out: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Axes:

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Fixed, is_alone, resolved
+from intertwine.tracing.axes import Axis, Fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import is_alone, resolved
 
 MEANS = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"]
 MAXIMA = [

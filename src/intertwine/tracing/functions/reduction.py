@@ -4,10 +4,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, Squared, fixed, resolved, single
+from intertwine.tracing.axes import Axis, Digit, Squared, fixed, single
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.combine import entrywise
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 LINEAR = ["sum", "mean", "nansum", "nanmean"]
 NORMS = ["norm", "vector_norm", "linalg_vector_norm", "frobenius_norm"]

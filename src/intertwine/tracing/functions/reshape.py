@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Fixed, Nested, fixed, resolved
+from intertwine.tracing.axes import Axis, Fixed, Nested, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import resolved
 
 
 def reshaped(ctx: Context, axes: Axes, shape: Sequence[int]) -> Axes:

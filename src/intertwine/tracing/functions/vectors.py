@@ -7,9 +7,9 @@ import torch
 
 from intertwine.groups import Group
 from intertwine.representations import Representation
-from intertwine.tracing.axes import carried, is_alone, resolved, unknowns
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.normal_form import carried, is_alone, resolved, unknowns
 
 
 def cross(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, dim: Any = None, **options: Any) -> Axes:

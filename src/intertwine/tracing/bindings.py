@@ -1,0 +1,101 @@
+"""Unknowns and what they were found to be, step by step, so that every step can be undone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from intertwine.tracing.axes import (
+    Axis,
+    Unknown,
+    fixed,
+    single,
+)
+from intertwine.tracing.normal_form import resolved, unknowns
+
+
+class ConflictError(Exception):
+    """Two types that cannot be one; the message names them, and ``origins`` the places that each came from."""
+
+    def __init__(self, text: str, origins: tuple[str, ...] = ()) -> None:
+        self.origins = origins
+        super().__init__(text)
+
+
+@dataclass
+class Bindings(ABC):
+    """Binds unknowns; every step can be undone.
+
+    Attributes:
+        place: where the call that is being typed stands, in words; kept with what is bound there.
+        splits: the factors of products into which an unknown was factored: at most one of each will not be alone.
+    """
+
+    place: str = ""
+    splits: list[tuple[Unknown, ...]] = field(default_factory=list)
+    _trail: list[Callable[[], None]] = field(default_factory=list)
+
+    # -- undoing ----------------------------------------------------------------------------------
+
+    def attempt(self, action: Callable[[], object]) -> bool:
+        """Whether ``action`` runs without a conflict; if it does not, everything that it bound is undone."""
+        mark = len(self._trail)
+        try:
+            action()
+        except ConflictError:
+            while len(self._trail) > mark:
+                self._trail.pop()()
+            return False
+        return True
+
+    # -- unknowns ---------------------------------------------------------------------------------
+
+    def fresh(self, size: int, *, feature: bool = False) -> Axis:
+        """An unknown of ``size`` features (a number if there is one at most)."""
+        return fixed(size) if size <= 1 else single(Unknown(size, self.place, feature))
+
+    def need(self, axis: Axis, kind: str) -> None:
+        """Record what must be true of every unknown of the axis."""
+        for node in unknowns(resolved(axis)):
+            self._add_need(node, kind, self.place)
+
+    def mark_feature(self, axis: Axis) -> None:
+        """The axis belongs to something that depends on the input, so that the policy types its unknowns."""
+        for node in unknowns(resolved(axis)):
+            if not node.feature:
+                node.feature = True
+                self._trail.append(partial(setattr, node, "feature", False))
+
+    def bind(self, node: Unknown, axis: Axis) -> None:
+        """Say what an unknown is."""
+        clean = resolved(axis)
+        if clean.terms == ((node,),):
+            return
+        inner = unknowns(clean)
+        if any(one is node for one in inner):
+            raise ConflictError(f"{node} meets {clean}, which holds it")
+        for one in inner:
+            for kind, place in node.needs.items():
+                self._add_need(one, kind, place)
+            if node.feature and not one.feature:
+                one.feature = True
+                self._trail.append(partial(setattr, one, "feature", False))
+        node.bound, node.bound_at = clean, self.place
+
+        def undo() -> None:
+            node.bound, node.bound_at = None, ""
+
+        self._trail.append(undo)
+
+    def _add_need(self, node: Unknown, kind: str, place: str) -> None:
+        if kind not in node.needs:
+            node.needs[kind] = place
+            self._trail.append(lambda: _forget(node.needs, kind))
+
+    @abstractmethod
+    def unify(self, first: Axis, second: Axis) -> None:
+        """Make two axes one."""
+
+
+def _forget(needs: dict[str, str], kind: str) -> None:
+    needs.pop(kind, None)

@@ -1,0 +1,40 @@
+"""Torch functions by name: the function, the method and the operator are one."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """``"add"`` for ``torch.add``, ``Tensor.add``, ``Tensor.__add__``, ``__radd__``; ``"T"`` for the attribute T.
+
+    Examples:
+        >>> import torch
+        >>> function_name(torch.Tensor.__radd__), function_name(torch.Tensor.T.__get__), function_name(torch.relu_)
+        ('add', 'T', 'relu_')
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if name in ("__get__", "__set__"):
+        return str(getattr(getattr(function, "__self__", None), "__name__", name))
+    if name.startswith("__") and name.endswith("__"):
+        bare = name[2:-2]
+        if bare in ("getitem", "setitem"):
+            return bare
+        if bare in _IN_PLACE:
+            return bare[1:] + "_"
+        return bare[1:] if bare in _REFLECTED else bare
+    return name
+
+
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "and", "or", "xor", "mod")
+_REFLECTED = frozenset("r" + name for name in _ARITHMETIC)
+_IN_PLACE = frozenset("i" + name for name in _ARITHMETIC)
+
+
+def is_torchs(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of torch's own, so that its name says what it does."""
+    module = getattr(function, "__module__", None) or ""
+    if module.partition(".")[0] == "torch":
+        return True
+    owner = getattr(function, "__objclass__", None) or getattr(function, "__self__", None)
+    owner = owner if isinstance(owner, type) or owner is None else type(owner)
+    return not module and (owner is None or owner.__module__.partition(".")[0] in ("torch", "builtins", ""))
