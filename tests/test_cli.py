@@ -83,6 +83,29 @@ def test_report_on_a_users_model(folder, spec):
         assert word in result.output
 
 
+def test_check_of_a_users_model(folder):
+    ends = ["--group", "C4", "--in", "grid(3, 3)", "--out", "none", "--example", "4x9"]
+    result = run("check", "user_models:build", *ends)
+    assert result.exit_code == 0, result.output
+    for word in ("Sequential under C4: error", "with equivariant weights", "3 tensors typed, 1 free, 100.0 %"):
+        assert word in result.output
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"--in": "images"}, "--in: expected 'images REPRESENTATION'"),
+        ({"--example": "missing.pt"}, "--example: expected sides such as"),
+        ({"--group": "Q"}, "group"),
+    ],
+)
+def test_a_check_that_says_nothing_is_refused(folder, changed, message):
+    ends = {"--group": "C4", "--in": "grid(3, 3)", "--out": "none", "--example": "4x9", **changed}
+    result = run("check", "user_models:build", *(word for pair in ends.items() for word in pair))
+    assert result.exit_code == cli.FAILED
+    assert message in one_line(result)
+
+
 def test_report_writes_html_and_json(folder):
     result = run("report", "user_models:build", "--types", "types.toml", "--html", "out.html", "--json", "out.json")
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""The command line: ``intertwine report``."""
+"""The command line: ``intertwine report`` and ``intertwine check``."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -88,6 +88,32 @@ def application() -> Any:
         """Report what each typed parameter of a model violates, beside chance, and what has no type."""
         with plain_errors():
             _run_report(model, types, checkpoint, html, json)
+
+    @app.command("check")
+    def _check(
+        model: Annotated[
+            str,
+            typer.Argument(
+                metavar="MODULE:FACTORY", help="A module, or a function that returns one, such as models:build."
+            ),
+        ],
+        group: Annotated[str, typer.Option(help="The group, such as D4.", show_default=False)],
+        rep_in: Annotated[
+            list[str], typer.Option("--in", help="'images 3xtrivial', '2xregular', 'none'; one an input.")
+        ],
+        rep_out: Annotated[list[str], typer.Option("--out", help="Likewise; one an output.")],
+        example: Annotated[
+            list[str], typer.Option(help="Sides such as 2x3x65x65, or a .pt file with a tensor; one an input.")
+        ],
+        checkpoint: Annotated[
+            Path | None, typer.Option(help="State dict to load first (read with weights_only).")
+        ] = None,
+    ) -> None:
+        """Say how equivariant a model is, how equivariant it could be, and what breaks it, from one run."""
+        with plain_errors():
+            from intertwine.diagnostics.command.check_text import check_of
+
+            typer.echo(str(check_of(model, group, rep_in, rep_out, example, checkpoint)))
 
     return app
 
