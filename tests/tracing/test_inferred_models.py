@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import intertwine as iw
 from tests.tracing import networks
@@ -173,4 +174,96 @@ def test_heads_hold_whole_fields_or_are_permuted(heads):
     assert binding.breakers == ()
     # Eight heads of two channels are permuted themselves, two heads of eight hold a field each; the rank is one.
     assert binding["inner.in_proj_weight"].projector.rank == 48 * 16 // 8
+    assert error(binding, rep, rep, x) < 1e-6
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_recurrent_layers_pack_their_gates(kind, gates, bidirectional):
+    class Sequence(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = kind(8, 16, 2, batch_first=True, bidirectional=bidirectional)
+            self.out = nn.Linear(16 * (1 + bidirectional), 8)
+
+        def forward(self, x):
+            return self.out(self.inner(x)[0])
+
+    x, rep = torch.randn(2, 5, 8), D4.regular()
+    binding = bound(Sequence(), rep, rep, x)
+    assert binding.breakers == ()
+    assert not binding.unaccounted
+    assert not binding.inference.unknown
+    assert axes(binding, "inner.weight_ih_l0") == (f"{2 * gates}xregular", "regular")
+    assert binding["inner.weight_hh_l1"].projector.rank == gates * 16 * 16 // 8
+    assert error(binding, rep, rep, x) < 1e-6
+
+
+@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_cells_that_a_model_steps_itself_are_typed(kind):
+    class Steps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.out = kind(8, 16), nn.Linear(16, 8)
+
+        def forward(self, x):
+            state = torch.zeros(len(x), 16)
+            state = (state, torch.zeros(len(x), 16)) if kind is nn.LSTMCell else state
+            for step in x.unbind(1):
+                state = self.cell(step, state)
+            return self.out(state[0] if kind is nn.LSTMCell else state)
+
+    x, rep = torch.randn(2, 5, 8), D4.regular()
+    binding = bound(Steps(), rep, rep, x)
+    assert binding.breakers == ()
+    assert not binding.unaccounted
+    assert axes(binding, "cell.weight_hh")[1] == "2xregular"
+    assert error(binding, rep, rep, x) < 1e-6
+
+
+def test_causal_decoders_and_encoder_decoders_are_typed():
+    C2 = iw.Cyclic(2)
+    rep = 16 * C2.regular()
+    model = nn.Transformer(32, 4, 1, 1, 64, batch_first=True)
+    x = (torch.randn(2, 5, 32), torch.randn(2, 4, 32))
+    binding = bound(model, (rep, rep), rep, x)
+    assert binding.breakers == ()
+    assert binding["decoder.layers.0.multihead_attn.in_proj_weight"].projector.rank == 96 * 32 // 2
+    assert error(binding, (rep, rep), rep, x) < 1e-6
+
+
+def test_volumes_under_the_octahedral_group_with_reflections():
+    class Volumes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.norm = nn.Conv3d(1, 48, 3, padding=1), nn.GroupNorm(6, 48)
+            self.depthwise, self.head = nn.Conv3d(48, 48, 3, padding=1, groups=48), nn.Linear(48, 3)
+
+        def forward(self, x):
+            x = F.relu(self.norm(self.one(x)))
+            return self.head(F.relu(self.depthwise(x)).mean((2, 3, 4)))
+
+    Oh = iw.Octahedral(reflections=True)
+    rep, x = images(Oh.trivial()), torch.randn(2, 1, 5, 5, 5)
+    binding = bound(Volumes(), rep, None, x)
+    assert binding.breakers == ()
+    # Six groups of eight channels: none has room for 48 elements, so that a field of eight goes inside each.
+    assert binding["one.weight"].projector.rank < binding["one.weight"].projector.numel // 10
+    assert error(binding, rep, None, x) < 1e-6
+
+
+def test_pixel_shuffle_makes_pixels_of_channels():
+    class Upscale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 32, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+        def forward(self, x):
+            return self.b(F.pixel_shuffle(F.relu(self.a(x)), 2))
+
+    rep, x = images(3 * D4.trivial()), torch.randn(2, 3, 8, 8)
+    binding = bound(Upscale(), rep, rep, x)
+    assert binding.breakers == ()
+    # 8 fields of channels times the 2 x 2 pixels that they become; 3 x 3 x 3 numbers each.
+    assert binding["a.weight"].projector.numel // binding["a.weight"].projector.rank in range(6, 9)
     assert error(binding, rep, rep, x) < 1e-6

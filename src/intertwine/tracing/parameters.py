@@ -15,7 +15,7 @@ from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.kernels.kernel import pixel_representation
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
-from intertwine.tracing.acting import Acting
+from intertwine.tracing.acting import Acting, CannotActError
 from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Term, term_size
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.normal_form import is_alone, permutes, resolved
@@ -125,7 +125,10 @@ class ParameterTypes:
         numbers = torch.arange(1, size + 1, dtype=torch.float64)
         rows, signs = [], []
         for g in group.generators:
-            moved = self._acting(g, numbers, [axis]).numpy()
+            try:
+                moved = self._acting(g, numbers, [axis]).numpy()
+            except CannotActError as error:
+                raise UntypedError(str(error)) from error
             source = np.abs(moved).round().astype(np.int64) - 1
             if np.abs(np.abs(moved) - (source + 1)).max() > 1e-6 or len(np.unique(source)) != size or source.min() < 0:
                 return self._by_matrices(axis)

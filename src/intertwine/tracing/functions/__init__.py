@@ -10,6 +10,7 @@ from intertwine.tracing.functions import (
     normalisation,
     pointwise,
     pooling,
+    recurrent,
     reduction,
     reshape,
     vectors,
@@ -30,6 +31,7 @@ RULES: dict[str, Rule] = {
     **reduction.RULES,
     **attention.RULES,
     **vectors.RULES,
+    **recurrent.RULES,
 }
 
 # What makes a tensor of its own, though it may take a tensor's shape: a constant.
