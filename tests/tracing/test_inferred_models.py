@@ -267,3 +267,33 @@ def test_pixel_shuffle_makes_pixels_of_channels():
     # 8 fields of channels times the 2 x 2 pixels that they become; 3 x 3 x 3 numbers each.
     assert binding["a.weight"].projector.numel // binding["a.weight"].projector.rank in range(6, 9)
     assert error(binding, rep, rep, x) < 1e-6
+
+
+def test_rotary_embeddings_leave_the_fields_of_a_head_alone_and_its_heads_are_permuted():
+    class Rotary(nn.Module):
+        def __init__(self, width=32, heads=4):
+            super().__init__()
+            self.heads = heads
+            self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+
+        def forward(self, x):
+            batch, tokens, width = x.shape
+            size = width // self.heads
+            q, k, v = (f(x).view(batch, tokens, self.heads, size).transpose(1, 2) for f in (self.q, self.k, self.v))
+            angles = torch.arange(tokens)[:, None] * 10.0 ** -torch.arange(size // 2)
+            cos, sin = (f(torch.cat([angles, angles], -1)) for f in (torch.cos, torch.sin))
+
+            def turned(y):
+                return y * cos + torch.cat([-y[..., size // 2 :], y[..., : size // 2]], -1) * sin
+
+            y = F.scaled_dot_product_attention(turned(q), turned(k), v, is_causal=True)
+            return self.o(y.transpose(1, 2).reshape(batch, tokens, width))
+
+    C2 = iw.Cyclic(2)
+    rep, x = 16 * C2.regular(), torch.randn(2, 5, 32)
+    binding = bound(Rotary(), rep, rep, x)
+    assert binding.breakers == ()
+    assert any("8 features forced to trivial by mul" in note for note in binding.notes)
+    assert binding["q.weight"].projector.rank == 32 * 32 // 2
+    assert binding["v.weight"].projector.rank == 32 * 32 // 2
+    assert error(binding, rep, rep, x) < 1e-6

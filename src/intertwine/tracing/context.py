@@ -64,6 +64,7 @@ class Context:
         uses: the parameters and buffers that were met, by name.
         gathers: tables read by constant indices, to be typed late.
         notes: what was left alone for want of a better way, each with its place.
+        buffers: which of the names are buffers'.
         given: leading axes of parameters that are typed by hand.
         lost: parameters that went into a call for which there is no rule, by name, and why.
     """
@@ -75,6 +76,7 @@ class Context:
     gathers: list[Gather] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
+    buffers: frozenset[str] = frozenset()
     given: Mapping[str, Sequence[Axis | None]] = field(default_factory=dict)
     _types: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
 
@@ -200,6 +202,10 @@ class Context:
         """The tensor multiplies features entry by entry."""
         for name in self.type_of(tensor).parameters:
             self.uses[name].diagonal = True
+
+    def trained(self, tensor: torch.Tensor) -> bool:
+        """Whether a constant is made from parameters, which projection can make invariant; buffers stay as they are."""
+        return any(name not in self.buffers for name in self.type_of(tensor).parameters)
 
     def statistic(self, tensor: torch.Tensor) -> None:
         """The tensor is a running statistic of a norm layer."""

@@ -100,7 +100,8 @@ class _Tracer:
     ) -> None:
         self._rules, self._ends = rules, ends
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
-        context = Context(Solver(), ends.acting.group, names, given=given)
+        buffers = frozenset(name for name, _ in model.named_buffers())
+        context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
         self.result = Trace(model, ends.acting, context)
         self.watch = Watch(model, self.call, self._parametrized)
         self._keep: list[torch.Tensor] = []

@@ -7,7 +7,7 @@ import torch
 from intertwine.tracing.axes import Axis, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.normal_form import resolved, unknowns
 
 ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
 MULTIPLY = ["mul", "mul_", "multiply"]
@@ -77,7 +77,9 @@ def multiply(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any)
     both = ctx.dynamic(x) and ctx.dynamic(y)
     smaller = y if ctx.dynamic(x) or y.numel() < x.numel() else x
     found = []
-    for row in ctx.aligned(out, (x, y)):
+    for position, row in zip(range(-out.ndim, 0), ctx.aligned(out, (x, y)), strict=True):
+        if len(row) == 2 and not both and not ctx.trained(smaller):
+            _left_alone(ctx, row[0][1], smaller, position)
         axis = _unified(ctx, row)
         if len(row) == 2 and both:
             axis = ctx.squared(axis)
@@ -85,6 +87,15 @@ def multiply(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any)
     if not both:
         ctx.diagonal(smaller)
     return found
+
+
+def _left_alone(ctx: Context, axis: Axis, constant: torch.Tensor, position: int) -> None:
+    """Hidden features that a constant of the model scales each by another number, as rotary embeddings do."""
+    if constant.shape[position] < 2 or not any(node.feature for node in unknowns(resolved(axis))):
+        return
+    values = constant.detach()
+    if bool((values != values.narrow(position, 0, 1)).any()):
+        ctx.alone(axis, "multiplies them by a constant that differs from one to the other")
 
 
 def divide(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any) -> Axes:
