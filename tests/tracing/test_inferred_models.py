@@ -297,3 +297,24 @@ def test_rotary_embeddings_leave_the_fields_of_a_head_alone_and_its_heads_are_pe
     assert binding["q.weight"].projector.rank == 32 * 32 // 2
     assert binding["v.weight"].projector.rank == 32 * 32 // 2
     assert error(binding, rep, rep, x) < 1e-6
+
+
+def test_global_response_norms_and_fused_multiply_adds_are_typed():
+    class Response(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 16, 3, padding=1)
+            self.weight, self.bias = nn.Parameter(torch.randn(16)), nn.Parameter(torch.randn(16))
+
+        def forward(self, x):
+            x = F.gelu(self.stem(x))
+            size = x.norm(p=2, dim=(2, 3), keepdim=True)
+            size = size / (size.mean(1, keepdim=True) + 1e-6)
+            return x + torch.addcmul(self.bias.view(1, -1, 1, 1), self.weight.view(1, -1, 1, 1), x * size)
+
+    rep_in, rep_out, x = images(3 * D4.trivial()), images(2 * D4.regular()), torch.randn(2, 3, 7, 7)
+    binding = bound(Response(), rep_in, rep_out, x)
+    assert binding.breakers == ()
+    assert not binding.inference.unknown
+    assert [binding[name].projector.rank for name in ("weight", "bias")] == [2, 2]
+    assert error(binding, rep_in, rep_out, x) < 1e-6

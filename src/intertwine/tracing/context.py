@@ -8,10 +8,10 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine.groups import Group
-from intertwine.tracing.axes import Axis, Digit, Fixed, Nested, Squared, fixed, single
+from intertwine.tracing.axes import Axis, Digit, Factor, Fixed, Nested, Squared, fixed, single
 from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.gathers import Gather
-from intertwine.tracing.normal_form import is_alone, permutes, resolved, unknowns
+from intertwine.tracing.normal_form import is_alone, is_squared, permutes, resolved, unknowns
 from intertwine.tracing.solver import Solver
 
 Axes = list[Axis]
@@ -113,12 +113,19 @@ class Context:
 
     def unsquared(self, axis: Axis) -> Axis:
         """An axis whose products of features are used as features, which asks that the group permutes these."""
-        if any(isinstance(factor, Squared) for term in axis.terms for factor in term):
-            for term in axis.terms:
-                for factor in term:
-                    if isinstance(factor, Squared):
-                        self.need(factor.axis, "pointwise")
-        return axis
+        if not is_squared(axis):
+            return axis
+        terms = []
+        for term in axis.terms:
+            factors: list[Factor] = []
+            for factor in term:
+                if isinstance(factor, Squared) and unknowns(factor.axis):
+                    self.need(factor.axis, "pointwise")
+                    factors.append(Nested(factor.axis))
+                else:  # vectors: nothing makes features of their products
+                    factors.append(factor)
+            terms.append(tuple(factors))
+        return resolved(Axis(tuple(terms)))
 
     def dynamic(self, value: object) -> bool:
         """Whether a tensor depends on the model's input."""

@@ -118,3 +118,8 @@ def is_alone(axis: Axis) -> bool:
 def carried(rep: Representation) -> Axis:
     """An axis that carries ``rep``."""
     return resolved(single(Carried(rep)))
+
+
+def is_squared(axis: Axis) -> bool:
+    """Whether an axis has products ``u_i w_i`` of features on it."""
+    return any(isinstance(factor, Squared) for term in axis.terms for factor in term)

@@ -7,7 +7,7 @@ import torch
 from intertwine.tracing.axes import Axis, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import resolved, unknowns
+from intertwine.tracing.normal_form import is_squared, resolved, unknowns
 
 ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
 MULTIPLY = ["mul", "mul_", "multiply"]
@@ -115,17 +115,23 @@ def entrywise(ctx: Context, out: Any, *args: Any, **options: Any) -> Axes:
 def addcmul(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, **options: Any) -> Axes:
     """``x + c y z``."""
     product = multiply(ctx, torch.broadcast_tensors(y, z)[0], y, z)
-    axes = [_unified(ctx, row) for row in ctx.aligned(out, (x,))]
-    for axis, other in zip(reversed(axes), reversed(product), strict=False):
-        if axis.size == other.size:
-            ctx.unify(axis, other)
-    return axes
+    axes = [fixed(1)] * (out.ndim - len(product)) + product
+    for position, row in enumerate(ctx.aligned(out, (x,))):
+        if not row:
+            ctx.need(axes[position], "ones")
+        elif axes[position].size == row[0][1].size:
+            ctx.meet(x, row[0][1], axes[position])
+        else:
+            axes[position] = row[0][1]
+    return [resolved(axis) for axis in axes]
 
 
 def _unified(ctx: Context, row: list[tuple[torch.Tensor, Axis]]) -> Axis:
     """One axis of all tensors that have it; those that depend on the input come first."""
     if not row:
         return fixed(1)
+    if any(not is_squared(resolved(axis)) for _, axis in row):
+        row = [(tensor, ctx.unsquared(resolved(axis))) for tensor, axis in row]
     first = row[0][1]
     for tensor, axis in row[1:]:
         ctx.meet(tensor, axis, first)

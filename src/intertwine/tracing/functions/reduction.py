@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, Squared, fixed, single
+from intertwine.tracing.axes import Axis, Digit, fixed, single
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.combine import entrywise
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.normal_form import is_squared, resolved
 
 LINEAR = ["sum", "mean", "nansum", "nanmean"]
 NORMS = ["norm", "vector_norm", "linalg_vector_norm", "frobenius_norm"]
@@ -63,14 +63,10 @@ def total(ctx: Context, out: Any, x: torch.Tensor, dim: Any = None, keepdim: boo
     dims = _dims(x, options.get("axis", dim) if not isinstance(dim, torch.dtype) else None)
     axes = ctx.axes(x, squares=True)
     for d in dims:
-        if not _is_square(axes[d]):
+        if not is_squared(axes[d]):
             ctx.need(axes[d], "ones")
     rest = [axis if i in dims else ctx.unsquared(axis) for i, axis in enumerate(axes)]
     return _left(rest, dims, keepdim)
-
-
-def _is_square(axis: Axis) -> bool:
-    return any(isinstance(factor, Squared) for term in axis.terms for factor in term)
 
 
 def norm(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:

@@ -1,0 +1,113 @@
+"""``python -m benchmarks.models --write results/models``: the table of whole models, failures included.
+
+Needs timm and transformers; a package that is missing is left out, and said to be.
+"""
+
+import argparse
+import csv
+import importlib.util
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+import intertwine as iw
+from benchmarks.models.cases import Case, timm_cases, transformers_cases
+
+FIELDS = (
+    *("model", "source", "group", "size", "forward_s", "bind_s", "check_s", "typed", "free", "unaccounted"),
+    *("share_typed", "unknown", "breakers", "first_breaker", "error"),
+)
+
+
+def measured(case: Case) -> dict[str, object]:
+    """One row."""
+    model = case.make().eval()
+    row: dict[str, object] = {"model": case.name, "source": case.source, "size": case.size}
+    options = {"rep_in": case.rep_in, "rep_out": case.rep_out, "example": case.example}
+    with torch.no_grad():
+        model(case.example)
+        row["forward_s"] = _seconds(lambda: model(case.example))
+    start = time.perf_counter()
+    binding = iw.bind(model, **options, check=False)
+    middle = time.perf_counter()
+    found = iw.bind(model, **options)
+    row["bind_s"] = f"{middle - start:.2f}"
+    row["check_s"] = f"{max(time.perf_counter() - middle - (middle - start), 0.0):.2f}"
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    lost = sum(sizes.get(name, 0) for name in found.unaccounted)
+    assert found.inference is not None  # noqa: S101 - inferred above
+    row |= {
+        "group": str(binding.group),
+        "typed": len(found),
+        "free": len(found.free),
+        "unaccounted": len(found.unaccounted),
+        "share_typed": f"{1 - lost / max(sum(sizes.values()), 1):.3f}",
+        "unknown": " ".join(found.inference.unknown),
+        "breakers": len(found.breakers),
+        "first_breaker": f"{found.breakers[0].module}: {found.breakers[0].function}" if found.breakers else "",
+    }
+    found.project_()
+    error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)
+    row["error"] = f"{error.relative_worst:.1e}"
+    return row
+
+
+def _seconds(call: Callable[[], object]) -> str:
+    start = time.perf_counter()
+    call()
+    return f"{time.perf_counter() - start:.2f}"
+
+
+def operators_of_torchvision() -> None:
+    """Defines by name the compiled operators that torchvision mentions, where its build is none of this torch."""
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return
+    source = (Path(spec.origin).parent / "_meta_registrations.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'register_meta\("(\w+)"', source)) | set(re.findall(r"torchvision::(\w+)", source))
+    library = torch.library.Library("torchvision", "DEF")
+    for name in sorted(names):
+        library.define(f"{name}(Tensor x) -> Tensor")
+    _KEPT.append(library)
+
+
+_KEPT: list[torch.library.Library] = []
+
+
+def main() -> None:
+    """Run the cases and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, default=None, help="folder for table.csv")
+    parser.add_argument("--only", default="", help="a regular expression that names fit")
+    arguments = parser.parse_args()
+    operators_of_torchvision()
+    rows: list[dict[str, object]] = []
+    for make in (timm_cases, transformers_cases):
+        try:
+            cases = make()
+        except ModuleNotFoundError as error:
+            print(f"left out: {error}")
+            continue
+        for case in cases:
+            if not re.search(arguments.only, case.name):
+                continue
+            try:
+                row = measured(case)
+            except Exception as error:  # noqa: BLE001 - a failure is a row of the table
+                row = {"model": case.name, "source": case.source, "size": case.size}
+                row["first_breaker"] = f"failed: {type(error).__name__}: {str(error)[:120]}"
+            rows.append(row)
+            print(" | ".join(str(row.get(field, "")) for field in FIELDS), flush=True)
+    if arguments.write is not None:
+        arguments.write.mkdir(parents=True, exist_ok=True)
+        with (arguments.write / "table.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, FIELDS, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The models of the table: families were chosen before it was known whether they work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+import intertwine as iw
+
+# Families of timm, at a size whose strides meet the centre where one was known from the arithmetic of their strides.
+TIMM = {
+    "resnet18": (65, 64),
+    "resnet50": (65,),
+    "resnext50_32x4d": (65,),
+    "seresnet50": (65,),
+    "res2net50_26w_4s": (65,),
+    "resnetv2_50": (65,),
+    "wide_resnet50_2": (65,),
+    "convnext_tiny": (64,),
+    "convnextv2_atto": (64,),
+    "vit_small_patch16_224": (224,),
+    "deit_small_patch16_224": (224,),
+    "cait_xxs24_224": (224,),
+    "swin_tiny_patch4_window7_224": (224,),
+    "twins_svt_small": (224,),
+    "pvt_v2_b0": (65,),
+    "mixer_s16_224": (224,),
+    "poolformer_s12": (64, 65),
+    "convmixer_768_32": (56,),
+    "efficientnet_b0": (65,),
+    "mobilenetv2_100": (65,),
+    "mobilenetv3_large_100": (65,),
+    "mobilevit_xxs": (64, 65),
+    "ghostnet_050": (65,),
+    "regnety_002": (65,),
+    "densenet121": (64, 65),
+    "vgg11_bn": (64,),
+    "nfnet_f0": (65,),
+    "xception41": (65,),
+    "repvgg_a0": (65,),
+    "dpn48b": (65,),
+    "darknet17": (65,),
+    "inception_next_tiny": (64,),
+    "edgenext_xx_small": (64,),
+    "coatnet_nano_rw_224": (224,),
+    "levit_128s": (224,),
+    "beit_base_patch16_224": (224,),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, its ends and an example."""
+
+    name: str
+    source: str
+    make: Callable[[], nn.Module]
+    rep_in: Any
+    rep_out: Any
+    example: Any
+    size: str
+
+
+def timm_cases() -> list[Case]:
+    """Classifiers of timm under D4, with random weights and running statistics."""
+    import timm
+
+    images = iw.on_grid(3 * iw.Dihedral(4).trivial())
+    return [
+        Case(
+            name,
+            f"timm {timm.__version__}",
+            lambda name=name, side=side: _timm(name, side),  # type: ignore[misc]
+            images,
+            None,
+            torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0)),
+            f"{side} px",
+        )
+        for name, sides in TIMM.items()
+        for side in sides
+    ]
+
+
+def _timm(name: str, side: int) -> nn.Module:
+    import timm
+
+    torch.manual_seed(0)
+    model: nn.Module = timm.create_model(name, pretrained=False).eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+    # Some heads begin as zero, which would make every error one of nothing.
+    for parameter in model.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            nn.init.normal_(parameter, std=0.02)
+    return model
+
+
+def transformers_cases() -> list[Case]:
+    """Language models on embedded tokens, under a change of sign of half the features."""
+    import transformers
+
+    rep = 16 * iw.Cyclic(2).regular()
+    small = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    configs = {
+        "BERT": transformers.BertConfig(**small, intermediate_size=64),
+        "GPT2": transformers.GPT2Config(vocab_size=50, n_embd=32, n_layer=2, n_head=4, n_positions=16),
+        "Llama": transformers.LlamaConfig(**small, num_key_value_heads=2, intermediate_size=64),
+        "Mistral": transformers.MistralConfig(**small, num_key_value_heads=2, intermediate_size=64),
+        "Qwen2": transformers.Qwen2Config(**small, num_key_value_heads=2, intermediate_size=64),
+        "GPT-NeoX": transformers.GPTNeoXConfig(**small, intermediate_size=64),
+        "OPT": transformers.OPTConfig(
+            vocab_size=50,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            ffn_dim=64,
+            word_embed_proj_dim=32,
+        ),
+    }
+    example = torch.randn(2, 5, 32, generator=torch.Generator().manual_seed(0))
+    return [
+        Case(
+            name,
+            f"transformers {transformers.__version__}",
+            lambda config=config: Embedded(transformers.AutoModel.from_config(config)),  # type: ignore[misc]
+            rep,
+            rep,
+            example,
+            "5 tokens",
+        )
+        for name, config in configs.items()
+    ]
+
+
+class Embedded(nn.Module):
+    """A language model that takes embedded tokens and gives its last hidden states."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        config: Any = model.config
+        config.use_cache = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features (batch, tokens, width) to features."""
+        hidden: torch.Tensor = self.model(inputs_embeds=x)[0]
+        return hidden
