@@ -318,3 +318,26 @@ def test_global_response_norms_and_fused_multiply_adds_are_typed():
     assert not binding.inference.unknown
     assert [binding[name].projector.rank for name in ("weight", "bias")] == [2, 2]
     assert error(binding, rep_in, rep_out, x) < 1e-6
+
+
+def test_cross_covariance_attention_normalises_along_pixels_and_unused_parameters_are_named():
+    class CrossCovariance(nn.Module):
+        def __init__(self, width=32, heads=2):
+            super().__init__()
+            self.heads, self.stem, self.qkv = heads, nn.Conv2d(3, width, 1), nn.Linear(width, 3 * width)
+            self.temperature, self.unused = nn.Parameter(torch.ones(heads, 1, 1)), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            x = self.stem(x).flatten(2).transpose(1, 2)
+            q, k, v = self.qkv(x).reshape(len(x), x.shape[1], 3, self.heads, -1).permute(2, 0, 3, 4, 1).unbind(0)
+            attention = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1) * self.temperature
+            return (attention.softmax(-1) @ v).permute(0, 3, 1, 2).flatten(2).mean(1)
+
+    rep, x = images(3 * D4.trivial()), torch.randn(2, 3, 5, 5)
+    binding = bound(CrossCovariance(), rep, 4 * D4.regular(), x)
+    assert binding.breakers == ()
+    assert not binding.inference.unknown
+    assert axes(binding, "qkv.weight") == ("12xregular", "4xregular")
+    assert list(binding.unaccounted) == ["unused"]
+    assert "did not use it" in binding.inference.reasons["unused"]
+    assert error(binding, rep, 4 * D4.regular(), x) < 1e-6

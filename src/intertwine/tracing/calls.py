@@ -73,7 +73,8 @@ def checked_axes(
         ConflictError: it does not fit, or asks for what cannot be.
     """
     try:
-        axes = rule(context, out, *args, **kwargs)
+        # ``out=`` of the function is what it wrote into, hence the result.
+        axes = rule(context, out, *args, **{name: value for name, value in kwargs.items() if name != "out"})
     except ConflictError as conflict:
         where = f", from {'; '.join(conflict.origins[:2])}" if conflict.origins else ""
         typed.reason = f"{conflict}{where}"

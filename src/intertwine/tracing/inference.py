@@ -121,6 +121,9 @@ def infer(
             reasons[name] = traced.context.lost[name]
         else:
             free.append(name)
+    for name, _ in model.named_parameters():
+        if name not in traced.context.uses and name not in by_hand:
+            reasons[name] = "the run did not use it: another branch does, or a cache holds what was made from it"
     notes = (*traced.notes, *no_path(parameters))
     _settle(traced)
     return Inference(
