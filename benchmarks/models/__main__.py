@@ -4,7 +4,6 @@ Needs timm and transformers; a package that is missing is left out, and said to 
 """
 
 import argparse
-import csv
 import importlib.util
 import re
 import time
@@ -15,11 +14,7 @@ import torch
 
 import intertwine as iw
 from benchmarks.models.cases import Case, timm_cases, transformers_cases
-
-FIELDS = (
-    *("model", "source", "group", "size", "forward_s", "bind_s", "check_s", "typed", "free", "unaccounted"),
-    *("share_typed", "unknown", "breakers", "first_breaker", "error"),
-)
+from benchmarks.models.table import FIELDS, write
 
 
 def measured(case: Case) -> dict[str, object]:
@@ -80,7 +75,7 @@ _KEPT: list[torch.library.Library] = []
 def main() -> None:
     """Run the cases and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, default=None, help="folder for table.csv")
+    parser.add_argument("--write", type=Path, default=None, help="folder of the record")
     parser.add_argument("--only", default="", help="a regular expression that names fit")
     arguments = parser.parse_args()
     operators_of_torchvision()
@@ -102,11 +97,7 @@ def main() -> None:
             rows.append(row)
             print(" | ".join(str(row.get(field, "")) for field in FIELDS), flush=True)
     if arguments.write is not None:
-        arguments.write.mkdir(parents=True, exist_ok=True)
-        with (arguments.write / "table.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, FIELDS, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
+        write(arguments.write, rows)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+"""The record of the table: numbers as CSV, and a page for readers."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+FIELDS = (
+    *("model", "source", "group", "size", "forward_s", "bind_s", "check_s", "typed", "free", "unaccounted"),
+    *("share_typed", "unknown", "breakers", "first_breaker", "error"),
+)
+PAGE = """# Unmodified models, typed from one run
+
+`python -m benchmarks.models --write results/models`, with timm and transformers installed: random weights and running
+statistics, float32, one thread, on a machine that others used too. `bind s` is what typing takes (two forward passes
+among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count parameters and running
+statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside the weights, of which the
+first is named, and `error` is that of the whole network with projected weights.
+
+"""
+
+
+def write(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """``table.csv`` and ``README.md``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    names = [field.replace("_", " ") for field in FIELDS]
+    lines = [names, ["---"] * len(names), *([str(row.get(field, "")) for field in FIELDS] for row in rows)]
+    clean = sum(str(row.get("breakers")) == "0" for row in rows)
+    failed = sum(str(row.get("first_breaker", "")).startswith("failed") for row in rows)
+    summary = f"Of {len(rows)} rows {clean} have no breaker, {failed} failed.\n\n"
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    (folder / "README.md").write_text(PAGE + summary + table + "\n", encoding="utf-8")
