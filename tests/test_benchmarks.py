@@ -16,8 +16,9 @@ import torch
 
 import intertwine as iw
 from benchmarks import __main__ as command
-from benchmarks import environment, sampled, timing
+from benchmarks import sampled
 from benchmarks.decay import Still
+from benchmarks.measuring import environment, timing
 from benchmarks.measuring.estimate import Question, answered, estimate, ratio, verdict
 from benchmarks.measuring.timing import Plan, Timing, in_turn, sample
 from benchmarks.pages.record import markdown

@@ -21,6 +21,7 @@ from intertwine.projectors.methods.average import transversals
 from intertwine.projectors.methods.block import fixed_basis
 from intertwine.representations import decomposition, image_field, intertwiners, orbits, permutation_field
 from intertwine.representations.irrep_field import IrrepField
+from intertwine.tracing import acting
 
 C4, SO2, SO3 = iw.Cyclic(4), iw.SO(2), iw.SO(3)
 A4, ICOSAHEDRAL, LORENTZ = iw.Tetrahedral(), iw.Icosahedral(), iw.MatrixGroup.lorentz()
@@ -62,6 +63,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "groups.irreps.harmonic_bases.harmonic_basis": lambda: harmonic_bases.harmonic_basis("z-axis", 2),
     "groups.irreps.wigner._chains": lambda: wigner._chains(3),
     "groups.irreps.young.transposition_images": lambda: young.transposition_images((2, 1)),
+    "tracing.acting._sources": lambda: acting._sources(C4.regular(), C4.generators[0].numpy().tobytes()),
     "groups.irreps.numerical.numerical_irreps": lambda: numerical.numerical_irreps(FINITE),
 }
 # Kept by functools alone: no arrays of their own.

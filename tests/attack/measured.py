@@ -135,7 +135,8 @@ TARGETS: tuple[Target, ...] = (
         lambda: {"reps": {"first": (REP, None), "": REP}, "rep_in": {"x": REP}, "x": {"x": X}, "axis_out": -1},
         {
             "reps": of(wrong=(lambda: {"first": REP}, lambda: {"first": (REP,)}, lambda: {"": {"a": REP}}, dict)),
-            "rep_in": of(wrong=(lambda: {"y": REP}, lambda: (REP, REP), lambda: {"x": D4.regular()})),
+            # None is legitimate: the inputs are left alone then, and the first layer breaks.
+            "rep_in": of("none", wrong=(lambda: {"y": REP}, lambda: (REP, REP), lambda: {"x": D4.regular()})),
             "x": of(wrong=(lambda: {"y": X}, lambda: {"x": X[:, :3]}, lambda: {"x": [X]}, lambda: (X,))),
             "axis_out": axis.but("dict", "none", "empty"),
         },
@@ -147,7 +148,7 @@ TARGETS: tuple[Target, ...] = (
         {
             "model": of("module", "identity"),
             "x": of("tensor", wrong=(lambda: torch.ones(4, 6, 6)[0], lambda: (torch.ones(2, 4, 6, 6),), X.to_sparse)),
-            "group": of(),
+            "group": of("group", wrong=(lambda: iw.SO(3),)),
             "space": of("none"),
         },
     ),

@@ -30,8 +30,59 @@ from tests.attack.fixtures import (
 )
 from tests.attack.target import Target
 
+CALLABLE = ("function", "other function", "class", "module", "identity", "group", "grid")
+
+
+def inferred() -> dict[str, object]:
+    """What infers the types of ``network()``."""
+    return {
+        "rep_in": REP,
+        "rep_out": REP,
+        "example": torch.ones(2, 4),
+        "hidden": None,
+        "group": C4,
+        "overrides": None,
+        "rules": None,
+    }
+
+
+INFERRED = {
+    "rep_in": rep.but("none", "empty"),
+    "rep_out": rep.but("none", "empty"),
+    "example": tensor(2, 4).but("tensor"),
+    "hidden": of("none", *CALLABLE),
+    "group": of("none", "group"),
+    "overrides": of("none", "empty"),
+    "rules": of("none", "empty"),
+}
+
+
 TARGETS: tuple[Target, ...] = (
     Target("bind", iw.bind, lambda: {"model": network(), "types": TYPES}, {"model": model, "types": mapping_of_types}),
+    *(
+        Target(name, function, lambda: inferred() | {"model": network()}, {"model": model} | INFERRED)
+        for name, function in (("bind inferred", iw.bind), ("check", iw.check))
+    ),
+    Target(
+        "bind strictly",
+        lambda **kw: iw.bind(network(), **kw),
+        lambda: inferred() | {"strict": False, "check": True},
+        {"strict": flag, "check": flag},
+    ),
+    Target(
+        "LayerRule",
+        iw.LayerRule,
+        lambda: {"parameters": None, "grid": None, "fits": None, "propagate": None, "same": False, "note": ""},
+        dict.fromkeys(("parameters", "grid", "fits", "propagate"), of("none", *CALLABLE))
+        | {"same": flag, "note": of("text")},
+    ),
+    Target("layer_rule", iw.layer_rule, lambda: {"rule": iw.LayerRule()}, {"rule": of()}),
+    Target(
+        "bind with rules",
+        lambda rules: iw.bind(network(), TYPES, rules=rules),
+        lambda: {"rules": {torch.nn.ReLU: iw.LayerRule(alike=True)}},
+        {"rules": of("none", "empty", wrong=(lambda: {torch.nn.Linear: 3}, lambda: {"Linear": iw.LayerRule()}))},
+    ),
     Target(
         "Typed",
         lambda **kw: iw.bind(convolution(), {"0": iw.Typed(**kw)}),

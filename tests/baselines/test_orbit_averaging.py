@@ -39,7 +39,7 @@ def test_a_linear_map_becomes_its_projection():
     x, _ = data(subject)
     linear, hidden = subject.model[0], 2 * subject.group.regular()
     binding = iw.bind(linear, {"": (subject.group.grid(3, 3), hidden)})
-    averaged = OrbitAveraging(replace(subject, model=linear, binding=binding, act_out=hidden.act)).finish()
+    averaged = OrbitAveraging(replace(subject, model=linear, binding=binding, act_out=hidden.act, hidden={})).finish()
     P = {entry.attribute: entry.projector.project(tensor) for entry, tensor in binding.tensors()}
     assert torch.allclose(averaged(x), x @ P["weight"].T + P["bias"], atol=1e-12)
 

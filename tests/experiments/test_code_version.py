@@ -52,7 +52,7 @@ def test_a_moved_file_changes_nothing(library):
     (room / "__init__.py").write_text('"""A room."""\n')
     (library / "projectors" / "dispatch.py").rename(room / "another_name.py")
     assert changed_rooms(before, code_version(run_toy)) == []
-    edit(room / "another_name.py", "def projector(", "def projector_of(")
+    edit(room / "another_name.py", "def tensor_projector(", "def projector_of_tensors(")
     assert changed_rooms(before, code_version(run_toy)) == ["projectors"]
 
 

@@ -96,8 +96,8 @@ def test_projectors_are_the_identity(group: str, pair: tuple[str, str]) -> None:
     space = 2 * first.group.trivial()
     kernel = torch.randn(*shape, 3, 3, dtype=torch.float64)
     torch.testing.assert_close(iw.projector(first, second, kernel=(3, 3), space=space).project(kernel), kernel)
-    for fields, rank in (("real", 21), ("complex", 12)):
-        waves = iw.spectral_projector(first, second, (4, 3), space=space, fields=fields)
+    for signals, rank in (("real", 21), ("complex", 12)):
+        waves = iw.spectral_projector(first, second, (4, 3), space=space, signals=signals)
         assert waves.rank == rank * W.numel()
         assert waves.basis().shape == (waves.rank, *waves.shape)
 

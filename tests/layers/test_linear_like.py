@@ -115,7 +115,7 @@ def test_an_equivariant_layer_of_e3nn_is_left_out() -> None:
     layer = o3.Linear("4x0e + 2x1o", "4x0e + 2x1o")
     rep = iw.O(3).irreps("4x0e + 2x1o")
     with pytest.raises(
-        iw.errors.ArgumentError, match=r"got a e3nn\.o3\._linear\.Linear\. Its weights are coefficients"
+        iw.errors.ArgumentError, match=r"got an e3nn\.o3\._linear\.Linear\. Its weights are coefficients"
     ):
         iw.bind(layer, {"": (rep, rep)})
 

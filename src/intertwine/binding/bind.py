@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine._arguments import flag
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.inferred import Options, bind_inferred
@@ -161,7 +162,8 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
                 got="none",
                 advice="None as a representation says that the group leaves it alone.",
             )
-        options = Options(hidden, group, overrides or {}, layers, functions, strict, check)
+        given = {} if overrides is None else overrides
+        options = Options(hidden, group, given, layers, functions, flag("strict", strict), flag("check", check))
         return bind_inferred(model, (rep_in, rep_out), example, options)
     for name, value in (("hidden", hidden), ("group", group), ("overrides", overrides), ("rules", functions or None)):
         if value is not None:

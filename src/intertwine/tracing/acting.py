@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 import torch
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.groups import Group
 from intertwine.representations import Representation
@@ -120,18 +120,18 @@ def _carried(g: torch.Tensor, x: torch.Tensor, position: int, rep: Representatio
     table = _sources(rep, g.cpu().numpy().tobytes())
     if table is not None:
         source, signs = table
-        moved = x.index_select(position, source.to(x.device))
+        moved = x.index_select(position, torch.tensor(source, device=x.device))
         if signs is not None:
             shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
-            moved = moved * signs.to(x.device, x.dtype).reshape(shape)
+            moved = moved * torch.tensor(signs, device=x.device, dtype=x.dtype).reshape(shape)
         return moved
     wide = x if x.dtype.is_floating_point or x.dtype.is_complex else x.to(torch.float64)
     turned = rep.act(g, wide.movedim(position, -1)).movedim(-1, position)
     return turned if wide is x else turned.round().to(x.dtype)
 
 
-@lru_cache(maxsize=1024)
-def _sources(rep: Representation, element: bytes) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+@cached(1024)
+def _sources(rep: Representation, element: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:
     """For each feature of ``rho(g) x`` the feature of x that it is, and its sign; None if features are mixed."""
     group = rep.group
     matrix = np.frombuffer(element, dtype=np.float64).reshape(1, group.matrix_dim, group.matrix_dim)
@@ -140,7 +140,7 @@ def _sources(rep: Representation, element: bytes) -> tuple[torch.Tensor, torch.T
         return None
     source = np.argsort(table[0][0])
     signs = table[1][0][source]
-    return torch.from_numpy(source), None if (signs == 1).all() else torch.from_numpy(signs)
+    return source, None if (signs == 1).all() else signs
 
 
 def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> list[int]:

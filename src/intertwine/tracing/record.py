@@ -3,7 +3,6 @@
 import linecache
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
@@ -109,6 +107,7 @@ class Watch:
     ) -> None:
         self._handler = handler
         self._on_parametrized = on_parametrized
+        self._modules = tuple(model.modules())
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[str] = []
         self.count = 0
@@ -116,14 +115,12 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch what runs inside."""
-        handles: list[RemovableHandle] = [
-            register_module_forward_pre_hook(self._enter),
-            register_module_forward_hook(self._leave),
-        ]
+        # Not by global hooks, of which torch.compile warns.
+        handles: list[RemovableHandle] = []
         try:
-            with warnings.catch_warnings(), _Mode(self):
-                # A compiled module runs uncompiled under a mode; its hooks fire twice then, which does no harm here.
-                warnings.filterwarnings("ignore", message="Using `torch.compile")
+            for module in self._modules:
+                handles += [module.register_forward_pre_hook(self._enter), module.register_forward_hook(self._leave)]
+            with _Mode(self):
                 yield
         finally:
             for handle in handles:

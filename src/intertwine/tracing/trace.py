@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, IntertwineError, with_article
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, fixed
@@ -80,7 +80,7 @@ def trace(
     refuse_scripted(model)
     tracer = _Tracer(model, ends, rules or {}, given or {})
     with evaluating(model):
-        run(model, copied(example))
+        _warm_up(model, example)
         given = copied(example)
         tracer.begin(given)
         with tracer.watch.watching():
@@ -88,6 +88,21 @@ def trace(
         tracer.end(output)
     tracer.decide(policy)
     return tracer.result
+
+
+def _warm_up(model: nn.Module, example: Any) -> None:
+    """Run once, as layers may make their state in the first run, and as the example may not fit the model."""
+    try:
+        run(model, copied(example))
+    except IntertwineError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise ArgumentError(
+            "example",
+            expected="what the model takes: a tensor, a tuple of arguments, or a dictionary of them",
+            got=f"{with_article(type(example).__name__)}, and {said}",
+        ) from error
 
 
 class _Tracer:
