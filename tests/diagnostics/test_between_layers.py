@@ -248,3 +248,30 @@ def test_a_largest_value_is_not_replaced_by_an_activation() -> None:
         assert found.verdict == "breaks"
         assert "averages" in found.advice
         assert "tanh" not in found.advice
+
+
+@pytest.mark.parametrize("example", [False, True])
+@pytest.mark.parametrize(
+    ("subgroup", "axis"), [(iw.SO(2), "x"), (C4, "y"), (iw.Mirror("x"), "z"), (iw.Octahedral(), None)], ids=str
+)
+def test_a_layer_that_carries_the_type_of_a_larger_group_keeps_the_restricted_one(
+    subgroup: iw.Group, axis: str | None, example: bool
+) -> None:
+    large = O3 if isinstance(subgroup, iw.Mirror) else SO3
+    rep = large.irreps("4x0e + 2x1o" if large == O3 else "4x0 + 2x1")
+    h = rep.restrict(subgroup, axis=axis)
+    net = nn.Sequential(nn.Linear(10, 10), iw.nn.NormActivation(rep), iw.nn.FieldNorm(rep), nn.Linear(10, 10))
+    types, x = {"0": (h, h), "3": (h, h)}, randn(3, 10)
+    assert verdicts(bound(net, types), x if example else None) == []
+    assert float(iw.equivariance_error(net, h, h, x)) < 1e-10
+
+
+def test_a_layer_that_carries_the_type_of_another_group_is_unknown() -> None:
+    rep, other = SO3.irreps("4x0 + 2x1"), (2 * SO3.irrep(1) + 4 * SO3.trivial()).restrict(C4, axis="z")
+    net = nn.Sequential(nn.Linear(10, 10), iw.nn.NormActivation(rep), nn.Linear(10, 10))
+    (found,) = iw.report(bound(net, {"0": (other, other), "2": (other, other)})).between
+    assert (found.name, found.verdict) == ("1", "unknown")
+    assert "takes 4x0 + 2x1, of SO(3), whose restriction to C4 is another" in found.reason
+    apart = 10 * iw.Symmetric(5).trivial()
+    (found,) = iw.report(bound(net, {"0": (apart, apart), "2": (apart, apart)})).between
+    assert "of which S5 is no subgroup" in found.reason

@@ -92,3 +92,11 @@ def test_what_an_element_does_is_said_of_what_it_acts_on():
 )
 def test_how_space_moves(space, text):
     assert space_text(space) == text
+
+
+def test_a_cycle_of_axes_is_a_turn_in_groups_that_turn_space_and_a_shift_of_points_in_others() -> None:
+    cycle, swap = torch.eye(3)[[2, 0, 1]], torch.eye(3)[[1, 0, 2]]
+    for group in (iw.Tetrahedral(), iw.SO(3), iw.O(3), iw.Octahedral(reflections=True)):
+        assert element_text(cycle, group) == "turn by 120 degrees about (0.577, 0.577, 0.577)"
+    assert element_text(swap, iw.O(3)) == "mirror in the plane across (0.707, -0.707, 0)"
+    assert (element_text(cycle, iw.Symmetric(3)), element_text(cycle)) == ("shift by 1", "shift by 1")

@@ -24,7 +24,7 @@ def element_text(g: torch.Tensor, group: AbstractGroup | None = None) -> str:
 
     Args:
         g: the element.
-        group: its group, to take pairs of a product apart.
+        group: its group, to take pairs of a product apart, and to tell turns of space from permutations of points.
 
     Examples:
         >>> import torch
@@ -34,6 +34,10 @@ def element_text(g: torch.Tensor, group: AbstractGroup | None = None) -> str:
         'mirror x -> -x'
         >>> element_text(torch.eye(4)[[1, 0, 3, 2]])
         'permutation (0 1)(2 3)'
+        >>> import intertwine as iw
+        >>> cycle = torch.eye(3)[[2, 0, 1]]
+        >>> element_text(cycle, iw.Symmetric(3)), element_text(cycle, iw.Tetrahedral())
+        ('shift by 1', 'turn by 120 degrees about (0.577, 0.577, 0.577)')
     """
     matrix = g.detach().cpu().numpy().astype(np.float64)
     size = len(matrix)
@@ -43,8 +47,8 @@ def element_text(g: torch.Tensor, group: AbstractGroup | None = None) -> str:
         parts = (torch.from_numpy(part[0]) for part in group.factor_elements(matrix[None]))
         return f"({', '.join(element_text(part, factor) for part, factor in zip(parts, group.factors, strict=True))})"
     signed = block_permutation(matrix[None])
-    # Three points that are exchanged without signs are named by their cycles.
-    points = size > 2 and signed is not None and not (signed[1] < 0).any()
+    # Three points that are exchanged without signs are named by their cycles, unless the group does other things too.
+    points = size > 2 and signed is not None and not (signed[1] < 0).any() and _permutes(group)
     if size <= 3 and not points and np.abs(matrix.T @ matrix - np.eye(size)).max() < 1e-6:
         return (_line, _plane, _space)[size - 1](matrix)
     if signed is not None:
@@ -102,6 +106,14 @@ def space_text(space: Representation) -> str:
     images = (torch.from_numpy(image.copy()) for image in field.generator_images())
     moves += [text for text in map(element_text, images) if text != "the identity"]
     return ", ".join(dict.fromkeys(moves)) or "stays as it is"
+
+
+def _permutes(group: AbstractGroup | None) -> bool:
+    """Whether a group does nothing but exchange points, as far as is known."""
+    if group is None:
+        return True
+    signed = block_permutation(group.generator_matrices())
+    return len(group.algebra_matrices()) == 0 and signed is not None and not (signed[1] < 0).any()
 
 
 def _line(matrix: Array) -> str:

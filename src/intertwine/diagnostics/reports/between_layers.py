@@ -8,11 +8,13 @@ from torch import nn
 from intertwine._numerics import INPUT_TOLERANCE
 from intertwine.binding import Binding
 from intertwine.diagnostics.models.model_layers import kind_name
+from intertwine.errors import ArgumentError, GroupMismatchError
 from intertwine.layers.grid.finding import Finding, Verdict
 from intertwine.layers.registry import computed_rule_of, own_ends, rule_of
 from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
 from intertwine.representations import Representation
+from intertwine.representations.embedding import PLANES
 
 # Above this dimension two representations are not compared matrix by matrix.
 _COMPARED = 512
@@ -103,6 +105,7 @@ class Verdicts:
         self.found: dict[LayerVerdict, None] = {}
         self.ends, self.rules = dict(binding.ends), binding.rules
         self._typed = {entry.module for entry in binding.entries}
+        self._group = binding.group if binding.entries else None
         for entry in binding.entries:
             axes = entry.projector.axes
             linear = entry.attribute == "weight" and type(entry.owner(binding.model)) is nn.Linear
@@ -125,7 +128,11 @@ class Verdicts:
         """The type behind a module that is judged as a whole; None if it is not known."""
         behind = "" if carried is None else carried.behind
         rule = computed_rule_of(module, self.rules)
-        ends = self.ends.get(name) or self._own_ends(module)
+        ends, own_type = self.ends.get(name), self._own_ends(module)
+        if ends is None and own_type is not None:
+            ends = self._restricted(name, module, own_type, carried)
+            if ends is None:
+                return None
         if ends is not None:
             own = Carried(ends.rep_in, ends.over, behind)
             self._compare(name, module, carried, own)
@@ -146,6 +153,28 @@ class Verdicts:
         """The types that a module carries itself, if it has no parts, or a rule says that it keeps them."""
         if next(module.children(), None) is None or computed_rule_of(module, self.rules).equivariant:
             return own_ends(module)
+        return None
+
+    def _restricted(self, name: str, module: nn.Module, own: Ends, carried: Carried | None) -> Ends | None:
+        """The types that a module carries, restricted to the binding's group; None if it is not known how."""
+        group, found = self._group, []
+        if group == own.rep_in.group:
+            return own
+        if group is None or carried is None:
+            return None
+        for axis in (None, *PLANES):
+            try:
+                seen = Ends(own.rep_in.restrict(group, axis=axis), own.rep_out.restrict(group, axis=axis))
+            except (ArgumentError, GroupMismatchError):
+                continue
+            if seen.rep_in.dim == carried.rep.dim and _same_action(seen.rep_in, carried.rep):
+                return seen
+            found.append(seen)
+        reason = f"its own type takes {own.rep_in}, of {own.rep_in.group}, " + (
+            f"whose restriction to {group} is another" if found else f"of which {group} is no subgroup"
+        )
+        advice = "Give both layers one type for these features."
+        self.note(name, kind_name(module), carried, Finding("unknown", reason, advice))
         return None
 
     def _judge(self, name: str, module: nn.Module, carried: Carried, *, typed: bool) -> bool:
