@@ -87,7 +87,9 @@ def test_frozen_and_trained_again_between_steps():
     assert residual(binding, "0.weight") < 1e-12
 
 
-@pytest.mark.parametrize("how", ["parameter", "module", "removed from its group", "rate"])
+@pytest.mark.parametrize(
+    "how", ["parameter", "module", "removed from its group", "last of its group", "another", "rate"]
+)
 def test_changed_between_steps(how):
     model, binding = c4_mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -101,11 +103,35 @@ def test_changed_between_steps(how):
     elif how == "rate":
         del optimizer.param_groups[0]["lr"]
         expected = "a learning rate 'lr' in each param group"
+    elif how == "last of its group":
+        optimizer.param_groups[0]["params"].pop()
+    elif how == "another":
+        optimizer.param_groups[0]["params"][0] = nn.Parameter(model[0].weight.detach().clone())
     else:
         params = optimizer.param_groups[0]["params"]
         params[:] = [W for W in params if W is not model[2].weight]
     with pytest.raises(iw.errors.ArgumentError, match=f"optimizer: expected {expected}"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("how", ["another group", "one more group", "one more parameter"])
+def test_more_in_the_optimiser_between_steps(how):
+    """What the decay does not type may come; a typed weight that moves to a group takes the rate of that."""
+    model, binding = c4_mlp()
+    last = model[2].bias
+    optimizer = torch.optim.SGD([*(W for W in model.parameters() if W is not last), last], lr=0.0)
+    iw.EquivarianceDecay(optimizer, binding, strength=2.0)
+    stepped(optimizer, model.parameters())
+    before = binding["2.bias"].projector.residual(last.detach())
+    if how == "another group":
+        optimizer.add_param_group({"params": [optimizer.param_groups[0]["params"].pop()], "lr": 0.5})
+    elif how == "one more group":
+        optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
+    else:
+        optimizer.param_groups[0]["params"].append(nn.Parameter(torch.zeros(1)))
+    stepped(optimizer, model.parameters())
+    factor = 0.5 if how == "another group" else 1.0
+    torch.testing.assert_close(binding["2.bias"].projector.residual(last.detach()), factor * before)
 
 
 def test_parametrised_after_a_step():

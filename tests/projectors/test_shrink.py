@@ -25,6 +25,9 @@ def projectors():
     yield "orbit, reordered", iw.projector(C4.grid(3, 3), C4.grid(3, 3))
     yield "block", iw.projector(axes=(O3.irreps("1o"), O3.irreps("2x1o"), O3.irreps("2e")))
     yield "free axis", iw.projector(axes=(None, R))
+    yield "free axis, several parts", iw.projector(axes=(None, 2 * R + C4.trivial()))
+    innermost = iw.SO(3).irreps("2x0 + 2x1", layout="ir_mul")
+    yield "copies innermost", iw.projector(innermost, innermost)
     yield "nullspace", iw.projector(irreps, irreps, method="nullspace")
 
 

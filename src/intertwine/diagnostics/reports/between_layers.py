@@ -18,6 +18,7 @@ from intertwine.representations.embedding import PLANES
 
 # Above this dimension two representations are not compared matrix by matrix.
 _COMPARED = 512
+_ONE_TYPE = "Give both layers one type for these features."
 
 
 @dataclass(frozen=True)
@@ -126,20 +127,11 @@ class Verdicts:
 
     def through(self, name: str, module: nn.Module, carried: Carried | None) -> Carried | None:
         """The type behind a module that is judged as a whole; None if it is not known."""
-        behind = "" if carried is None else carried.behind
-        rule = computed_rule_of(module, self.rules)
-        ends, own_type = self.ends.get(name), self._own_ends(module)
-        if ends is None and own_type is not None:
-            ends = self._restricted(name, module, own_type, carried)
-            if ends is None:
-                return None
-        if ends is not None:
-            own = Carried(ends.rep_in, ends.over, behind)
-            self._compare(name, module, carried, own)
-            if name not in self.ends or not rule_of(module, self.rules).same:
-                return Carried(ends.rep_out, ends.over, name)
-            self._judge(name, module, own, typed=True)
-            return own
+        rule, own = computed_rule_of(module, self.rules), self._own_ends(module)
+        if name in self.ends:
+            return self._through_typed(name, module, self.ends[name], carried)
+        if own is not None:
+            return self._through_own(name, module, own, carried)
         if carried is None or rule.alike:
             return carried
         if rule.fits is not None and not self._judge(name, module, carried, typed=name in self._typed):
@@ -155,12 +147,22 @@ class Verdicts:
             return own_ends(module)
         return None
 
-    def _restricted(self, name: str, module: nn.Module, own: Ends, carried: Carried | None) -> Ends | None:
-        """The types that a module carries, restricted to the binding's group; None if it is not known how."""
+    def _through_typed(self, name: str, module: nn.Module, ends: Ends, carried: Carried | None) -> Carried:
+        """The type behind a module that has one in the binding."""
+        own = Carried(ends.rep_in, ends.over, "" if carried is None else carried.behind)
+        self._compare(name, module, carried, own)
+        if not rule_of(module, self.rules).same:
+            return Carried(ends.rep_out, ends.over, name)
+        self._judge(name, module, own, typed=True)
+        return own
+
+    def _through_own(self, name: str, module: nn.Module, own: Ends, carried: Carried | None) -> Carried | None:
+        """The type behind a module that carries its own, restricted to the group of the binding where it is another."""
         group, found = self._group, []
-        if group == own.rep_in.group:
-            return own
-        if group is None or carried is None:
+        if group in (None, own.rep_in.group):
+            self._compare(name, module, carried, Carried(own.rep_in, own.over, ""))
+            return Carried(own.rep_out, own.over, name)
+        if carried is None:
             return None
         for axis in (None, *PLANES):
             try:
@@ -168,13 +170,12 @@ class Verdicts:
             except (ArgumentError, GroupMismatchError):
                 continue
             if seen.rep_in.dim == carried.rep.dim and _same_action(seen.rep_in, carried.rep):
-                return seen
+                return Carried(seen.rep_out, None, name)
             found.append(seen)
         reason = f"its own type takes {own.rep_in}, of {own.rep_in.group}, " + (
             f"whose restriction to {group} is another" if found else f"of which {group} is no subgroup"
         )
-        advice = "Give both layers one type for these features."
-        self.note(name, kind_name(module), carried, Finding("unknown", reason, advice))
+        self.note(name, kind_name(module), carried, Finding("unknown", reason, _ONE_TYPE))
         return None
 
     def _judge(self, name: str, module: nn.Module, carried: Carried, *, typed: bool) -> bool:
@@ -189,7 +190,7 @@ class Verdicts:
             return
         if carried.rep == own.rep or _same_action(carried.rep, own.rep):
             return
-        finding = Finding("breaks", f"its own type takes {own}", "Give both layers one type for these features.")
+        finding = Finding("breaks", f"its own type takes {own}", _ONE_TYPE)
         self.note(name, kind_name(module), carried, finding)
 
 
