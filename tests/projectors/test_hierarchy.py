@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 
+import intertwine as iw
 from intertwine.projectors import Projector
+from intertwine.projectors.methods import average
 from intertwine.projectors.methods.method import TupleProjector
 from tests.laws import kinds
 
@@ -46,3 +49,14 @@ def test_what_users_call_is_written_once(kind: type) -> None:
 def test_only_what_falls_apart_is_computed_with_others(name: str) -> None:
     P = kinds.built(name)
     assert (P.components is None) == (P.joint_entries == 0) == (not P.part_indices([n or 2 for n in P.shape]))
+
+
+def test_an_average_does_not_fall_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(average, "_is_heavy", lambda fields, copies: True)
+    vector = iw.Octahedral().irrep("T1")
+    P = iw.projector(axes=(vector, 2 * vector, iw.Octahedral().irrep("E")))
+    assert {type(part.projector) for part in P.parts} == {average.AverageProjector}
+    assert (P.components, P.joint_entries) == (None, 0)
+    W = torch.randn(*P.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    monkeypatch.undo()
+    torch.testing.assert_close(P.project(W), iw.projector(axes=P.axes).project(W))
