@@ -185,8 +185,17 @@ class DecayWarning(UserWarning):
     """A decay found nothing to act on, or does not reach what the optimiser puts into the model for evaluation.
 
     Examples:
-        >>> issubclass(DecayWarning, UserWarning)  # pytest.warns(DecayWarning), warnings.simplefilter("error", ...)
-        True
+        >>> import intertwine as iw, torch, warnings
+        >>> G = iw.Cyclic(4)
+        >>> layer = torch.nn.Linear(4, 4).requires_grad_(False)
+        >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", DecayWarning)  # a warning is an error
+        ...     iw.EquivarianceDecay(optimizer, binding, strength=1.0)
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.DecayWarning: EquivarianceDecay: every typed parameter is frozen...
     """
 
 
