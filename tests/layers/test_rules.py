@@ -227,3 +227,73 @@ def test_every_rule_says_something_and_no_class_has_two():
         SOFTMAXES,
     )
     assert len(BUILT_IN) == sum(len(table) for table in tables)
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.g = nn.Parameter(torch.ones(8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.g * x
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (lambda module, layer_type: None, "the rule of Scaled, parameters: expected a tuple of slots.*got a NoneType"),
+        (lambda module, layer_type: (iw.projector(R),), "the rule of Scaled, parameters: .*got a BlocksProjector"),
+        (
+            lambda module, layer_type: (layer_type.diagonal("h", R, (8,)),),
+            "the rule of Scaled, parameters: expected names of its parameters and buffers; got 'h'",
+        ),
+        (lambda module: (), r"rules\[Scaled\].parameters: expected a function of \(module, layer_type\)"),
+    ],
+)
+def test_slots_that_are_none_are_refused(parameters, message):
+    with pytest.raises(iw.errors.ArgumentError, match=message):
+        iw.bind(Scaled(), {"": R}, rules={Scaled: iw.LayerRule(parameters, same=True)})
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"fits": lambda module, rep, over: True}, "the rule of Scaled, fits: expected a Finding, or None; got a bool"),
+        ({"fits": lambda module, rep, over: iw.layers.Finding("keep", "")}, "verdict: expected one of 'keeps'"),
+        ({"propagate": lambda module, rep: "2xregular"}, "the rule of Scaled, propagate: expected a rep.*got a str"),
+        ({"propagate": lambda module, rep: 8 * C2.trivial()}, "propagate: expected a representation of C4.*one of C2"),
+        ({"fits": lambda module, rep: None}, r"rules\[Scaled\].fits: expected a function of \(module, rep, over\)"),
+    ],
+)
+@pytest.mark.parametrize("example", [False, True])
+def test_answers_about_channels_that_are_none_are_refused(rule, message, example):
+    net = nn.Sequential(nn.Linear(8, 8), Scaled(), nn.Linear(8, 8))
+
+    def reported():
+        binding = iw.bind(net, {"0": (R, R), "2": (R, R)}, rules={Scaled: iw.LayerRule(**rule)})
+        iw.report(binding, example=torch.zeros(1, 8) if example else None)
+
+    with pytest.raises(iw.errors.IntertwineError, match=message):
+        reported()
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        (lambda module, a, b: None, "the rule of Thinning, grid: expected a GridMap.*got a NoneType"),
+        (lambda module, a, b: iw.layers.convolution_windows(a, b, kernel=1, stride=0), "stride: expected an integer"),
+        (lambda module, a, b: iw.layers.convolution_windows(a, b, kernel="1"), "kernel: expected an integer"),
+        (lambda module, a: None, r"rules\[Thinning\].grid: expected a function of \(module, sides_in, sides_out\)"),
+    ],
+)
+def test_answers_about_pixels_that_are_none_are_refused(grid, message):
+    with pytest.raises(iw.errors.ArgumentError, match=message):
+        iw.geometry(Thinning(1, 1), torch.zeros(1, 1, 9, 9), group=C4, rules={Thinning: iw.LayerRule(grid=grid)})
+
+
+def test_a_map_of_other_sides_is_unknown():
+    def grid(module, a, b):
+        return iw.layers.convolution_windows(a[:1], b[:1], kernel=1, stride=2)
+
+    found = iw.geometry(Thinning(1, 1), torch.zeros(1, 1, 9, 9), group=C4, rules={Thinning: iw.LayerRule(grid=grid)})
+    assert [layer.verdict for layer in found.layers] == ["unknown"]

@@ -17,7 +17,7 @@ from intertwine.groups.adapters.notation import as_representation
 from intertwine.layers.channels.output_fields import OutputFields
 from intertwine.layers.layer_type import LayerType, Slot
 from intertwine.layers.registry import parameters_of, rule_of
-from intertwine.layers.rule import Rules
+from intertwine.layers.rule import Rules, answered
 from intertwine.layers.shared_projectors import SharedProjectors
 from intertwine.layers.typed import Ends, Typed
 from intertwine.projectors import Projector
@@ -55,7 +55,9 @@ class TypeReader:
         if parameters is None:
             raise unknown_module(module, name, argument, self._rules)
         layer_type = LayerType(argument, rep_in, rep_out, options, self._projectors)
-        slots = {prefix + slot.name: slot for slot in parameters(module, layer_type)}
+        expected = "a tuple of slots, as layer_type.matrix and vector make them"
+        given = answered(module, "parameters", parameters(module, layer_type), (tuple, list), expected)
+        slots = {prefix + answered(module, "parameters", slot, Slot, expected).name: slot for slot in given}
         if not slots:
             raise ArgumentError(
                 argument,
@@ -65,6 +67,13 @@ class TypeReader:
             )
         for full in slots:
             if full not in self._tensors:
+                attribute = full.removeprefix(prefix)
+                if "." not in attribute and not hasattr(module, attribute):
+                    raise ArgumentError(
+                        f"the rule of {type(module).__name__}, parameters",
+                        expected="names of its parameters and buffers",
+                        got=f"{attribute!r}",
+                    )
                 raise ArgumentError(
                     argument,
                     expected=f"{full} to be a parameter",

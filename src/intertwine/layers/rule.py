@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from intertwine._arguments import check_instance
-from intertwine.errors import ArgumentError
+from intertwine._arguments import check_function, check_instance
+from intertwine.errors import ArgumentError, with_article
 from intertwine.layers.grid.finding import Finding, Sides
 from intertwine.layers.grid.grid_map import GridMap
 from intertwine.layers.layer_type import LayerType, Slot
@@ -21,6 +21,8 @@ Rules = Mapping[type[nn.Module], "LayerRule"]
 
 # Where a class carries its own rule; those that inherit from it find it along their ancestry.
 ATTRIBUTE = "__layer_rule__"
+# What each question hands over beside the module.
+_ASKED = {"parameters": "layer_type", "grid": "sides_in, sides_out", "fits": "rep, over", "propagate": "rep"}
 _Module = TypeVar("_Module", bound=type[nn.Module])
 
 
@@ -80,7 +82,7 @@ class LayerRule:
     note: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("parameters", "grid", "fits", "propagate"):
+        for name in _ASKED:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise ArgumentError(name, expected="a function of the module, or None", got=type(value).__name__)
@@ -105,7 +107,7 @@ def layer_rule(rule: LayerRule) -> Callable[[_Module], _Module]:
         ...     def forward(self, x):
         ...         return x**3
     """
-    check_instance("rule", rule, LayerRule, "a LayerRule")
+    _check_rule("rule", rule)
 
     def stated(kind: _Module) -> _Module:
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
@@ -129,5 +131,36 @@ def check_rules(rules: object) -> Rules:
     for kind, rule in rules.items():
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
             raise ArgumentError("rules", expected="classes of torch.nn.Module", got=repr(kind)[:60])
-        check_instance(f"rules[{kind.__name__}]", rule, LayerRule, "a LayerRule")
+        _check_rule(f"rules[{kind.__name__}]", rule)
     return dict(rules)
+
+
+def _check_rule(argument: str, rule: object) -> None:
+    """Whether it is a rule whose functions can be asked."""
+    check_instance(argument, rule, LayerRule, "a LayerRule")
+    for name, asked in _ASKED.items():
+        function = getattr(rule, name)
+        if function is not None:
+            takes = asked.count(",") + 2
+            check_function(f"{argument}.{name}", function, f"a function of (module, {asked})", takes=takes)
+
+
+def answered(module: nn.Module, question: str, value: Any, kinds: type | tuple[type, ...], expected: str) -> Any:
+    """What a rule answers, ``value``, if it is of ``kinds``.
+
+    Raises:
+        ArgumentError: it is of another kind.
+
+    Examples:
+        >>> answered(nn.ReLU(), "fits", True, Finding, "a Finding")
+        Traceback (most recent call last):
+        ...
+        intertwine.errors.ArgumentError: the rule of ReLU, fits: expected a Finding; got a bool.
+    """
+    if isinstance(value, kinds):
+        return value
+    raise ArgumentError(
+        f"the rule of {type(module).__name__}, {question}",
+        expected=expected,
+        got=with_article(type(value).__name__),
+    )

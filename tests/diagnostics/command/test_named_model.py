@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import intertwine as iw
+from intertwine.diagnostics.command.check_text import check_of
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
 from intertwine.diagnostics.command.report_files import report_of, write_numbers
 
@@ -74,3 +75,22 @@ def test_a_report_from_files(module):
     assert json.loads((module / "report.json").read_text())["group"] == "C4"
     with pytest.raises(iw.errors.ArgumentError, match="expected a file that can be written"):
         write_numbers(result, module / "no" / "report.json")
+
+
+@pytest.mark.parametrize(
+    ("ins", "example", "message"),
+    [
+        ("image trivial", "1x1x5x5", "--in: expected 'images REPRESENTATION', 'none', or an irrep of C4"),
+        ("images trivial", "2x1x99999x99999", "--example: expected at most 268435456 numbers"),
+    ],
+)
+def test_texts_of_a_check_that_say_nothing_are_refused_by_the_option(ins, example, message):
+    with pytest.raises(iw.errors.ArgumentError, match=message):
+        check_of("torch.nn:Identity", "C4", [ins], ["none"], [example])
+
+
+@pytest.mark.filterwarnings("ignore::intertwine.IdentityActionWarning")
+def test_a_check_of_an_action_that_does_nothing_says_so():
+    text = str(check_of("torch.nn:Identity", "C4", ["4xtrivial"], ["4xtrivial"], ["2x4"]))
+    assert "nothing was tested" in text
+    assert "error" not in text

@@ -1,6 +1,7 @@
 """What ``intertwine check`` is told in text: ends of a model, and an example."""
 
 import re
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from intertwine.binding.representation_text import parse_group, parse_representa
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
 from intertwine.diagnostics.equivariance.model_check import ModelCheck, check
 from intertwine.diagnostics.grids.on_grid import on_grid
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, UnknownNameError
 from intertwine.groups import Group
 
+# More is a slip, and fills the memory.
+LARGEST = 2**28
 EXAMPLE = "sides such as 2x3x65x65, or a .pt file with a tensor"
 
 
@@ -63,7 +66,7 @@ def parse_end(group: Group, text: str, option: str) -> Any:
         if word == "images":
             return on_grid(parse_representation(group, rest))
         return parse_representation(group, text)
-    except ArgumentError as error:
+    except (ArgumentError, UnknownNameError) as error:
         raise ArgumentError(
             option, expected=f"'images REPRESENTATION', 'none', or {error.expected}", got=error.got
         ) from error
@@ -81,6 +84,8 @@ def parse_example(text: str) -> torch.Tensor:
     """
     if re.fullmatch(r"\d{1,6}(x\d{1,6})*", text):
         sides = [int(side) for side in text.split("x")]
+        if prod(sides) > LARGEST:
+            raise ArgumentError("--example", expected=f"at most {LARGEST} numbers", got=text)
         return torch.randn(sides, generator=torch.Generator().manual_seed(0))
     path = Path(text)
     if not path.is_file():

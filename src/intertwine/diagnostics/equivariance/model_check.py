@@ -51,9 +51,11 @@ class ModelCheck:
     def __str__(self) -> str:
         binding = self.binding
         after = "not measured" if self.projected_error is None else f"{self.projected_error.relative_worst:.1e}"
-        before = f"{self.error.relative_worst:.1e} as it stands"
+        said = f"error {self.error.relative_worst:.1e} as it stands, {after} with equivariant weights"
+        if not self.error.tested:
+            said = "nothing was tested, as every element leaves the inputs and outputs alone"
         lines = [
-            f"{type(binding.model).__name__} under {binding.group}: error {before}, {after} with equivariant weights",
+            f"{type(binding.model).__name__} under {binding.group}: {said}",
             f"{len(binding)} tensors typed, {len(binding.free)} free, {100 * self.share_typed:.1f} % of the parameters",
         ]
         parts = (

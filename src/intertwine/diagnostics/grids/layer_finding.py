@@ -4,11 +4,11 @@ import re
 
 from torch import nn
 
-from intertwine.layers.grid.finding import Finding, Sides
-from intertwine.layers.grid.grid_map import unknown_change
+from intertwine.layers.grid.finding import Finding, Sides, other_output
+from intertwine.layers.grid.grid_map import GridMap, unknown_change
 from intertwine.layers.grid.symmetry import Symmetry
 from intertwine.layers.registry import grid_of
-from intertwine.layers.rule import Rules
+from intertwine.layers.rule import Rules, answered
 
 
 def layer_finding(
@@ -29,8 +29,13 @@ def layer_finding(
     other = other_axes(module, len(sides_in))
     if other is not None:
         return other
-    found = grid(module, sides_in, sides_out)
-    return found if isinstance(found, Finding) else symmetry.judged(found)
+    said = grid(module, sides_in, sides_out)
+    found = answered(module, "grid", said, (Finding, GridMap), "a GridMap on the sides that it met, or a Finding")
+    if isinstance(found, Finding):
+        return found
+    if (found.sides_in, found.sides_out) != (sides_in, sides_out):
+        return other_output(sides_out, found.sides_out)
+    return symmetry.judged(found)
 
 
 def other_axes(module: nn.Module, dim: int) -> Finding | None:

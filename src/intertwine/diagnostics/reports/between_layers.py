@@ -1,6 +1,7 @@
 """What norm layers and pointwise functions between typed layers do to the features that really reach them."""
 
 from dataclasses import dataclass
+from types import NoneType
 
 import numpy as np
 from torch import nn
@@ -11,7 +12,7 @@ from intertwine.diagnostics.models.model_layers import kind_name
 from intertwine.errors import ArgumentError, GroupMismatchError
 from intertwine.layers.grid.finding import Finding, Verdict
 from intertwine.layers.registry import computed_rule_of, own_ends, rule_of
-from intertwine.layers.rule import Rules
+from intertwine.layers.rule import Rules, answered
 from intertwine.layers.typed import Ends
 from intertwine.representations import Representation
 from intertwine.representations.embedding import PLANES
@@ -84,6 +85,7 @@ def module_finding(module: nn.Module, carried: Carried, *, typed: bool, rules: R
     """
     rule = computed_rule_of(module, rules)
     found = None if rule.fits is None else rule.fits(module, carried.rep, carried.over)
+    found = answered(module, "fits", found, (Finding, NoneType), "a Finding, or None")
     tensors = (*module.named_parameters(), *module.named_buffers())
     own = [name for name, tensor in tensors if tensor.is_floating_point() and tensor.numel() > 1]
     if found is None or found.verdict != "keeps" or typed or not own:
@@ -138,7 +140,12 @@ class Verdicts:
             return None
         if rule.propagate is None:
             return carried if rule.fits is not None else None
-        rep = rule.propagate(module, carried.rep)
+        expected = f"a representation of {carried.rep.group}, or None"
+        rep = answered(module, "propagate", rule.propagate(module, carried.rep), (Representation, NoneType), expected)
+        if rep is not None and rep.group != carried.rep.group:
+            raise GroupMismatchError(
+                f"the rule of {type(module).__name__}, propagate", expected=expected, got=f"one of {rep.group}"
+            )
         return None if rep is None else Carried(rep, carried.over, carried.behind)
 
     def _own_ends(self, module: nn.Module) -> Ends | None:

@@ -1,9 +1,12 @@
 """What one layer does to the symmetry of its grid."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from intertwine._arguments import check_choice
 
 Verdict = Literal["keeps", "breaks", "depends", "unknown"]
+VERDICTS = get_args(Verdict)
 Sides = tuple[int, ...]
 
 
@@ -17,6 +20,9 @@ class Finding:
         reason: why, in numbers where there are any.
         advice: what to do; empty where nothing is to be done.
 
+    Raises:
+        ArgumentError: a verdict that is none of these.
+
     Examples:
         >>> Finding("breaks", "it reads one corner of the image", "Average over the pixels.").verdict
         'breaks'
@@ -25,6 +31,9 @@ class Finding:
     verdict: Verdict
     reason: str
     advice: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("verdict", self.verdict, VERDICTS)
 
 
 KEEPS = Finding("keeps", "its grid of samples has the symmetry of its input")

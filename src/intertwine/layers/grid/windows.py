@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from intertwine._arguments import is_integer
+from intertwine.errors import ArgumentError
 from intertwine.layers.grid import axis_incidence
 from intertwine.layers.grid.axis_incidence import Incidence, Window
 from intertwine.layers.grid.axis_moves import AxisMove
@@ -129,6 +131,9 @@ def convolution_windows(
         padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
         same: whether ``padding="same"`` says how much is padded, for the advice.
 
+    Raises:
+        ArgumentError: a kernel, stride or dilation that is no positive number of pixels.
+
     Source:
         Own: ``j -> s j - p + d t`` is symmetric iff ``(n + 2p - d(k-1) - 1) % s == 0``.
 
@@ -138,6 +143,9 @@ def convolution_windows(
         (1, 0)
     """
     dim = len(sides_in)
+    for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        if not all(is_integer(one) and one >= 1 for one in per_axis(value, dim)):
+            raise ArgumentError(name, expected=f"an integer >= 1, or {dim} of them", got=repr(value)[:60])
     settings = zip(*(per_axis(value, dim) for value in (kernel, stride, dilation)), strict=True)
     ends = [p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, dim)]
     axes = tuple(Window(k, s, d, *end) for (k, s, d), end in zip(settings, ends, strict=True))
