@@ -190,3 +190,10 @@ def test_contributing_shows_commits_of_this_history():
         commit, subject = re.fullmatch(r"`(\w+)` (.*)", example).groups()
         assert git("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0, f"{what}: {commit}"
         assert git("log", "-1", "--format=%s", commit).stdout.strip() == subject, f"{what}: {commit}"
+
+
+def test_the_import_does_without_scipy():
+    """It takes a quarter of a second to load, and is loaded where it is first used."""
+    code = "import sys, intertwine; print(sorted(name for name in sys.modules if name.startswith('scipy')))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

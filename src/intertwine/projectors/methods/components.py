@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import bmat, csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from intertwine._numerics import Array
 
@@ -37,6 +35,9 @@ def basis_components(basis: Array) -> Iterator[Components]:
     Args:
         basis: orthonormal rows, shape (rank, size).
     """
+    from scipy.sparse import bmat, csr_matrix  # scipy loads slowly; `import intertwine` does without
+    from scipy.sparse.csgraph import connected_components
+
     support = csr_matrix(np.abs(basis) > ROUNDING)
     # Rows and entries are the two sides of a graph: what is connected is mixed.
     count, labels = connected_components(bmat([[None, support], [support.T, None]]), directed=False)
