@@ -178,7 +178,12 @@ TARGETS: tuple[Target, ...] = (
         "geometry",
         iw.geometry,
         lambda: {"model": convolution(), "x": torch.ones(2, 4, 6, 6), "group": C4, "space": None},
-        {"model": of("module", "identity"), "x": images_x, "group": of(), "space": of("none")},
+        {
+            "model": of("module", "identity"),
+            "x": images_x,
+            "group": of("group", wrong=(lambda: iw.SO(3),)),
+            "space": of("none"),
+        },
     ),
     Target(
         "on_grid",

@@ -46,6 +46,8 @@ def inferred() -> dict[str, object]:
     }
 
 
+# A model without weights is legitimate: it has calls to check, and may be equivariant.
+NO_MODEL = of("identity", wrong=(lambda: torch.nn.Linear, lambda: torch.nn.LazyLinear(3)))
 INFERRED = {
     "rep_in": rep.but("none", "empty"),
     "rep_out": rep.but("none", "empty"),
@@ -60,7 +62,7 @@ INFERRED = {
 TARGETS: tuple[Target, ...] = (
     Target("bind", iw.bind, lambda: {"model": network(), "types": TYPES}, {"model": model, "types": mapping_of_types}),
     *(
-        Target(name, function, lambda: inferred() | {"model": network()}, {"model": model} | INFERRED)
+        Target(name, function, lambda: inferred() | {"model": network()}, {"model": NO_MODEL} | INFERRED)
         for name, function in (("bind inferred", iw.bind), ("check", iw.check))
     ),
     Target(
