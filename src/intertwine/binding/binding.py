@@ -12,7 +12,7 @@ from intertwine._numerics import in_own_precision
 from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form, penalty_of
 from intertwine.binding.measure import Residual, free_axes, measure
-from intertwine.binding.names import axes_text, nearest
+from intertwine.binding.names import nearest
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
@@ -328,7 +328,7 @@ class Binding:
     def __repr__(self) -> str:
         lines = [f"Binding({self.group}, {len(self.entries)} typed, {len(self.unaccounted)} unaccounted)"]
         for entry, tensor in self.tensors():
-            axes, free = axes_text(entry.projector), free_axes(entry, tensor)
+            axes, free = ", ".join(map(str, entry.projector.axes)), free_axes(entry, tensor)
             rank = f"rank {free * entry.projector.rank} of {free * entry.projector.ambient_dim}"
             lines.append(f"  {entry.name} {tuple(tensor.shape)}  {axes}  {rank}")
         return "\n".join([*lines, *_space_lines(self.entries)])

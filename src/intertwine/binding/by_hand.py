@@ -7,7 +7,7 @@ from torch import nn
 
 from intertwine.binding.entry import Entry
 from intertwine.binding.model_tensors import model_tensors
-from intertwine.binding.names import axes_text, nearest
+from intertwine.binding.names import nearest
 from intertwine.binding.type_reader import TypeReader, check_tensor
 from intertwine.errors import ArgumentError, GroupMismatchError, RankZeroWarning, UnknownNameError
 from intertwine.layers.layer_type import Slot
@@ -117,14 +117,14 @@ class ReadTypes:
                     raise ArgumentError(
                         arguments[name],
                         expected=f"the type of {other!r}, to which {name!r} is tied",
-                        got=f"{axes_text(P)} against {axes_text(slots[other].projector)}",
+                        got=f"{', '.join(map(str, P.axes))} against {', '.join(map(str, slots[other].projector.axes))}",
                         advice="They are one tensor: type it once.",
                     )
                 continue
             if warn and P.rank == 0 and value.numel():
                 warnings.warn(
                     f"{name}: {P.group} leaves no value of it fixed but zero "
-                    f"({P.reason or axes_text(P)}), so that its projection is zero.",
+                    f"({P.reason or ', '.join(map(str, P.axes))}), so that its projection is zero.",
                     RankZeroWarning,
                     stacklevel=3,
                 )

@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from intertwine.errors import listing
-from intertwine.projectors import Projector
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -20,11 +19,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     return listing(repr(word) for word in [*close, *(word for word in names if word not in close)])
-
-
-def axes_text(P: Projector) -> str:
-    """The representations on the axes of P, None where there is none."""
-    return ", ".join("None" if rep is None else str(rep) for rep in P.axes)
 
 
 def qualified_name(module: nn.Module) -> str:

@@ -10,7 +10,6 @@ from torch.nn.parameter import is_lazy
 from intertwine._arguments import check_dense
 from intertwine.binding.entry import is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
-from intertwine.binding.names import axes_text
 from intertwine.binding.unknown_module import unknown_module
 from intertwine.errors import ArgumentError, DtypeError, GroupMismatchError, ShapeError, with_article
 from intertwine.groups.adapters.notation import as_representation
@@ -177,7 +176,7 @@ def check_tensor(name: str, tensor: torch.Tensor, P: Projector, argument: str) -
         raise ShapeError(
             argument,
             expected=f"a projector for {name}, shape {tuple(tensor.shape)}",
-            got=f"one for shape {P.shape}, from {axes_text(P)}",
+            got=f"one for shape {P.shape}, from {', '.join(map(str, P.axes))}",
         )
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise DtypeError(argument, expected=f"{name} to hold floating-point or complex numbers", got=str(tensor.dtype))

@@ -11,7 +11,7 @@ from intertwine.groups.bases import FiniteGroupBase
 from intertwine.groups.enumeration import MAX_PAIRS, ElementIndex, Enumeration, closure, table_along_words
 from intertwine.groups.irreps.frequencies import frequency, unknown_irrep
 from intertwine.groups.irreps.numerical import numerical_irreps
-from intertwine.representations.abstract_group import orthogonality_defect
+from intertwine.representations.abstract_group import orthogonal_form, orthogonality_defect
 from intertwine.representations.field import permutation_matrices
 from intertwine.representations.frozen_array import FrozenArray
 
@@ -135,9 +135,9 @@ def _orthogonal_form(matrices: Array) -> str:
         elements = closure(matrices, "the group", limit=2000).elements
     except SizeLimitError:
         return "They seem to generate no finite group; for an infinite one use MatrixGroup."
-    values, vectors = np.linalg.eigh(np.mean(np.swapaxes(elements, -1, -2) @ elements, axis=0))
-    root = (vectors * np.sqrt(values)) @ vectors.T
-    orthogonal = root @ matrices @ np.linalg.inv(root)
+    orthogonal = orthogonal_form(matrices, elements)
+    if orthogonal is None:
+        return "They seem to generate no finite group; for an infinite one use MatrixGroup."
     with np.printoptions(precision=8, suppress=True):
         text = np.array2string(orthogonal, separator=", ", threshold=200)
     return f"In the basis where the group is orthogonal they are: {text}"

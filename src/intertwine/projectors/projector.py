@@ -14,7 +14,7 @@ from intertwine._numerics import accumulation_dtype, divided, in_own_precision, 
 from intertwine.groups import Group
 from intertwine.projectors.autograd import Map, self_adjoint, squared_norm_of_image
 from intertwine.projectors.methods.components import Components
-from intertwine.projectors.weights import axes_text, check_factor, check_own_memory, check_weight, folded, shape_text
+from intertwine.projectors.weights import check_factor, check_own_memory, check_weight, folded, shape_text
 from intertwine.representations import Representation
 
 
@@ -244,5 +244,5 @@ class Projector(ABC):
     def __repr__(self) -> str:
         exact = "" if self.exact else f", exact=False ({self.reason})"
         rank = f"rank {self.rank} of {self.numel}"
-        axes = f"axes ({axes_text(self.axes)}), shape {shape_text(self.shape)}"
+        axes = f"axes ({', '.join(map(str, self.axes))}), shape {shape_text(self.shape)}"
         return f"Projector({self.group}, {axes}, {rank}, method={self.method!r}{exact})"

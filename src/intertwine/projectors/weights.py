@@ -34,7 +34,7 @@ def check_weight(W: object, shape: Shape, axes: Axes, *, is_complex: bool) -> No
     if W.shape != shape and not _fits(W.shape, shape):
         raise ShapeError(
             "W",
-            expected=f"shape {shape_text(shape)}, from {axes_text(axes)}",
+            expected=f"shape {shape_text(shape)}, from {', '.join(map(str, axes))}",
             got=f"shape {tuple(W.shape)}",
             advice="A weight is (out, in) and a bias (out,); projector takes rep_in first, as nn.Linear does.",
         )
@@ -93,11 +93,6 @@ def shape_text(shape: Shape) -> str:
     """A shape as it is printed, ``any`` where an axis has any length."""
     inner = ", ".join("any" if n is None else str(n) for n in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
-
-
-def axes_text(axes: Axes) -> str:
-    """The representations of the axes, ``None`` where there is none."""
-    return ", ".join("None" if rep is None else str(rep) for rep in axes)
 
 
 def _fits(shape: Sequence[int], expected: Shape) -> bool:

@@ -214,6 +214,26 @@ def orthogonality_defect(matrices: Array) -> float:
     return defect if np.isfinite(defect) else np.inf  # NaN would pass every comparison with a tolerance
 
 
+def orthogonal_form(matrices: Array, elements: Array) -> Array | None:
+    """``A^(1/2) M A^(-1/2)`` with A the average of ``E^* E`` over a group's elements: an orthogonal M'.
+
+    Args:
+        matrices: shape (n, d, d).
+        elements: of the whole finite group, shape (order, d, d).
+
+    Returns:
+        Orthogonal (unitary) matrices, shape (n, d, d); None where A is singular, so that there are none.
+    """
+    metric = np.mean(np.swapaxes(elements.conj(), -1, -2) @ elements, axis=0)
+    if not np.isfinite(metric).all():
+        return None
+    values, vectors = np.linalg.eigh(metric)
+    if values[0] <= 1e-12:
+        return None
+    root: Array = (vectors * np.sqrt(values)) @ vectors.conj().T
+    return root @ matrices @ np.linalg.inv(root)
+
+
 def orthogonal_membership(elements: Array, determinant: float | None, name: str) -> tuple[bool, str]:
     """``(ok, reason)`` for O(d) (determinant None) and SO(d) (determinant 1)."""
     if not elements.size:

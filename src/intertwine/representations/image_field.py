@@ -8,7 +8,7 @@ import torch
 from intertwine._cache import cached
 from intertwine._numerics import INPUT_TOLERANCE, Array, relative_distance
 from intertwine.errors import NotARepresentationError, NotOrthogonalError
-from intertwine.representations.abstract_group import AbstractGroup, orthogonality_defect
+from intertwine.representations.abstract_group import AbstractGroup, orthogonal_form, orthogonality_defect
 from intertwine.representations.field import Field, block_permutation
 from intertwine.representations.frozen_array import FrozenArray
 
@@ -164,12 +164,9 @@ def _orthogonalised(field: ImageField) -> str:
         return "With A the average of rho(g)^T rho(g), the matrices A^(1/2) rho(g) A^(-1/2) are orthogonal: give those."
     with np.errstate(all="ignore"):
         table = _table(field)
-    metric = np.mean(np.swapaxes(table.conj(), -1, -2) @ table, axis=0)
-    if not np.isfinite(metric).all() or np.linalg.eigvalsh(metric)[0] <= 1e-12:
+    orthogonal = orthogonal_form(field.discrete.array, table)
+    if orthogonal is None:
         return "The matrices generate no finite group."
-    values, vectors = np.linalg.eigh(metric)
-    root = (vectors * np.sqrt(values)) @ vectors.conj().T
-    orthogonal = root @ field.discrete.array @ np.linalg.inv(root)
     if orthogonality_defect(orthogonal) > INPUT_TOLERANCE:
         return f"The matrices are no representation of {field.group}."
     with np.printoptions(precision=6, suppress=True):

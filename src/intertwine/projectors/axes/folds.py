@@ -48,7 +48,7 @@ def fold_axes(reps: Sequence[Representation | None], shape: object, argument: st
 
 def _misfit(reps: Sequence[Representation | None], shape: Sequence[int | None], argument: str) -> ShapeError:
     dims = ", ".join("any" if rep is None else str(rep.dim) for rep in reps)
-    names = ", ".join("None" if rep is None else str(rep) for rep in reps)
+    names = ", ".join(map(str, reps))
     return ShapeError(
         argument,
         expected=f"axes whose lengths multiply, in order, to the dimensions ({dims}), from {names}",
