@@ -258,3 +258,13 @@ def test_a_check_says_what_is_and_what_could_be():
     assert float(found.projected_error) < 1e-6
     assert "Sequential under D4" in str(found)
     assert "4 tensors typed" in str(found)
+
+
+def test_examples_that_cannot_be_moved_are_refused():
+    for example, said in (
+        (torch.ones(2, 4).to_sparse(), "dense tensors"),
+        (torch.ones(2, 3), "what the model takes"),
+        ("images", "what the model takes"),
+    ):
+        with pytest.raises(iw.errors.ArgumentError, match=said):
+            iw.bind(nn.Linear(4, 8), rep_in=iw.Cyclic(4).regular(), rep_out=2 * iw.Cyclic(4).regular(), example=example)

@@ -18,7 +18,7 @@ from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
 from intertwine.tracing.functions import CREATED, RULES, Rule
 from intertwine.tracing.models.evaluating import evaluating
-from intertwine.tracing.models.value_trees import copied
+from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.policy import Decisions, Policy
 from intertwine.tracing.record import Place, Watch, refuse_scripted, run
@@ -92,6 +92,9 @@ def trace(
 
 def _warm_up(model: nn.Module, example: Any) -> None:
     """Run once, as layers may make their state in the first run, and as the example may not fit the model."""
+    for tensor in tensors(example):
+        if tensor.layout is not torch.strided or tensor.is_nested:
+            raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
     try:
         run(model, copied(example))
     except IntertwineError:
