@@ -263,6 +263,7 @@ def test_a_check_says_what_is_and_what_could_be():
 def test_examples_that_cannot_be_moved_are_refused():
     for example, said in (
         (torch.ones(2, 4).to_sparse(), "dense tensors"),
+        (torch.ones(0, 4), "at least one sample"),
         (torch.ones(2, 3), "what the model takes"),
         ("images", "what the model takes"),
     ):

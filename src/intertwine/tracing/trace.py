@@ -92,7 +92,10 @@ def trace(
 
 def _warm_up(model: nn.Module, example: Any) -> None:
     """Run once, as layers may make their state in the first run, and as the example may not fit the model."""
-    for tensor in tensors(example):
+    given = tuple(tensors(example))
+    if given and not any(tensor.numel() for tensor in given):
+        raise ArgumentError("example", expected="at least one sample", got="none", advice="Nothing would be tested.")
+    for tensor in given:
         if tensor.layout is not torch.strided or tensor.is_nested:
             raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
     try:
