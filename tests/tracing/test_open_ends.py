@@ -269,3 +269,14 @@ def test_examples_that_cannot_be_moved_are_refused():
     ):
         with pytest.raises(iw.errors.ArgumentError, match=said):
             iw.bind(nn.Linear(4, 8), rep_in=iw.Cyclic(4).regular(), rep_out=2 * iw.Cyclic(4).regular(), example=example)
+
+
+def test_instance_norms_scale_whole_fields():
+    """One number a field for scale and shift, of two fields: rank 2 of 16."""
+    D4 = iw.Dihedral(4)
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.InstanceNorm2d(16, affine=True), nn.ReLU())
+    images, features = iw.on_grid(3 * D4.trivial()), iw.on_grid(2 * D4.regular())
+    binding = iw.bind(net, rep_in=images, rep_out=features, example=torch.randn(2, 3, 9, 9))
+    assert binding.breakers == ()
+    ranks = {entry.name: entry.projector.rank for entry in binding.entries}
+    assert ranks == {"0.weight": 54, "0.bias": 2, "1.weight": 2, "1.bias": 2}
