@@ -1,10 +1,13 @@
 """``python -m benchmarks.models --write results/models``: the table of whole models, failures included.
 
-Needs timm and transformers; a package that is missing is left out, and said to be.
+A package that is missing is left out, and said to be. Rows that are not run anew stay as they are recorded, and each
+row is written when it is found: so packages that do not go together have their turns, and a run can be stopped.
 """
 
 import argparse
+import importlib
 import importlib.util
+import pkgutil
 import re
 import time
 from collections.abc import Callable
@@ -13,7 +16,8 @@ from pathlib import Path
 import torch
 
 import intertwine as iw
-from benchmarks.models.cases import Case, timm_cases, transformers_cases
+from benchmarks.models import sources
+from benchmarks.models.case import Case
 from benchmarks.models.table import FIELDS, write
 
 
@@ -76,15 +80,17 @@ def main() -> None:
     """Run the cases and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, default=None, help="folder of the record")
+    parser.add_argument("--source", default="", help="a regular expression that sources fit: of_timm")
     parser.add_argument("--only", default="", help="a regular expression that names fit")
     arguments = parser.parse_args()
     operators_of_torchvision()
-    rows: list[dict[str, object]] = []
-    for make in (timm_cases, transformers_cases):
+    for source in pkgutil.iter_modules(sources.__path__):
+        if not re.search(arguments.source, source.name):
+            continue
         try:
-            cases = make()
+            cases = importlib.import_module(f"{sources.__name__}.{source.name}").cases()
         except ModuleNotFoundError as error:
-            print(f"left out: {error}")
+            print(f"{source.name} left out: {error}")
             continue
         for case in cases:
             if not re.search(arguments.only, case.name):
@@ -94,10 +100,9 @@ def main() -> None:
             except Exception as error:  # noqa: BLE001 - a failure is a row of the table
                 row = {"model": case.name, "source": case.source, "size": case.size}
                 row["first_breaker"] = f"failed: {type(error).__name__}: {str(error)[:120]}"
-            rows.append(row)
             print(" | ".join(str(row.get(field, "")) for field in FIELDS), flush=True)
-    if arguments.write is not None:
-        write(arguments.write, rows)
+            if arguments.write is not None:
+                write(arguments.write, row)
 
 
 if __name__ == "__main__":

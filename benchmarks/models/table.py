@@ -1,7 +1,7 @@
 """The record of the table: numbers as CSV, and a page for readers."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 FIELDS = (
@@ -10,26 +10,37 @@ FIELDS = (
 )
 PAGE = """# Unmodified models, typed from one run
 
-`python -m benchmarks.models --write results/models`, with timm and transformers installed: random weights and running
-statistics, float32, one thread, on a machine that others used too. `bind s` is what typing takes (two forward passes
-among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count parameters and running
-statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside the weights, of which the
-first is named, and `error` is that of the whole network with projected weights.
+`python -m benchmarks.models --write results/models`, with the packages of the column `source` installed: random
+weights and running statistics, float32, one thread, on a machine that others used too. `bind s` is what typing takes
+(two forward passes among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count
+parameters and running statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside
+the weights, of which the first is named, and `error` is that of the whole network with projected weights.
 
 """
 
 
-def write(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """``table.csv`` and ``README.md``."""
+def write(folder: Path, row: Mapping[str, object]) -> None:
+    """Puts one row into ``table.csv`` in place of the one of the same model, package and size, and the page anew."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "table.csv").open("w", newline="", encoding="utf-8") as file:
+    path = folder / "table.csv"
+    rows: dict[tuple[str, ...], Mapping[str, object]] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = {_key(old): old for old in csv.DictReader(file)}
+    rows[_key(row)] = row
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, restval="")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(rows.values())
     names = [field.replace("_", " ") for field in FIELDS]
-    lines = [names, ["---"] * len(names), *([str(row.get(field, "")) for field in FIELDS] for row in rows)]
-    clean = sum(str(row.get("breakers")) == "0" for row in rows)
-    failed = sum(str(row.get("first_breaker", "")).startswith("failed") for row in rows)
+    lines = [names, ["---"] * len(names), *([str(row.get(field, "")) for field in FIELDS] for row in rows.values())]
+    clean = sum(str(row.get("breakers")) == "0" for row in rows.values())
+    failed = sum(str(row.get("first_breaker", "")).startswith("failed") for row in rows.values())
     summary = f"Of {len(rows)} rows {clean} have no breaker, {failed} failed.\n\n"
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     (folder / "README.md").write_text(PAGE + summary + table + "\n", encoding="utf-8")
+
+
+def _key(row: Mapping[str, object]) -> tuple[str, ...]:
+    package = str(row["source"]).split()[0]
+    return str(row["model"]), package, str(row["size"])
