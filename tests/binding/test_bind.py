@@ -96,7 +96,11 @@ def test_other_libraries_representations():
         ({3: R}, iw.errors.UnknownNameError, "got 3"),
         ({}, iw.errors.ArgumentError, "at least one name"),
         ([("first", (R, R))], iw.errors.ArgumentError, "types: expected a mapping"),
-        ({"first": R}, iw.errors.ArgumentError, r"types\['first'\]: expected a pair .* got Representation"),
+        (
+            {"first": R},
+            iw.errors.ArgumentError,
+            r"types\['first'\]: expected a pair .* got one representation, regular",
+        ),
         ({"first": (R, R, R)}, iw.errors.ArgumentError, "got 3 of them"),
         ({"first": (R, 3)}, iw.errors.ArgumentError, r"types\['first'\]\[1\]"),
         ({"first": (R, "regular")}, iw.errors.ArgumentError, r"types\['first'\]\[1\]"),

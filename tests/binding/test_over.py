@@ -159,11 +159,11 @@ def test_a_batch_norm_over_vectors_is_exact_in_eval_mode() -> None:
             iw.Typed(8 * SO3.trivial(), 8 * SO3.trivial(), over=VECTOR),
             "over: expected kernel sides",
         ),
-        (nn.Embedding(8, 8), iw.Typed(8 * SO3.trivial(), 8 * SO3.trivial(), over=VECTOR), "None for an Embedding"),
+        (nn.Embedding(8, 8), iw.Typed(8 * SO3.trivial(), 8 * SO3.trivial(), over=VECTOR), "nothing for an Embedding"),
         (
             nn.MultiheadAttention(8, 2),
             iw.Typed(8 * SO3.trivial(), 8 * SO3.trivial(), over=VECTOR),
-            "over: expected None for a MultiheadAttention",
+            "over: expected nothing for a MultiheadAttention",
         ),
         (
             nn.LayerNorm(8),

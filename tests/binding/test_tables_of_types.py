@@ -49,7 +49,7 @@ def test_other_axes_and_bases(tmp_path):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ('{in = {irreps = "2x1", basis = "e4x"}, out = "1"}', r"modules.'0'.in: expected 'e3nn' or .*got 'e4x'"),
+        ('{in = {irreps = "2x1", basis = "e4x"}, out = "1"}', r"modules.'0'.in.basis: expected 'e3nn' or .*got 'e4x'"),
         ('{in = {irreps = "2x1", basi = "e3x"}, out = "1"}', "a table of texts, irreps with basis and layout"),
         ('{in = {irreps = 3}, out = "1"}', "a table of texts, irreps with basis and layout"),
         ('{in = "1", out = "1", over = "q"}', r"modules.'0'.over: expected"),

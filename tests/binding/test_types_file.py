@@ -244,7 +244,7 @@ BAD = [
     (
         'group = "C2"\n[representations]\nlegs = {permutation = [3, 4, 5, 0, 1, 2], signs = [-1, 1, 1, 1, 1, 1]}',
         NotARepresentationError,
-        "key representations.'legs': .*signs of 0 and 3 that differ",
+        "key representations.'legs'.signs: .*signs of 0 and 3 that differ",
     ),
     ('group = "C2"\n[representations]\na = {permutation = [1, 0], sign = [1, 1]}', ArgumentError, "signs if wanted"),
     (
@@ -252,17 +252,21 @@ BAD = [
         ArgumentError,
         "representations.'a': expected a text, or",
     ),
-    ('group = "C2"\n[representations]\na = {permutation = [1, 1]}', ArgumentError, r"'a': .*got \[1, 1\]"),
-    ('group = "C2"\n[representations]\na = {permutation = "10"}', IntertwineError, "'a': expected permutations"),
+    ('group = "C2"\n[representations]\na = {permutation = [1, 1]}', ArgumentError, r"'a'.permutation: .*got \[1, 1\]"),
+    (
+        'group = "C2"\n[representations]\na = {permutation = "10"}',
+        IntertwineError,
+        "'a'.permutation: expected permutations",
+    ),
     (
         'group = "C2"\n[representations]\na = {index_map = [-1, -0.0001], signs = [1, 1]}',
         ArgumentError,
-        "'a': expected signs in the indices or apart; got both",
+        "'a'.signs: expected signs in the indices or apart; got both",
     ),
     (
         'group = "C4"\n[representations]\na = {index_map = [[0], [0]]}',
         IntertwineError,
-        "'a': expected 1 permutation of",
+        "'a'.index_map: expected 1 permutation of",
     ),
     (
         'group = "C2"\n[modules]\nw = {in = "0", out = "0", spaec = "0"}',

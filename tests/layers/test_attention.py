@@ -138,7 +138,7 @@ def test_heads_that_cut_fields_break_it() -> None:
         (
             {"embed_dim": 4, "num_heads": 1},
             iw.Typed(C4.regular(), C4.regular(), space=C4.standard()),
-            r"types\[''\].space: expected None for a MultiheadAttention",
+            r"types\[''\].space: expected nothing for a MultiheadAttention",
         ),
     ],
 )

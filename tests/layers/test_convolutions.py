@@ -225,8 +225,8 @@ def test_strengths_by_module_name() -> None:
         (nn.Conv3d(4, 4, 3), (R4, R4), r"types\[''\] \(space\): expected a representation of C4 of dimension 3"),
         (nn.Conv2d(4, 4, 3), iw.Typed(R4, R4, space=D4.standard()), r"\(space\): expected a representation of C4"),
         (nn.Conv2d(4, 4, 3), iw.Typed(R4, R4, space=3), r"types\[''\].space"),
-        (nn.Conv2d(4, 4, 3), iw.Typed(R4, R4, hidden=R4), r"types\[''\].hidden: expected None for a Conv2d; got a"),
-        (nn.Linear(4, 4), iw.Typed(R4, R4, space=R4), r"types\[''\].space: expected None for a Linear"),
+        (nn.Conv2d(4, 4, 3), iw.Typed(R4, R4, hidden=R4), r"types\[''\].hidden: expected nothing for a Conv2d; got"),
+        (nn.Linear(4, 4), iw.Typed(R4, R4, space=R4), r"types\[''\].space: expected nothing for a Linear"),
         (nn.Conv2d(4, 4, 3), iw.Typed(R4, "regular"), r"types\[''\].rep_out"),
     ],
 )

@@ -117,7 +117,7 @@ def _ends(
             raise ArgumentError(
                 argument,
                 expected=f"one representation for {with_article(type(module).__name__)}, whose inputs are its outputs",
-                got=type(value).__name__,
+                got=_said(value),
             )
         rep = as_representation(value, argument)
         return rep, rep, Typed(rep, rep)
@@ -131,10 +131,22 @@ def _ends(
             )
         return ends[0], ends[1], value
     if pair is None or len(pair) != 2:
-        got = type(value).__name__ if pair is None else f"{len(pair)} of them"
+        got = _said(value) if pair is None else f"{len(pair)} of them"
         raise ArgumentError(argument, expected="a pair (rep_in, rep_out) for a module", got=got)
     ends = [as_representation(rep, f"{argument}[{i}]") for i, rep in enumerate(pair)]
     return ends[0], ends[1], Typed(ends[0], ends[1])
+
+
+def _said(value: object) -> str:
+    """A type as the user would write it, for an error."""
+    if isinstance(value, Representation):
+        return f"one representation, {value}"
+    if isinstance(value, Typed):
+        return f"{value.rep_in} to {value.rep_out}"
+    pair = _plain_sequence(value)
+    if pair is not None and all(isinstance(rep, Representation) for rep in pair):
+        return f"{len(pair)} of them, {' and '.join(map(str, pair))}"
+    return type(value).__name__
 
 
 def _plain_sequence(value: object) -> Sequence[object] | None:

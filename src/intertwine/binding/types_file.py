@@ -1,5 +1,6 @@
 """Types of a model from a TOML file: a group, names, and representations as text; nothing is executed."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -31,6 +32,8 @@ T = TypeVar("T")
 Types = dict[str, Representation | Typed | tuple[Representation | None, ...]]
 
 # Keys of a module's table, and what Typed calls them.
+# What errors call values that they do not show.
+_KINDS = frozenset(kind.__name__ for kind in (str, int, float, bool, list, dict))
 # In the order of ``Typed``'s space, hidden, rep_key and rep_value.
 _OPTIONS = ("space", "hidden", "key", "value", "over")
 # Keys of tables that are representations.
@@ -125,12 +128,12 @@ class _Reader:
 
     def read(self, value: object, key: str) -> Representation:
         """The representation that ``value`` describes; errors name ``key``."""
-        advice = f"A representation is {REPRESENTATIONS}."
+        advice = "" if not isinstance(value, str | dict) else f"A representation is {REPRESENTATIONS}."
         if self.named:
             advice += f" This file names {listing(self.named)}."
         if isinstance(value, dict):
             make = _irreps if "irreps" in value else _permutation
-            return _in_file(key, lambda: make(self.group, value), advice)
+            return _in_file(key, lambda: make(self.group, value), advice, value)
         return _in_file(key, lambda: parse_representation(self.group, value, self.named), advice)
 
 
@@ -183,12 +186,19 @@ def _permutation(group: Group, table: Mapping[str, object]) -> Representation:
     return group.permutation(images, signs=None if (sign_table == 1).all() else sign_table)
 
 
-def _in_file(key: str, build: Callable[[], T], advice: str = "") -> T:
-    """Errors of ``build`` with the file and the key in front."""
+def _in_file(key: str, build: Callable[[], T], advice: str = "", table: Mapping[str, object] | None = None) -> T:
+    """Errors of ``build`` with file and key in front; where they are of one key of ``table``, with its value."""
     try:
         return build()
     except IntertwineError as error:
-        raise type(error)(key, expected=error.expected, got=error.got, advice=error.advice or advice) from error
+        value = (table or {}).get(error.argument)
+        inner = value is not None
+        raise type(error)(
+            f"{key}.{error.argument}" if inner else key,
+            expected=re.sub(r"^None\b", "nothing", error.expected) if inner else error.expected,
+            got=shown(value) if inner and error.got in _KINDS else error.got,
+            advice=error.advice or advice,
+        ) from error
 
 
 def _table(content: Mapping[str, object], key: str, path: Path) -> dict[str, object]:

@@ -90,9 +90,12 @@ class LayerType:
             ArgumentError: another one is.
         """
         for name in OPTIONS:
-            if name not in known and getattr(self.options, name) is not None:
+            value = getattr(self.options, name)
+            if name not in known and value is not None:
                 raise ArgumentError(
-                    f"{self.argument}.{name}", expected=f"None for {with_article(type(module).__name__)}", got="a value"
+                    f"{self.argument}.{name}",
+                    expected=f"nothing for {with_article(type(module).__name__)}",
+                    got=str(value) if isinstance(value, Representation) else with_article(type(value).__name__),
                 )
 
     def representation(self, option: str, default: Representation | None) -> Representation | None:

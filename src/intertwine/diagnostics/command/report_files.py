@@ -7,10 +7,11 @@ from pathlib import Path
 
 from intertwine.binding import bind
 from intertwine.binding.types_file import read_types
+from intertwine.binding.words_of_files import in_words_of
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
 from intertwine.diagnostics.reports.measure_report import report
 from intertwine.diagnostics.reports.report import Report
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, IntertwineError
 
 
 def report_of(spec: str, types: Path, checkpoint: Path | None = None) -> Report:
@@ -29,7 +30,11 @@ def report_of(spec: str, types: Path, checkpoint: Path | None = None) -> Report:
     model = named_model(spec)
     if checkpoint is not None:
         load_checkpoint_(model, checkpoint)
-    return report(bind(model, wanted))
+    try:
+        binding = bind(model, wanted)
+    except IntertwineError as error:
+        raise in_words_of(types, error) from error
+    return report(binding)
 
 
 def write_page(result: Report, path: Path) -> None:

@@ -77,7 +77,7 @@ def space_representation(group: Group, kernel: tuple[int, ...], space: object) -
         raise GroupMismatchError("space", expected=f"a representation of {group}", got=f"one of {rep.group}")
     if rep.dim != dim or rep.is_complex:
         raise ArgumentError(
-            "space", expected=f"a real representation of dimension {dim}, as the kernel has {dim} axes", got=repr(rep)
+            "space", expected=f"a real representation of dimension {dim}, as the kernel has {dim} axes", got=str(rep)
         )
     return rep
 
@@ -139,9 +139,9 @@ def steerable_projector(
     rings = default_rings(kernel) if rings is None else rings
     field = space.as_field()
     if not field.is_orthogonal:
-        raise ArgumentError("space", expected="an orthogonal representation, to have harmonics", got=repr(space))
+        raise ArgumentError("space", expected="an orthogonal representation, to have harmonics", got=str(space))
     if len(kernel) == 1:
-        raise ArgumentError("space", expected="mirrors or the trivial action in one dimension", got=repr(space))
+        raise ArgumentError("space", expected="mirrors or the trivial action in one dimension", got=str(space))
     pixels = int(np.prod(kernel))
     last = AxisPlan((AxisBlock(0, 1, None, pixels),))
     plans = (plan_axis(first), plan_axis(second), last)
