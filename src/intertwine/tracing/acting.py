@@ -8,11 +8,14 @@ import numpy as np
 import torch
 
 from intertwine._cache import cached
-from intertwine._numerics import Array
+from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.groups import Group
 from intertwine.representations import Representation
 from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, term_size
 from intertwine.tracing.normal_form import resolved
+
+# Of contiguous numbers so many are worth a copy of their own.
+RUN = 16
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Acting:
 
     def __call__(self, g: torch.Tensor, x: torch.Tensor, axes: Sequence[Axis]) -> torch.Tensor:
         """``g x``; the axes need be free of unknowns (see ``can_act``)."""
-        return _moved(g, x, [resolved(axis) for axis in axes], self.moves(g))
+        return Motion(self, g)(x, [resolved(axis) for axis in axes])
 
 
 def on_axes(matrix: Array) -> Array:
@@ -67,24 +70,89 @@ def _opaque(axis: Axis) -> bool:
     )
 
 
-def _moved(g: torch.Tensor, x: torch.Tensor, axes: list[Axis], moves: Array) -> torch.Tensor:
-    for position, axis in enumerate(axes):
-        if len(axis.terms) > 1:
-            sizes = [term_size(term) for term in axis.terms]
-            parts = [
-                _moved(g, part, [*axes[:position], Axis((term,)), *axes[position + 1 :]], moves)
-                for part, term in zip(x.split(sizes, position), axis.terms, strict=True)
+class Motion:
+    """``x -> g x`` for one element: its matrices are computed once, for as long as it is there.
+
+    Args:
+        acting: how the group moves tensors.
+        g: the element.
+    """
+
+    def __init__(self, acting: Acting, g: torch.Tensor) -> None:
+        self._g = g.cpu().numpy().reshape(1, *g.shape)
+        self._key = self._g.tobytes()
+        self._moves = acting.moves(g)
+        self._matrices: dict[tuple[Representation, torch.dtype, torch.device], list[torch.Tensor | None]] = {}
+
+    def __call__(self, x: torch.Tensor, axes: Sequence[Axis]) -> torch.Tensor:
+        """``g x``, for axes in normal form that are free of unknowns; ``x`` itself where g leaves it alone."""
+        for position, axis in enumerate(axes):
+            if len(axis.terms) > 1:
+                sizes = [term_size(term) for term in axis.terms]
+                parts = [
+                    self(part, [*axes[:position], Axis((term,)), *axes[position + 1 :]])
+                    for part, term in zip(x.split(sizes, position), axis.terms, strict=True)
+                ]
+                return torch.cat(parts, position)
+        terms = [axis.terms[0] for axis in axes]
+        if any(len(term) > 1 or isinstance(term[0], Nested) for term in terms):
+            shape = x.shape
+            factors = [factor for term in terms for factor in term]
+            inner = [factor.axis if isinstance(factor, Nested) else Axis(((factor,),)) for factor in factors]
+            moved = self(x.reshape([factor.size for factor in factors]), inner)
+            # Pixels of unequal sides exchange their lengths.
+            return moved.reshape(_merged_shape(moved.shape, terms)) if moved.numel() else x.reshape(shape)
+        return self._of_factors(x, [term[0] for term in terms])
+
+    def _of_factors(self, x: torch.Tensor, factors: list[Factor]) -> torch.Tensor:
+        for position, factor in enumerate(factors):
+            if isinstance(factor, Carried):
+                x = self._carried(x, position, factor.rep)
+        digits = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Digit)]
+        if not digits or not len(self._moves):
+            return x
+        order = list(range(x.ndim))
+        flipped = []
+        for target, row in enumerate(self._moves):
+            source = int(np.abs(row).argmax())
+            here = [(position, digit) for position, digit in digits if digit.coordinate == target]
+            there = [(position, digit) for position, digit in digits if digit.coordinate == source]
+            for (position, _), partner in zip(here, _partners(here, there), strict=True):
+                order[position] = partner
+            if row.sum() < 0:
+                flipped += [position for position, _ in here]
+        return x.permute(order).flip(flipped)
+
+    def _carried(self, x: torch.Tensor, position: int, rep: Representation) -> torch.Tensor:
+        """``rho(g) x`` along one axis: by index where the group permutes features, masks and numbers as such."""
+        table = _sources(rep, self._key)
+        if table is None:
+            wide = x if x.dtype.is_floating_point or x.dtype.is_complex else x.to(torch.float64)
+            turned = self._turned(rep, wide.movedim(position, -1)).movedim(-1, position)
+            return turned if wide is x else turned.round().to(x.dtype)
+        source, signs = table
+        moved = x if source is None else _taken(x, position, source)
+        if signs is not None:
+            shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
+            moved = moved * torch.tensor(signs, device=x.device, dtype=x.dtype).reshape(shape)
+        return moved
+
+    @in_own_precision
+    def _turned(self, rep: Representation, x: torch.Tensor) -> torch.Tensor:
+        """``rho(g) x`` on the last axis by matrices of the fields, half precision in float32."""
+        wide = x.to(accumulation_dtype(x.dtype))
+        key = (rep, wide.dtype, wide.device)
+        if key not in self._matrices:
+            images = [torch.from_numpy(segment.field.matrices(self._g)[0].copy()) for segment in rep.segments]
+            self._matrices[key] = [
+                None if image.equal(torch.eye(len(image), dtype=image.dtype)) else image.to(wide.device, wide.dtype).T
+                for image in images
             ]
-            return torch.cat(parts, position)
-    terms = [axis.terms[0] for axis in axes]
-    if any(len(term) > 1 or isinstance(term[0], Nested) for term in terms):
-        shape = x.shape
-        factors = [factor for term in terms for factor in term]
-        inner = [factor.axis if isinstance(factor, Nested) else Axis(((factor,),)) for factor in factors]
-        moved = _moved(g, x.reshape([factor.size for factor in factors]), inner, moves)
-        # Pixels of unequal sides exchange their lengths.
-        return moved.reshape(_merged_shape(moved.shape, terms)) if moved.numel() else x.reshape(shape)
-    return _moved_factors(g, x, [term[0] for term in terms], moves)
+        parts = [
+            copies if image is None else copies @ image
+            for copies, image in zip(rep.split(wide), self._matrices[key], strict=True)
+        ]
+        return rep.join(parts).to(x.dtype)
 
 
 def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
@@ -95,44 +163,21 @@ def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
     return sizes
 
 
-def _moved_factors(g: torch.Tensor, x: torch.Tensor, factors: list[Factor], moves: Array) -> torch.Tensor:
-    for position, factor in enumerate(factors):
-        if isinstance(factor, Carried):
-            x = _carried(g, x, position, factor.rep)
-    digits = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Digit)]
-    if not digits or not len(moves):
-        return x
-    order = list(range(x.ndim))
-    flipped = []
-    for target, row in enumerate(moves):
-        source = int(np.abs(row).argmax())
-        here = [(position, digit) for position, digit in digits if digit.coordinate == target]
-        there = [(position, digit) for position, digit in digits if digit.coordinate == source]
-        for (position, _), partner in zip(here, _partners(here, there), strict=True):
-            order[position] = partner
-        if row.sum() < 0:
-            flipped += [position for position, _ in here]
-    return x.permute(order).flip(flipped)
-
-
-def _carried(g: torch.Tensor, x: torch.Tensor, position: int, rep: Representation) -> torch.Tensor:
-    """``rho(g) x`` along one axis: by index where the group permutes features, and masks and numbers as such."""
-    table = _sources(rep, g.cpu().numpy().tobytes())
-    if table is not None:
-        source, signs = table
-        moved = x.index_select(position, torch.tensor(source, device=x.device))
-        if signs is not None:
-            shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
-            moved = moved * torch.tensor(signs, device=x.device, dtype=x.dtype).reshape(shape)
-        return moved
-    wide = x if x.dtype.is_floating_point or x.dtype.is_complex else x.to(torch.float64)
-    turned = rep.act(g, wide.movedim(position, -1)).movedim(-1, position)
-    return turned if wide is x else turned.round().to(x.dtype)
+def _taken(x: torch.Tensor, position: int, source: Array) -> torch.Tensor:
+    """``x.index_select(position, source)``, which takes four times as long as a gather where the runs are short."""
+    index = torch.tensor(source, device=x.device)
+    if prod(x.shape[position + 1 :]) >= RUN:
+        return x.index_select(position, index)
+    shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
+    return x.gather(position, index.reshape(shape).expand(x.shape))
 
 
 @cached(1024)
-def _sources(rep: Representation, element: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """For each feature of ``rho(g) x`` the feature of x that it is, and its sign; None if features are mixed."""
+def _sources(rep: Representation, element: bytes) -> tuple[np.ndarray | None, np.ndarray | None] | None:
+    """For each feature of ``rho(g) x`` the feature of x that it is, and its sign; None if features are mixed.
+
+    None too in place of what stays: features in their order, signs that are all 1.
+    """
     group = rep.group
     matrix = np.frombuffer(element, dtype=np.float64).reshape(1, group.matrix_dim, group.matrix_dim)
     table = rep.signed_permutations(matrix)
@@ -140,7 +185,8 @@ def _sources(rep: Representation, element: bytes) -> tuple[np.ndarray, np.ndarra
         return None
     source = np.argsort(table[0][0])
     signs = table[1][0][source]
-    return source, None if (signs == 1).all() else signs
+    stays = bool((source == np.arange(len(source))).all())
+    return None if stays else source, None if (signs == 1).all() else signs
 
 
 def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> list[int]:

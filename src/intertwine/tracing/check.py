@@ -10,12 +10,14 @@ from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine._numerics import TOLERANCES
-from intertwine.tracing.acting import CannotActError, can_act
+from intertwine.tracing.acting import CannotActError, Motion, can_act
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.models.evaluating import evaluating
 from intertwine.tracing.models.value_trees import children, copied, rebuilt
+from intertwine.tracing.normal_form import resolved
 from intertwine.tracing.reasons import reason_of
 from intertwine.tracing.record import Place, Watch, run
 from intertwine.tracing.trace import Trace
@@ -46,9 +48,8 @@ class Checked:
 def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
     """Repeat every call of ``model(example)`` on ``g args`` and compare with ``g f(args)``, for generators g.
 
-    A Lie group is generated, up to closure, by its discrete generators and two random elements. Arguments that do not
-    depend on the input are not moved. What goes into each call is an exact image by construction, so that errors do not
-    add up and every breaker is found by itself.
+    Arguments that do not depend on the input are not moved. What goes into each call is an exact image by construction,
+    so that errors do not add up and every breaker is found by itself.
 
     Args:
         trace: types of the calls.
@@ -68,12 +69,9 @@ class _Checker:
     def __init__(self, trace: Trace) -> None:
         self._acting = trace.acting
         self._calls = {call.place.index: call for call in trace.calls}
-        group = trace.group
-        self._elements = list(group.generators)
-        if len(group.algebra_matrices()):
-            self._elements += list(group.sample(2, generator=torch.Generator().manual_seed(0)))
-        self._moved: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._elements]
-        self._shadows: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._elements]
+        self._motions = [Motion(trace.acting, g) for g in generating_elements(trace.group)]
+        self._moved: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
+        self._shadows: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
         self.broken: list[BrokenCall] = []
         self.blind: list[str] = []
         self.count = 0
@@ -89,7 +87,7 @@ class _Checker:
             return function(*args, **kwargs)
         if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic:
             return function(*args, **kwargs)
-        moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._elements))]
+        moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._motions))]
         scale = [t for t, kind in zip(given, typed.inputs, strict=True) if kind.dynamic]
         out = function(*args, **kwargs)
         result = args[0] if typed.mutates and place.function == "setitem" else out
@@ -134,7 +132,7 @@ class _Checker:
             return kept
         if not can_act(kind.axes):
             raise CannotActError("no action")
-        image = self._acting(self._elements[number], tensor, kind.axes)
+        image = self._motions[number](tensor, [resolved(axis) for axis in kind.axes])
         if image is tensor:
             image = tensor.view_as(tensor)
         self._moved[number][tensor] = (tensor._version, kind, image)
