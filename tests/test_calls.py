@@ -9,7 +9,7 @@ from benchmarks.calls import WORKS, calls
     ("name", "files", "most"),
     [
         ("bind, three linear layers between copies of one irrep of SO(3)", 24, 200),
-        ("penalty of one weight 1184 x 1184 under SO(3)", 15, 50),
+        ("penalty of one weight 1184 x 1184 under SO(3)", 16, 50),
         ("shrink_ of the same weight", 6, 40),
     ],
 )

@@ -26,8 +26,14 @@ BASIS_LIMIT = 2**26
 JOINT_LIMIT = 2**18
 # A smaller one is computed with others whatever its parts.
 JOINT_LEAST = 2**13
+# Layouts of tensors whose views are remembered: a weight, its gradient, its state and their copies are laid out alike.
+PLACES = 8
 # Entries that a step in place works on at a time on a processor: what it reads is still there when it writes.
 CACHED = 2**20
+
+
+# Sizes, strides and offset of a view.
+Place = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,17 @@ class Part:
         return prod([1 if block.mul is None else block.mul for block in self.blocks])
 
     def view(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k)."""
-        if torch.compiler.is_compiling():
-            for axis, block in enumerate(self.blocks):
-                tensor = block.view(tensor, 2 * axis)
-            return tensor
+        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k), step by step."""
+        for axis, block in enumerate(self.blocks):
+            tensor = block.view(tensor, 2 * axis)
+        return tensor
+
+    def place(self, shape: torch.Size, steps: tuple[int, ...]) -> Place:
+        """Of that view, where the tensor has this shape and these strides."""
         sizes: list[int] = []
         strides: list[int] = []
-        offset = tensor.storage_offset()
-        # One call in place of three an axis, which of a small weight would cost as much as the arithmetic; a compiler
-        # has no such costs, and cannot follow writes through strides.
-        for block, size, stride in zip(self.blocks, tensor.shape, tensor.stride(), strict=True):
+        offset = 0
+        for block, size, stride in zip(self.blocks, shape, steps, strict=True):
             if block.mul is None:
                 sizes += size, 1
                 strides += stride, stride
@@ -61,7 +67,7 @@ class Part:
             sizes += block.mul, block.dim
             strides += (stride, block.mul * stride) if block.copies_innermost else (block.dim * stride, stride)
             offset += block.start * stride
-        return tensor.as_strided(sizes, strides, offset)
+        return tuple(sizes), tuple(strides), offset
 
 
 @final
@@ -107,6 +113,7 @@ class BlocksProjector(Projector):
                 orders |= {str(axis): plan.order, f"{axis} back": np.argsort(plan.order)}
                 sorted_axes.append(axis)
         self._orders, self._sorted_axes = Constants(**orders), tuple(sorted_axes)
+        self._places: dict[tuple[torch.Size, tuple[int, ...]], list[Place]] = {}
         self._rank = sum([part.projector.rank * part.copies for part in parts])
 
     @property
@@ -136,7 +143,7 @@ class BlocksProjector(Projector):
 
     def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
         wide = self._reordered(self.folded(torch.arange(prod(shape)).reshape(tuple(shape))))
-        return [part.view(wide) for part in self.parts]
+        return self._views(wide)
 
     def basis(self) -> torch.Tensor:
         """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.
@@ -160,12 +167,12 @@ class BlocksProjector(Projector):
         flat = [prod(n for n in fold if n is not None) for fold in self.folds]
         out = torch.zeros(self.rank, *flat, dtype=kind)
         row = 0
-        for part in self.parts:
+        for i, part in enumerate(self.parts):
             tuples = torch.from_numpy(part.projector.basis()).to(kind)
             for copies in itertools.product(*(range(block.mul or 0) for block in part.blocks)):
                 index = tuple(axis for copy in copies for axis in (copy, slice(None)))
                 for vector in tuples:
-                    part.view(out[row])[index] = vector
+                    self._views(out[row])[i][index] = vector
                     row += 1
         shape = [n for n in self.shape if n is not None]
         return self._reordered(out, inverse=True, offset=1).reshape(self.rank, *shape)
@@ -173,22 +180,21 @@ class BlocksProjector(Projector):
     def _project(self, W: torch.Tensor) -> torch.Tensor:
         wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
-        for part in self.parts:
-            part.view(out).copy_(part.projector.project(part.view(wide)))
+        for part, block, image in zip(self.parts, self._views(wide), self._views(out), strict=True):
+            image.copy_(part.projector.project(block))
         return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
         wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         if self._single:
-            part = self.parts[0]
-            out = part.projector.residual(part.view(wide))
+            out = self.parts[0].projector.residual(self._views(wide)[0])
             if not self._sorted_axes and W.dtype == out.dtype:
                 return out.reshape(W.shape)
             out = out.reshape(wide.shape)
         else:
             out = wide.clone(memory_format=torch.contiguous_format)
-            for part in self.parts:
-                part.projector.residual_(part.view(out))
+            for part, block in zip(self.parts, self._views(out), strict=True):
+                part.projector.residual_(block)
         return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
     def _shrink_(self, W: torch.Tensor, factor: float | torch.Tensor) -> None:
@@ -198,7 +204,7 @@ class BlocksProjector(Projector):
             W.copy_(torch.lerp(wide, self._project(wide), 1 - factor))
             return
         if self._single:
-            self.parts[0].projector.shrink_(self.parts[0].view(self.folded(W)), factor)
+            self.parts[0].projector.shrink_(self._views(self.folded(W))[0], factor)
             return
         wide = self.folded(W)
         for rows, blocks in self._by_rows(wide):
@@ -210,7 +216,8 @@ class BlocksProjector(Projector):
 
     def _by_rows(self, wide: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[tuple[TupleProjector, torch.Tensor]]]]:
         """The whole in pieces along its first axis, each with the blocks in it: what a processor's cache holds."""
-        views = [(part.projector, part.view(wide), part.blocks[0]) for part in self.parts]
+        parts = zip(self.parts, self._views(wide), strict=True)
+        views = [(part.projector, view, part.blocks[0]) for part, view in parts]
         if wide.device.type != "cpu" or wide.numel() <= CACHED or torch.compiler.is_compiling():
             yield wide, [(projector, view) for projector, view, _ in views]
             return
@@ -226,6 +233,21 @@ class BlocksProjector(Projector):
                 copies = min(step, block.mul - first)
                 rows = wide.narrow(0, block.start + first * block.dim, copies * block.dim)
                 yield rows, [(projector, view.narrow(0, first, copies)) for projector, view in mine]
+
+    def _views(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """Each part of ``tensor``."""
+        if torch.compiler.is_compiling():
+            return [part.view(tensor) for part in self.parts]
+        # One call a part in place of three an axis, which of a small weight would cost as much as the arithmetic; a
+        # compiler has no such costs, and cannot follow writes through strides.
+        key = tensor.shape, tensor.stride()
+        places = self._places.get(key)
+        if places is None:
+            if len(self._places) >= PLACES:
+                self._places.clear()
+            places = self._places[key] = [part.place(*key) for part in self.parts]
+        start = tensor.storage_offset()
+        return [tensor.as_strided(sizes, strides, offset + start) for sizes, strides, offset in places]
 
     def _reordered(self, tensor: torch.Tensor, *, inverse: bool = False, offset: int = 0) -> torch.Tensor:
         for axis in self._sorted_axes:

@@ -33,7 +33,8 @@ class SchurProjector(TupleProjector):
         self.matrices = matrices
         # The commutant of a turn of the plane: a + b J with the quarter turn J.
         self._planar = matrices.shape == (2, 2, 2) and _spans_turns(matrices)
-        self.constants = Constants(**({"commutant": matrices} if len(matrices) > 1 and not self._planar else {}))
+        dense = {"commutant": matrices} if len(matrices) > 1 and not self._planar else {}
+        self.constants = Constants(dim=np.array(float(self.dim)), **dense)
 
     @classmethod
     def applies(cls, axes: Sequence[Sequence[Field]], copies: int = 1) -> bool:
@@ -77,7 +78,8 @@ class SchurProjector(TupleProjector):
             super().residual_(block)
         else:
             diagonal = block.diagonal(dim1=1, dim2=3)
-            diagonal.sub_(diagonal.mean(-1, keepdim=True))
+            # A mean, whose division by a number costs as much as its sum; by a tensor it does not, and is as exact.
+            diagonal.sub_(diagonal.sum(-1, keepdim=True).div_(self.constants.get("dim", block)))
             if self._planar:
                 right, left = block[:, 0, :, 1], block[:, 1, :, 0]
                 right.add_(left).div_(2)
