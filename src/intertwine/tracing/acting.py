@@ -192,7 +192,7 @@ def _sources(rep: Representation, element: bytes) -> tuple[np.ndarray | None, np
 def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> list[int]:
     """For each digit of one coordinate the same digit of another: by its path, k-th occurrence with k-th."""
     if len(here) != len(there):
-        raise CannotActError(f"pixels along {len(here)} and {len(there)} axes, which the group exchanges")
+        raise CannotActError("pixels along one axis and not along another, which the group exchanges")
     if sorted(d.path for _, d in here) != sorted(d.path for _, d in there):
         return [position for position, _ in there]
     left = list(there)

@@ -59,6 +59,7 @@ def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
     checker = _Checker(trace)
     watch = Watch(model, checker.call)
     with evaluating(model):
+        run(model, copied(example))  # layers make their state in the first run, as they did before the typed one
         given = copied(example)
         with watch.watching():
             run(model, given)

@@ -212,7 +212,11 @@ class Context:
 
     def trained(self, tensor: torch.Tensor) -> bool:
         """Whether a constant is made from parameters, which projection can make invariant; buffers stay as they are."""
-        return any(name not in self.buffers for name in self.type_of(tensor).parameters)
+        return bool(self.parameters_of(self.type_of(tensor)))
+
+    def parameters_of(self, kind: TensorType) -> tuple[str, ...]:
+        """The parameters that a constant was made from, buffers left out."""
+        return tuple(name for name in kind.parameters if name not in self.buffers)
 
     def statistic(self, tensor: torch.Tensor) -> None:
         """The tensor is a running statistic of a norm layer."""

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import torch
-
+from intertwine.errors import listing
 from intertwine.layers.grid.axis_moves import axis_moves
 from intertwine.layers.grid.finding import Finding
-from intertwine.layers.grid.settings import per_axis
-from intertwine.layers.grid.windows import convolution_windows, same_ends
 from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Carried, Nested
+from intertwine.tracing.axes import Axis, Carried, Digit, Nested
 from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.context import TensorType
 from intertwine.tracing.functions import combine, pointwise
+from intertwine.tracing.functions.grid_maps import grid_map
 
 MIXED = frozenset((*pointwise.PERMUTED, *combine.ENTRYWISE))
+COMBINED = frozenset((*combine.ADD, *combine.MULTIPLY, *combine.DIVIDE, *combine.ENTRYWISE))
 
 
 def reason_of(typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, space: Any) -> str:
@@ -21,7 +21,7 @@ def reason_of(typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any], o
     if typed.reason:
         return typed.reason
     name = typed.place.function
-    found = _geometry(name, args, kwargs, out, space)
+    found = _slices(args, typed.inputs[0]) if name == "getitem" else _geometry(name, args, kwargs, out, space)
     if found is not None and found.verdict == "breaks":
         return f"{found.reason}. {found.advice}"
     mixed = [rep for kind in typed.inputs if kind.dynamic for axis in kind.axes for rep in mixed_fields(axis)]
@@ -30,8 +30,17 @@ def reason_of(typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any], o
         return f"{what}. Gate these features by invariants (iw.nn.Gate), or type them as permuted or trivial"
     if name == "roll":
         return "pixels are shifted one way, which the group turns into another; by half of an even window it keeps"
-    constants = [kind for kind in typed.inputs if not kind.dynamic and not kind.parameters and kind.axes]
-    if constants and name in (*combine.ADD, *combine.MULTIPLY, *combine.DIVIDE, *combine.ENTRYWISE):
+    return _constants(typed) if name in COMBINED else ""
+
+
+def _constants(typed: TypedCall) -> str:
+    """What is combined with features and does not move with them."""
+    constants = [kind for kind in typed.inputs if not kind.dynamic and kind.axes]
+    made = [kind for kind in constants if kind.parameters and not typed.parameters]
+    if made:
+        what = f"its constant {made[0]}, made of {listing(made[0].parameters)} and of constants of the model,"
+        return f"{what} is not one that the group leaves as it is, whatever these parameters are"
+    if any(not kind.parameters for kind in constants):
         return f"its constant {constants[0]} is not one that the group leaves as it is"
     return ""
 
@@ -50,25 +59,32 @@ def mixed_fields(axis: Axis) -> list[Representation]:
 
 def _geometry(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, space: Any) -> Finding | None:
     """What ``geometry`` says of a layer with the settings of this call."""
-    x = args[0] if args and isinstance(args[0], torch.Tensor) else kwargs.get("input")
     results = leaves(out)
-    if space is None or not isinstance(x, torch.Tensor) or not results:
+    if space is None or not results:
         return None
-    dim = space.dim
-    sides_in, sides_out = (tuple(t.shape[-dim:]) for t in (x, results[0]))
-    if name in ("conv1d", "conv2d", "conv3d"):
-        weight = args[1] if len(args) > 1 else kwargs["weight"]
-        said = {**dict(zip(("stride", "padding", "dilation"), args[3:], strict=False)), **kwargs}
-        kernel = tuple(weight.shape[2:])
-    elif name.startswith(("max_pool", "avg_pool")) and len(args) + len(kwargs) > 1:
-        said = {**dict(zip(("kernel_size", "stride", "padding"), args[1:], strict=False)), **kwargs}
-        kernel = said["kernel_size"]
-        said["stride"] = said.get("stride") or kernel
-    else:
+    found = grid_map(name, args, kwargs, results[0], space.dim)
+    return found if found is None or isinstance(found, Finding) else found.turned(axis_moves(space))
+
+
+def _slices(args: tuple[Any, ...], kind: TensorType) -> Finding | None:
+    """Pixels read by ``x[..., ::2]``: those left out before the first and after the last must be as many."""
+    index = args[1] if isinstance(args[1], tuple) else (args[1],)
+    if not all(item is Ellipsis or isinstance(item, slice) for item in index):
         return None
-    stride, dilation, padding = said.get("stride", 1), said.get("dilation", 1), said.get("padding", 0)
-    same = isinstance(padding, str)
-    if same:
-        padding = same_ends(per_axis(kernel, dim), per_axis(dilation, dim), padding)
-    found = convolution_windows(sides_in, sides_out, kernel, stride, dilation, padding, same=same)
-    return found if isinstance(found, Finding) else found.turned(axis_moves(space))
+    place = index.index(Ellipsis) if Ellipsis in index else len(index)
+    after = index[place + 1 :]
+    items = [*index[:place], *(slice(None),) * (len(kind.axes) - place - len(after)), *after]
+    for item, axis in zip(items, kind.axes, strict=True):
+        factor = axis.terms[0][0]
+        read = range(axis.size)[item]
+        if not isinstance(factor, Digit) or not read or read[0] + read[-1] == axis.size - 1:
+            continue
+        n, step = axis.size, abs(read.step)
+        what = (
+            f"axis {factor.coordinate}: leaves out {read[0]} pixels before and {n - 1 - read[-1]} after those it reads"
+        )
+        if step > 1 and read[0] == 0:
+            rest = (n - 1) % step
+            return Finding("breaks", what, f"Use {n - rest} or {n - rest + step} pixels in place of {n}, or pool them.")
+        return Finding("breaks", what, "Leave out as many at both ends.")
+    return None

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
-from intertwine.errors import ArgumentError, IntertwineError, with_article
+from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, fixed
@@ -18,6 +19,7 @@ from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
 from intertwine.tracing.functions import CREATED, RULES, Rule
 from intertwine.tracing.models.evaluating import evaluating
+from intertwine.tracing.models.first_run import first_run
 from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.policy import Decisions, Policy
@@ -80,7 +82,7 @@ def trace(
     refuse_scripted(model)
     tracer = _Tracer(model, ends, rules or {}, given or {})
     with evaluating(model):
-        _warm_up(model, example)
+        tracer.warm_up(model, example)
         given = copied(example)
         tracer.begin(given)
         with tracer.watch.watching():
@@ -90,25 +92,8 @@ def trace(
     return tracer.result
 
 
-def _warm_up(model: nn.Module, example: Any) -> None:
-    """Run once, as layers may make their state in the first run, and as the example may not fit the model."""
-    given = tuple(tensors(example))
-    if given and not any(tensor.numel() for tensor in given):
-        raise ArgumentError("example", expected="at least one sample", got="none", advice="Nothing would be tested.")
-    for tensor in given:
-        if tensor.layout is not torch.strided or tensor.is_nested:
-            raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
-    try:
-        run(model, copied(example))
-    except IntertwineError:
-        raise
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise ArgumentError(
-            "example",
-            expected="what the model takes: a tensor, a tuple of arguments, or a dictionary of them",
-            got=f"{with_article(type(example).__name__)}, and {said}",
-        ) from error
+# Of tensors of the first run nothing more is asked.
+_OF_THE_INPUT = TensorType([], True)
 
 
 class _Tracer:
@@ -126,6 +111,39 @@ class _Tracer:
         self.result = Trace(model, ends.acting, context)
         self.watch = Watch(model, self.call, self._parametrized)
         self._keep: list[torch.Tensor] = []
+        self._cached: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self._kept: dict[str, None] = {}
+
+    def warm_up(self, model: nn.Module, example: Any) -> None:
+        """The first run: what parameters and constants give is typed, as the model may keep it for the next."""
+        given = copied(example)
+        for tensor in tensors(given):
+            self.result.context.assign(tensor, _OF_THE_INPUT)
+        made: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        first_run(model, given, lambda *call: self._first_call(made, *call))
+        self.result.calls.clear()
+        self._cached = made
+
+    def _first_call(
+        self,
+        made: WeakIdKeyDictionary,
+        place: Place,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        context = self.result.context
+        kinds = [context.known(tensor) for tensor in leaves(args, kwargs)]
+        if not any(kind is not None and kind.dynamic for kind in kinds):
+            out = self.call(place, function, args, kwargs)
+            for tensor in leaves(out):
+                made[tensor] = None
+            return out
+        out = function(*args, **kwargs)
+        written = args[:1] if writes(function, place.function, args, kwargs) else ()
+        for tensor in leaves(out, written):
+            context.assign(tensor, _OF_THE_INPUT)
+        return out
 
     def begin(self, example: Any) -> None:
         context = self.result.context
@@ -152,8 +170,8 @@ class _Tracer:
         context = self.result.context
         context.names[id(value)] = name
         self._keep.append(value)  # its id must stay its own
-        context.assign(value, TensorType([context.fresh(size) for size in value.shape], False, (name,)))
-        context.uses.setdefault(name, ParameterUse(context.type_of(value)))
+        new = TensorType([context.fresh(size) for size in value.shape], False, (name,))
+        context.assign(value, context.uses.setdefault(name, ParameterUse(new)).type)
 
     # -- one call ---------------------------------------------------------------------------------
 
@@ -162,6 +180,8 @@ class _Tracer:
         context.solver.place = str(place)
         given = leaves(args, kwargs)
         before = [context.type_of(tensor) for tensor in given]
+        kept = [kind for tensor, kind in zip(given, before, strict=True) if self._outlives_runs(tensor)]
+        self._kept |= dict.fromkeys(one for kind in kept for one in context.parameters_of(kind))
         out = function(*args, **kwargs)
         outs = leaves(out)
         if not outs and not writes(function, name, args, kwargs):
@@ -171,7 +191,10 @@ class _Tracer:
         typed = TypedCall(place, before, [], "rule", mutates=mutates, shapes=[tuple(t.shape) for t in given])
         typed.parameters = tuple(context.names[id(tensor)] for tensor in given if id(tensor) in context.names)
         out_value = out if not mutates else args[0] if name == "setitem" else kwargs.get("out", out)
-        axes = None if name in CREATED else self._typed(typed, function, out_value, args, kwargs)
+        # Of constants of the model nothing is known before they meet parameters or features.
+        constant = not any(kind.dynamic or kind.parameters for kind in before)
+        made = name in CREATED or constant
+        axes = None if made else self._typed(typed, function, out_value, args, kwargs)
         outs = leaves(out_value)
         if axes is None and typed.reason:
             for kind in before:
@@ -194,6 +217,10 @@ class _Tracer:
         typed.outputs = [context.type_of(tensor) for tensor in outs]
         self.result.calls.append(typed)
         return out
+
+    def _outlives_runs(self, tensor: torch.Tensor) -> bool:
+        """Whether an earlier run has made it, and no view of a parameter, which follows that."""
+        return tensor in self._cached and tensor._base is None
 
     def _typed(
         self, typed: TypedCall, function: Callable[..., Any], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -256,6 +283,11 @@ class _Tracer:
                 if node.bound is None:
                     solver.bind(node, fixed(node.size))
         self.result.notes += list(dict.fromkeys(context.notes))
+        if self._kept:
+            self.result.notes.append(
+                f"what an earlier run made of {listing(self._kept)} is kept: after project_() or a step the model "
+                "follows these only when it makes it anew, as many do after model.train(); model.eval()"
+            )
         for place, sizes in decisions.forced.items():
             text = f"{' and '.join(map(str, sizes))} features forced to trivial by {place}"
             self.result.notes.append(f"{text}, which works on each entry by itself")

@@ -175,5 +175,7 @@ def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
     ]
     axes = f"axes {min(move.source, move.target)} and {max(move.source, move.target)}"
     return Finding(
-        "breaks", f"{axes}, which the group exchanges, differ: {', '.join(differing)}", "Use the same for both."
+        "breaks",
+        f"{axes}, which the group exchanges, differ: {', '.join(differing)}",
+        "Use the same for both, or a group that exchanges no axes, as Dihedral(2) with two mirrors.",
     )
