@@ -324,7 +324,8 @@ def test_cross_covariance_attention_normalises_along_pixels_and_unused_parameter
     class CrossCovariance(nn.Module):
         def __init__(self, width=32, heads=2):
             super().__init__()
-            self.heads, self.stem, self.qkv = heads, nn.Conv2d(3, width, 1), nn.Linear(width, 3 * width)
+            self.heads, self.qkv = heads, nn.Linear(width, 3 * width)
+            self.stem = nn.Conv2d(3, width, 3, padding=1)
             self.temperature, self.unused = nn.Parameter(torch.ones(heads, 1, 1)), nn.Parameter(torch.ones(3))
 
         def forward(self, x):

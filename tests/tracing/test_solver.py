@@ -136,7 +136,7 @@ def test_lie_groups_leave_alone_what_meets_a_pointwise_function_and_say_so():
     decisions = Decisions(solver, SO3, None)
     decisions.decide([node, other])
     assert (text(node), text(other)) == ("16", "[1]")
-    assert decisions.forced == {"1: silu": [16]}
+    assert decisions.forced == {("1: silu", "pointwise"): [16]}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from intertwine._numerics import TOLERANCES
 from intertwine.tracing.acting import CannotActError, Motion, can_act
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.checking.dependence import without_effect
 from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.models.evaluating import evaluating
@@ -24,6 +25,7 @@ from intertwine.tracing.trace import Trace
 
 # A call's own rounding stays below so many tolerances of its dtype.
 MARGIN = 20
+MOST_SUMMED = 2.0**12
 # Outputs that are zero but for rounding are measured against so small a share of the arguments.
 FLOOR = 1e-3
 
@@ -37,15 +39,17 @@ class Checked:
         calls: how many calls were repeated.
         blind: calls that could not be judged, with the reason.
         parted: where the run went another way than the one that was typed; empty if it did not.
+        ignored: a sentence for each input that the output does not depend on.
     """
 
     breakers: tuple[BrokenCall, ...]
     calls: int
     blind: tuple[str, ...]
     parted: str
+    ignored: tuple[str, ...] = ()
 
 
-def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
+def check_calls(trace: Trace, model: nn.Module, example: Any, *, may_ignore: bool = False) -> Checked:
     """Repeat every call of ``model(example)`` on ``g args`` and compare with ``g f(args)``, for generators g.
 
     Arguments that do not depend on the input are not moved. What goes into each call is an exact image by construction,
@@ -55,15 +59,19 @@ def check_calls(trace: Trace, model: nn.Module, example: Any) -> Checked:
         trace: types of the calls.
         model: the model with equivariant weights.
         example: as it was traced.
+        may_ignore: whether to ask which inputs have no effect, at a forward pass for each.
     """
     checker = _Checker(trace)
     watch = Watch(model, checker.call)
     with evaluating(model):
-        run(model, copied(example))  # layers make their state in the first run, as they did before the typed one
         given = copied(example)
-        with watch.watching():
-            run(model, given)
-    return Checked(grouped(checker.broken), checker.count, tuple(dict.fromkeys(checker.blind)), checker.parted)
+        with torch.set_grad_enabled(trace.gradients):
+            run(model, copied(example))  # layers make their state in the first run, as they did before the typed one
+            with watch.watching():
+                output = run(model, given)
+            ignored = without_effect(trace.ends, model, example, output) if may_ignore else []
+    blind = tuple(dict.fromkeys(checker.blind))
+    return Checked(grouped(checker.broken), checker.count, blind, checker.parted, tuple(ignored))
 
 
 class _Checker:
@@ -88,6 +96,8 @@ class _Checker:
             return function(*args, **kwargs)
         if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic:
             return function(*args, **kwargs)
+        if place.function == "grad":  # of an energy whose own calls were judged; moved arguments have no graph
+            return function(*args, **kwargs)
         moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._motions))]
         scale = [t for t, kind in zip(given, typed.inputs, strict=True) if kind.dynamic]
         out = function(*args, **kwargs)
@@ -99,7 +109,7 @@ class _Checker:
                 continue
             worst = max(worst, self._compared(number, typed, function, pair, result, scale))
         self.count += 1
-        if not worst <= self._limit(result):
+        if not worst <= self._limit(result, scale):
             reason = reason_of(typed, args, kwargs, out, self._acting.space)
             self.broken.append(
                 BrokenCall(place.module, place.function, place.source, worst, _types(typed), reason, (), place.index)
@@ -168,8 +178,9 @@ class _Checker:
                 self._shadows[number][mine] = (mine._version, moved)
         return worst
 
-    def _limit(self, result: Any) -> float:
-        kinds = [t.dtype for t in leaves(result) if t.dtype in TOLERANCES]
+    def _limit(self, result: Any, given: list[torch.Tensor]) -> float:
+        # The coarsest dtype decides: a float64 sum of float32 features rounds as these do.
+        kinds = [t.dtype for t in leaves(result, given) if t.dtype in TOLERANCES]
         return MARGIN * max((TOLERANCES[kind] for kind in kinds), default=1e-5)
 
 
@@ -196,6 +207,7 @@ def _distance(one: torch.Tensor, two: torch.Tensor, arguments: list[torch.Tensor
         return 0.0
     if not (one.is_floating_point() or one.is_complex()):
         return float((one != two).to(torch.float32).mean())
+    one, two = one.detach(), two.detach()
     difference = one - two
     total = float(torch.linalg.vector_norm(difference))
     if not math.isfinite(total):  # infinities and NaN in the same places are equal
@@ -206,7 +218,9 @@ def _distance(one: torch.Tensor, two: torch.Tensor, arguments: list[torch.Tensor
     size = float(torch.linalg.vector_norm(two))
     relative = total / size if 0 < size < math.inf else math.inf
     if relative > TOLERANCES.get(one.dtype, 0.0):  # which a sum that ought to be zero is too
-        floor = FLOOR * max(map(_root_mean_square, arguments), default=0.0)
+        # A sum over n entries rounds like sqrt(n) of them.
+        summed = (_root_mean_square(t) * min(max(t.numel() / one.numel(), 1.0), MOST_SUMMED) ** 0.5 for t in arguments)
+        floor = FLOOR * max(summed, default=0.0)
         size = max(_root_mean_square(two), floor, 1e-30)
         relative = total / one.numel() ** 0.5 / size
     return relative if math.isfinite(relative) else math.inf

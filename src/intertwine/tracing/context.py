@@ -79,6 +79,7 @@ class Context:
     buffers: frozenset[str] = frozenset()
     given: Mapping[str, Sequence[Axis | None]] = field(default_factory=dict)
     _types: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
+    _scaled: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
 
     # -- types ------------------------------------------------------------------------------------
 
@@ -210,6 +211,21 @@ class Context:
         for name in self.type_of(tensor).parameters:
             self.uses[name].diagonal = True
 
+    def scaled(self, out: torch.Tensor, tensor: torch.Tensor) -> None:
+        """``out`` is the product of features and ``tensor``, which is made from parameters."""
+        if self.trained(tensor):
+            self._scaled[out] = (tensor, self.type_of(tensor).parameters)
+
+    def contracted(self, x: torch.Tensor, position: int) -> bool:
+        """Whether a sum of ``x`` along an axis is a scalar product with a parameter, which then is one vector."""
+        tensor, names = self._scaled.get(x, (None, ()))
+        back = position % x.ndim - x.ndim
+        if tensor is None or -back > tensor.ndim or tensor.shape[back] != x.shape[back]:
+            return False
+        for name in names:
+            self.uses[name].diagonal = False
+        return True
+
     def trained(self, tensor: torch.Tensor) -> bool:
         """Whether a constant is made from parameters, which projection can make invariant; buffers stay as they are."""
         return bool(self.parameters_of(self.type_of(tensor)))
@@ -233,18 +249,30 @@ class Context:
     # -- elementwise ------------------------------------------------------------------------------
 
     def aligned(self, out: torch.Tensor, values: Sequence[object]) -> list[list[tuple[torch.Tensor, Axis]]]:
-        """For each axis of ``out`` the tensors among ``values`` that have it, with their axes; broadcast ones not."""
+        """For each axis of ``out`` the tensors among ``values`` that have it, with their axes; broadcast ones not.
+
+        Nor those that were expanded along it, unless all were: their entries are equal there, whatever the type.
+        """
         tensors = [value for value in values if isinstance(value, torch.Tensor)]
         found = []
         for position in range(-out.ndim, 0):
-            row = [
-                (tensor, self.axes(tensor, squares=True)[position])
+            having = [
+                tensor
                 for tensor in tensors
                 if -position <= tensor.ndim and tensor.shape[position] == out.shape[position]
+            ]
+            row = [
+                (tensor, self.axes(tensor, squares=True)[position])
+                for tensor in [tensor for tensor in having if not _expanded(tensor, position)] or having
             ]
             row.sort(key=lambda pair: not self.dynamic(pair[0]))
             found.append(row)
         return found
+
+
+def _expanded(tensor: torch.Tensor, position: int) -> bool:
+    """Whether one entry stands for all along an axis."""
+    return tensor.shape[position] > 1 and tensor.layout is torch.strided and tensor.stride(position) == 0
 
 
 __all__ = ["Axes", "ConflictError", "Context", "ParameterUse", "TensorType", "Typed"]

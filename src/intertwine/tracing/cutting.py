@@ -19,7 +19,7 @@ from intertwine.tracing.axes import (
     term_size,
 )
 from intertwine.tracing.bindings import Bindings, ConflictError
-from intertwine.tracing.known_fields import cut_representation, inner_factor, outer_factor
+from intertwine.tracing.known_fields import cut_representation, inner_factor, matrix_factor, outer_factor
 from intertwine.tracing.normal_form import is_trivial, resolved
 
 
@@ -193,6 +193,9 @@ def _factor_known(rep: Representation, outer: int, inner: int) -> tuple[Term, Te
     chunk = outer_factor(rep, outer)
     if chunk is not None:
         return (Fixed(outer),), (Carried(chunk),)
+    vector = matrix_factor(rep, outer)
+    if vector is not None:
+        return (Carried(vector),), (Carried(vector),)
     whole = inner_factor(rep, inner)
     if whole is not None:
         return (Fixed(outer) if is_trivial(whole) else Carried(whole),), (Fixed(inner),)

@@ -26,7 +26,8 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "matmul", "pow", "and", "or", "xor", "mod")
-_REFLECTED = frozenset("r" + name for name in _ARITHMETIC)
+# Of which both operands may be exchanged, as far as types go.
+_REFLECTED = frozenset("r" + name for name in ("add", "sub", "mul", "and", "or", "xor"))
 _IN_PLACE = frozenset("i" + name for name in _ARITHMETIC)
 
 

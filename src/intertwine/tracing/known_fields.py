@@ -1,11 +1,13 @@
 """Known representations cut into runs of features and factored into products, along whole fields only."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from intertwine.representations import Representation, Segment
 from intertwine.representations.segment import Layout
+from intertwine.tracing.axes import Carried, Factor
 
 
 def cut_representation(rep: Representation, size: int) -> tuple[Representation, Representation] | None:
@@ -66,6 +68,36 @@ def inner_factor(rep: Representation, copies: int) -> Representation | None:
         layout: Layout = "mul_ir" if one_dimensional or segment.mul == copies else "ir_mul"
         found.append(Segment(segment.mul // copies, segment.field, layout))
     return Representation(rep.group, tuple(found))
+
+
+def matrix_factor(rep: Representation, outer: int) -> Representation | None:
+    """The standard representation, where ``rep`` is that of square matrices, ``A -> g A g^T``, row by row.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> vector = iw.O(3).standard()
+        >>> matrix_factor(vector.tensor(vector), 3)
+        Representation(O(3): 1o)
+    """
+    vector = rep.group.standard()
+    if vector.dim != outer or rep.dim != outer**2 or not same_action(rep, vector.tensor(vector)):
+        return None
+    return vector
+
+
+def same_product(one: Sequence[Factor], two: Sequence[Factor]) -> bool:
+    """Whether two products of known representations, in C order, are one: ``1o*1o`` and that of 3 x 3 matrices."""
+    reps = [_product(term) for term in (one, two)]
+    return reps[0] is not None and reps[1] is not None and same_action(reps[0], reps[1])
+
+
+def _product(term: Sequence[Factor]) -> Representation | None:
+    found: Representation | None = None
+    for factor in term:
+        if not isinstance(factor, Carried):
+            return None
+        found = factor.rep if found is None else found.tensor(factor.rep)
+    return found
 
 
 def same_action(first: Representation, second: Representation) -> bool:

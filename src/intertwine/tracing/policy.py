@@ -1,6 +1,6 @@
 """What unknown features carry: the choice that a model leaves open, made once all constraints are in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
 
@@ -25,7 +25,8 @@ MAX_ORDER = 192
 def quotient_fields(group: Group) -> tuple[Representation, ...]:
     """One quotient field G/H for every class of conjugate subgroups H, the largest first: from regular to trivial.
 
-    Subgroups are those that up to two elements generate.
+    Subgroups are those that up to two elements generate. Of fields of one size those come first to which most vectors
+    have a path: 24 channels under the octahedral group with reflections are G/{1, mirror}, not G/{1, -1}.
 
     Examples:
         >>> import intertwine as iw
@@ -50,13 +51,15 @@ def quotient_fields(group: Group) -> tuple[Representation, ...]:
     fields = []
     for members, generators in found.items():
         if len(members) == 1:
-            fields.append(group.regular())
+            field = group.regular()
         elif len(members) == len(elements):
-            fields.append(group.trivial())
+            field = group.trivial()
         else:
             subgroup = FiniteGroup(elements[list(generators)], name=f"H{len(members)}")
-            fields.append(group.quotient(subgroup))
-    return tuple(sorted(fields, key=lambda rep: -rep.dim))
+            field = group.quotient(subgroup)
+        vectors = float(np.trace(elements[list(members)], axis1=1, axis2=2).mean())  # that H leaves as they are
+        fields.append((-field.dim, -round(vectors, 6), field))
+    return tuple(field for *_, field in sorted(fields, key=lambda entry: entry[:2]))
 
 
 def _generated(table: Array, generators: tuple[int, ...]) -> frozenset[int]:
@@ -119,7 +122,7 @@ class Decisions:
         self._solver, self._group = solver, group
         self._given = policy
         self._policy = policy or default_policy(group)
-        self.forced: dict[str, list[int]] = {}
+        self.forced: dict[tuple[str, str], list[int]] = {}
 
     def decide(self, axes: list[Axis]) -> None:
         """Bind every unknown of ``axes``."""
@@ -132,14 +135,28 @@ class Decisions:
             for left in unknowns(resolved(single(node))):
                 self._decide_alone(left)
 
+    def leave_alone(self, nodes: Iterable[Unknown]) -> None:
+        """Bind unknowns to invariants."""
+        for node in nodes:
+            if node.bound is None:
+                self._solver.place = node.made
+                self._solver.bind(node, fixed(node.size))
+
     def _decide_needs(self, node: Unknown) -> None:
         """Lie groups: what a pointwise function meets is invariant, unless a policy was given that says otherwise."""
         if node.bound is None and not self._group.is_finite and node.needs and self._given is None:
-            place = next(iter(node.needs.values()))
-            if node.feature and node.size > 1:
-                self.forced.setdefault(place, []).append(node.size)
+            kind, place = next(iter(node.needs.items()))
+            if node.feature and node.size > 1 and not self._is_heads(node):
+                self.forced.setdefault((place, kind), []).append(node.size)
             self._solver.place = place
             self._solver.bind(node, fixed(node.size))
+
+    def _is_heads(self, node: Unknown) -> bool:
+        """Whether an unknown counts heads, beside whose features it carries nothing by itself."""
+        return any(
+            node in parts and any(other is not node and other.bound is None and not other.needs for other in parts)
+            for parts in self._solver.splits
+        )
 
     def _decide_split(self, parts: tuple[Unknown, ...]) -> None:
         """Of the factors of a product one carries a representation: fields inside if there is room, else outside."""

@@ -5,29 +5,27 @@ from typing import Any
 from intertwine.errors import listing
 from intertwine.layers.grid.axis_moves import axis_moves
 from intertwine.layers.grid.finding import Finding
-from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Carried, Digit, Nested
+from intertwine.tracing.axes import Digit
 from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.checking.vectors import constant_text, vector_reason
 from intertwine.tracing.context import TensorType
-from intertwine.tracing.functions import combine, pointwise
+from intertwine.tracing.functions import combine
 from intertwine.tracing.functions.grid_maps import grid_map
 
-MIXED = frozenset((*pointwise.PERMUTED, *combine.ENTRYWISE))
 COMBINED = frozenset((*combine.ADD, *combine.MULTIPLY, *combine.DIVIDE, *combine.ENTRYWISE))
 
 
 def reason_of(typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, space: Any) -> str:
     """One sentence with the cause and the remedy, where they are known; empty otherwise."""
+    of_vectors = vector_reason(typed)
     if typed.reason:
-        return typed.reason
+        return f"{typed.reason}; it {of_vectors}" if of_vectors.startswith("reads") else typed.reason
     name = typed.place.function
     found = _slices(args, typed.inputs[0]) if name == "getitem" else _geometry(name, args, kwargs, out, space)
     if found is not None and found.verdict == "breaks":
         return f"{found.reason}. {found.advice}"
-    mixed = [rep for kind in typed.inputs if kind.dynamic for axis in kind.axes for rep in mixed_fields(axis)]
-    if mixed and name in MIXED:
-        what = f"a function of each entry by itself, on {mixed[0]}, which the group does not permute"
-        return f"{what}. Gate these features by invariants (iw.nn.Gate), or type them as permuted or trivial"
+    if of_vectors:
+        return of_vectors
     if name == "roll":
         return "pixels are shifted one way, which the group turns into another; by half of an even window it keeps"
     return _constants(typed) if name in COMBINED else ""
@@ -41,20 +39,8 @@ def _constants(typed: TypedCall) -> str:
         what = f"its constant {made[0]}, made of {listing(made[0].parameters)} and of constants of the model,"
         return f"{what} is not one that the group leaves as it is, whatever these parameters are"
     if any(not kind.parameters for kind in constants):
-        return f"its constant {constants[0]} is not one that the group leaves as it is"
+        return constant_text(constants[0])
     return ""
-
-
-def mixed_fields(axis: Axis) -> list[Representation]:
-    """The representations on an axis that permute no features."""
-    found: list[Representation] = []
-    for term in axis.terms:
-        for factor in term:
-            if isinstance(factor, Carried) and not factor.rep.is_permutation:
-                found.append(factor.rep)
-            elif isinstance(factor, Nested):
-                found += mixed_fields(factor.axis)
-    return found
 
 
 def _geometry(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, space: Any) -> Finding | None:

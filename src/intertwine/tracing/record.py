@@ -55,6 +55,9 @@ SILENT = frozenset(
         "retain_grad",
     ]
 )
+UNWRITTEN = frozenset(["empty", "empty_like", "new_empty", "empty_strided"])
+# Attributes that are tensors of the model, of a type of their own.
+ATTRIBUTES = frozenset(["T", "mT", "H", "data", "grad"])
 OWN_FOLDERS = tuple(str(Path(file).resolve().parent) + os.sep for file in (torch.__file__, __file__))
 
 
@@ -144,11 +147,14 @@ class Watch:
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call."""
         name = function_name(function)
-        if name in SILENT or (getattr(function, "__name__", "") == "__get__" and name not in ("T", "mT", "H", "data")):
+        if name in SILENT or (getattr(function, "__name__", "") == "__get__" and name not in ATTRIBUTES):
             return function(*args, **kwargs)
         place = Place(self.count, name, self._stack[-1] if self._stack else "", _source())
         self.count += 1
-        return self._handler(place, function, args, kwargs)
+        result = self._handler(place, function, args, kwargs)
+        if name in UNWRITTEN and isinstance(result, torch.Tensor):
+            result.zero_()  # what was never written is one number in every run, and is left alone by the group
+        return result
 
 
 def _source() -> str:

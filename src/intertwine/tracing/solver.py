@@ -17,7 +17,7 @@ from intertwine.tracing.axes import (
 )
 from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.cutting import Cutting
-from intertwine.tracing.known_fields import same_action
+from intertwine.tracing.known_fields import same_action, same_product
 from intertwine.tracing.normal_form import resolved
 
 
@@ -80,6 +80,8 @@ class Solver(Cutting):
             self._unify(*map(resolved, pair))
 
     def _unify_products(self, one: Term, two: Term) -> None:
+        if len(one) != len(two) and same_product(one, two):
+            return
         if len(one) == len(two) == 1:
             self._unify_factors(one[0], two[0])
             return

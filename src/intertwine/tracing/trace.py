@@ -22,9 +22,16 @@ from intertwine.tracing.models.evaluating import evaluating
 from intertwine.tracing.models.first_run import first_run
 from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.normal_form import resolved, unknowns
+from intertwine.tracing.paths import without_direction
 from intertwine.tracing.policy import Decisions, Policy
 from intertwine.tracing.record import Place, Watch, refuse_scripted, run
 from intertwine.tracing.solver import Solver
+
+# What a function asks that leaves the features of a Lie group invariant, and what would not.
+FORCED = {
+    "pointwise": "which works on each entry by itself: vectors pass a gate of invariants (iw.nn.Gate)",
+    "ones": "which adds up or subtracts the mean of all: vectors pass a norm without a mean (nn.RMSNorm)",
+}
 
 
 @dataclass
@@ -33,20 +40,27 @@ class Trace:
 
     Attributes:
         model: that ran.
-        acting: how the group moves typed tensors.
+        ends: how the group acts on inputs and outputs.
         calls: every call that made or changed a tensor, in order.
         context: parameters with their types.
         notes: what was forced or left alone, what has no path, where two runs part.
         output_conflict: why the output is not of the type that was asked for; empty if it is.
+        gradients: whether the model runs with gradients only, as one that differentiates its own energy does.
     """
 
     model: nn.Module
-    acting: Acting
+    ends: EndTypes
     context: Context
     calls: list[TypedCall] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     output_conflict: str = ""
     unknown_functions: dict[str, int] = field(default_factory=dict)
+    gradients: bool = False
+
+    @property
+    def acting(self) -> Acting:
+        """How the group moves typed tensors."""
+        return self.ends.acting
 
     @property
     def group(self) -> Group:
@@ -65,8 +79,8 @@ def trace(
 ) -> Trace:
     """Run ``model(example)`` and type every tensor in it.
 
-    The model runs once before, so that caches and lazy parameters are filled, then once watched; without gradients, in
-    eval mode, on copies of the example.
+    The model runs once before, so that caches and lazy parameters are filled, then once watched; in eval mode, on
+    copies of the example, and without gradients unless it fails without.
 
     Args:
         model: any module; it is left as it was.
@@ -82,10 +96,10 @@ def trace(
     refuse_scripted(model)
     tracer = _Tracer(model, ends, rules or {}, given or {})
     with evaluating(model):
-        tracer.warm_up(model, example)
+        tracer.result.gradients = tracer.warm_up(model, example)
         given = copied(example)
         tracer.begin(given)
-        with tracer.watch.watching():
+        with torch.set_grad_enabled(tracer.result.gradients), tracer.watch.watching():
             output = run(model, given)
         tracer.end(output)
     tracer.decide(policy)
@@ -108,21 +122,26 @@ class _Tracer:
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
-        self.result = Trace(model, ends.acting, context)
+        self.result = Trace(model, ends, context)
         self.watch = Watch(model, self.call, self._parametrized)
         self._keep: list[torch.Tensor] = []
         self._cached: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._kept: dict[str, None] = {}
 
-    def warm_up(self, model: nn.Module, example: Any) -> None:
-        """The first run: what parameters and constants give is typed, as the model may keep it for the next."""
+    def warm_up(self, model: nn.Module, example: Any) -> bool:
+        """The first run: what parameters and constants give is typed, as the model may keep it for the next.
+
+        Returns:
+            Whether the model runs with gradients only.
+        """
         given = copied(example)
         for tensor in tensors(given):
             self.result.context.assign(tensor, _OF_THE_INPUT)
         made: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        first_run(model, given, lambda *call: self._first_call(made, *call))
+        gradients = first_run(model, given, lambda *call: self._first_call(made, *call))
         self.result.calls.clear()
         self._cached = made
+        return gradients
 
     def _first_call(
         self,
@@ -273,6 +292,8 @@ class _Tracer:
         kinds = [kind for call in self.result.calls for kind in (*call.inputs, *call.outputs)]
         features = [axis for kind in kinds if kind.dynamic for axis in kind.axes]
         weights = [use.type for use in context.uses.values()]
+        if policy is None:
+            decisions.leave_alone(without_direction(context.uses.values()))
         decisions.decide(features)
         for _ in range(2):
             for gather in context.gathers:
@@ -288,6 +309,6 @@ class _Tracer:
                 f"what an earlier run made of {listing(self._kept)} is kept: after project_() or a step the model "
                 "follows these only when it makes it anew, as many do after model.train(); model.eval()"
             )
-        for place, sizes in decisions.forced.items():
+        for (place, kind), sizes in decisions.forced.items():
             text = f"{' and '.join(map(str, sizes))} features forced to trivial by {place}"
-            self.result.notes.append(f"{text}, which works on each entry by itself")
+            self.result.notes.append(f"{text}, {FORCED[kind]}")

@@ -4,10 +4,12 @@ from intertwine.tracing.functions import (
     attention,
     combine,
     convolution,
+    derivatives,
     index,
     joins,
     linear,
     normalisation,
+    ordering,
     pointwise,
     pooling,
     recurrent,
@@ -28,10 +30,12 @@ RULES: dict[str, Rule] = {
     **reshape.RULES,
     **index.RULES,
     **joins.RULES,
+    **ordering.RULES,
     **reduction.RULES,
     **attention.RULES,
     **vectors.RULES,
     **recurrent.RULES,
+    **derivatives.RULES,
 }
 
 # What makes a tensor of its own, though it may take a tensor's shape: a constant.

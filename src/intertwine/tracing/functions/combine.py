@@ -11,13 +11,12 @@ from intertwine.tracing.normal_form import is_squared, resolved, unknowns
 
 ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
 MULTIPLY = ["mul", "mul_", "multiply"]
-DIVIDE = ["div", "div_", "divide", "truediv", "truediv_", "rtruediv"]
+DIVIDE = ["div", "div_", "divide", "truediv", "truediv_"]
 ENTRYWISE = [
     "maximum",
     "minimum",
     "fmax",
     "fmin",
-    "where",
     "masked_fill",
     "masked_fill_",
     "gt",
@@ -75,18 +74,45 @@ def multiply(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any)
     if not (isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor)):
         return ctx.axes(x if isinstance(x, torch.Tensor) else y, squares=True)
     both = ctx.dynamic(x) and ctx.dynamic(y)
-    smaller = y if ctx.dynamic(x) or y.numel() < x.numel() else x
+    smaller = y if ctx.dynamic(x) or (y.numel() < x.numel() and not ctx.dynamic(y)) else x
     found = []
     for position, row in zip(range(-out.ndim, 0), ctx.aligned(out, (x, y)), strict=True):
         if len(row) == 2 and not both and not ctx.trained(smaller):
             _left_alone(ctx, row[0][1], smaller, position)
-        axis = _unified(ctx, row)
-        if len(row) == 2 and both:
+        factors = _without_equal(ctx, row, position)
+        axis = _unified(ctx, factors)
+        if len(factors) == 2 and both:
             axis = ctx.squared(axis)
         found.append(axis)
     if not both:
         ctx.diagonal(smaller)
+        ctx.scaled(out, smaller)
     return found
+
+
+def _without_equal(
+    ctx: Context, row: list[tuple[torch.Tensor, Axis]], position: int
+) -> list[tuple[torch.Tensor, Axis]]:
+    """A row of factors without those that multiply all entries of their axis by one number.
+
+    That is what counts and masks do that are laid out in full; of them nothing else is known than that they are no
+    features of the model.
+    """
+    if len(row) < 2:
+        return row
+    left = []
+    for tensor, axis in row:
+        nodes = unknowns(resolved(axis))
+        bare = bool(nodes) and not any(node.feature for node in nodes)
+        if bare and not ctx.type_of(tensor).parameters and _is_constant_along(tensor.detach(), position):
+            ctx.unify(axis, fixed(axis.size))
+        else:
+            left.append((tensor, axis))
+    return left or row
+
+
+def _is_constant_along(values: torch.Tensor, position: int) -> bool:
+    return bool((values == values.narrow(position, 0, 1)).all()) and bool(values.any())
 
 
 def _left_alone(ctx: Context, axis: Axis, constant: torch.Tensor, position: int) -> None:

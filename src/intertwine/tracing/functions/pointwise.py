@@ -149,6 +149,10 @@ PERMUTED = [
     "angle",
     "pow_",
     "rpow",
+    "rdiv",
+    "rtruediv",
+    "rfloordiv",
+    "rmod",
 ]
 
 

@@ -59,11 +59,14 @@ def _one(axis: Axis) -> Axis:
 
 
 def total(ctx: Context, out: Any, x: torch.Tensor, dim: Any = None, keepdim: bool = False, **options: Any) -> Axes:
-    """Sums and means: of products ``u_i w_i`` they are invariant; of features, if the group permutes them."""
+    """Sums and means: of products ``u_i w_i`` they are invariant; of features, if the group permutes them.
+
+    Of features that a parameter scaled they are its scalar product with these, so that it is a vector and no diagonal.
+    """
     dims = _dims(x, options.get("axis", dim) if not isinstance(dim, torch.dtype) else None)
     axes = ctx.axes(x, squares=True)
     for d in dims:
-        if not is_squared(axes[d]):
+        if not is_squared(axes[d]) and not ctx.contracted(x, d):
             ctx.need(axes[d], "ones")
     rest = [axis if i in dims else ctx.unsquared(axis) for i, axis in enumerate(axes)]
     return _left(rest, dims, keepdim)

@@ -1,6 +1,7 @@
 """Functions that lay the same numbers out in other axes."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -124,6 +125,26 @@ def meshgrid(ctx: Context, out: Any, *tensors: Any, **options: Any) -> Any:
     return [axes for _ in out]
 
 
+def diagonal(ctx: Context, out: Any, x: torch.Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Axes:
+    """``x_ii`` of two axes of one type, as the last axis: of what the group mixes only the sum, the trace, counts."""
+    axes = ctx.axes(x)
+    first, second = sorted((dim1 % x.ndim, dim2 % x.ndim))
+    last, axis = axes.pop(second), axes.pop(first)
+    if offset or last.size != axis.size:
+        ctx.alone(axis, "reads a diagonal of them by number")
+        ctx.alone(last, "reads a diagonal of them by number")
+        return [*axes, fixed(out.shape[-1])]
+    ctx.unify(axis, last)
+    return [*axes, ctx.squared(axis)]
+
+
+def trace(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
+    """``sum_i x_ii``."""
+    first, second = ctx.axes(x)
+    ctx.unify(first, second)
+    return []
+
+
 VIEWS = ["reshape", "view", "flatten", "unflatten", "_unsafe_view", "reshape_as", "view_as", "ravel", "contiguous_view"]
 
 RULES: dict[str, Rule] = {
@@ -138,4 +159,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("repeat", "tile"), repeat),
     "repeat_interleave": repeat_interleave,
     "meshgrid": meshgrid,
+    "diagonal": diagonal,
+    "linalg_diagonal": partial(diagonal, dim1=-2, dim2=-1),
+    "trace": trace,
 }

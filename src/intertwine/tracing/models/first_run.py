@@ -10,8 +10,11 @@ from intertwine.tracing.models.value_trees import tensors
 from intertwine.tracing.record import Handler, Watch, run
 
 
-def first_run(model: nn.Module, example: Any, handler: Handler) -> None:
-    """Run ``model(example)`` once, every call of it through ``handler``.
+def first_run(model: nn.Module, example: Any, handler: Handler) -> bool:
+    """Run ``model(example)`` once, every call of it through ``handler``; without gradients, unless it fails without.
+
+    Returns:
+        Whether it ran with gradients only, as a model does that differentiates its own energy.
 
     Raises:
         ArgumentError: an example without a sample, of tensors that are not dense, or that the model does not take.
@@ -23,8 +26,13 @@ def first_run(model: nn.Module, example: Any, handler: Handler) -> None:
         if tensor.layout is not torch.strided or tensor.is_nested:
             raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
     try:
-        with Watch(model, handler).watching():
-            run(model, example)
+        try:
+            with Watch(model, handler).watching():
+                run(model, example)
+        except RuntimeError:
+            with torch.enable_grad(), Watch(model, handler).watching():
+                run(model, example)
+            return True
     except IntertwineError:
         raise
     except Exception as error:
@@ -34,3 +42,4 @@ def first_run(model: nn.Module, example: Any, handler: Handler) -> None:
             expected="what the model takes: a tensor, a tuple of arguments, or a dictionary of them",
             got=f"{with_article(type(example).__name__)}, and {said}",
         ) from error
+    return False
