@@ -32,9 +32,9 @@ ROOMS = (
 # What computes nothing by a rule of its own has no source; everything else cites one, or says "Own".
 WITHOUT_SOURCE = {
     "records: what a measurement found, or what others work on": """
-        AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field Geometry
-        GridAction LayerGeometry LayerVerdict PairShare ParameterReport Report Residual Segment Subject TrainingCost
-        ModelCheck Unanalysed""",
+        AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field
+        FittedRepresentation FittedUnknown FittedWeight Geometry GridAction LayerGeometry LayerVerdict ModelCheck
+        PairShare ParameterReport Report Residual Segment Subject TrainingCost Unanalysed""",
     "what layers mean: values that rules are made of": """
         Finding GridMap LayerRule LayerType OutputFields Slot layer_rule""",
     "errors and warnings, and their words": """
@@ -152,7 +152,7 @@ def test_the_wheel_holds_code_alone(tmp_path):
     with zipfile.ZipFile(tmp_path / "wheel.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in packed:
             archive.write(path, path.relative_to(ROOT / "src"))
-    assert (tmp_path / "wheel.zip").stat().st_size < 0.58e6
+    assert (tmp_path / "wheel.zip").stat().st_size < 0.62e6
 
 
 def test_the_command_stands_alone():

@@ -13,6 +13,7 @@ from intertwine.binding.inferred import Options, bind_inferred
 from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.layers.rule import Rules, check_rules
+from intertwine.tracing.policy import HiddenByUnknown
 
 # None says that the group leaves an input alone.
 UNSAID: Any = object()
@@ -24,7 +25,7 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
     *,
     rep_in: object = UNSAID,
     rep_out: object = UNSAID,
-    hidden: Callable[[int], object] | None = None,
+    hidden: Callable[[int], object] | HiddenByUnknown | None = None,
     example: Any = None,
     group: Group | None = None,
     overrides: Mapping[str, object] | None = None,
@@ -83,8 +84,9 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
         rep_in: how the group acts on the example: a representation (on the last axis), ``iw.on_grid(rep)`` for images,
             None for an input that it leaves alone; tuples and dictionaries of these, as ``equivariance_error`` takes.
         rep_out: the same for the output.
-        hidden: width of hidden features to their representation. Default: quotient fields, the largest first (finite
-            groups); for Lie groups vectors for half of the features, where no pointwise function forbids it.
+        hidden: width of hidden features to their representation, or what ``fit_representation`` found. Default:
+            quotient fields, the largest first (finite groups); for Lie groups vectors for half of the features, where
+            no pointwise function forbids it.
         example: what the model takes: a tensor, a tuple of arguments or a dictionary of them; two samples at least, so
             that axes of length 1 mean something.
         group: needed only if neither ``rep_in`` nor ``rep_out`` has a representation.

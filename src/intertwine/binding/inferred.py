@@ -19,13 +19,14 @@ from intertwine.layers.rule import Rules
 from intertwine.tracing.ends import read_ends
 from intertwine.tracing.inference import Inference, infer
 from intertwine.tracing.parameters import TypedParameter
+from intertwine.tracing.policy import HiddenByUnknown, Policy
 
 
 @dataclass(frozen=True)
 class Options:
     """What ``bind`` was given beside the model, its ends and the example."""
 
-    hidden: Callable[[int], object] | None
+    hidden: Policy | None
     group: Group | None
     overrides: Mapping[str, object]
     layers: Rules
@@ -38,7 +39,7 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     """``bind(model, rep_in=, rep_out=, example=)``."""
     if not isinstance(options.overrides, Mapping):
         raise ArgumentError("overrides", expected="a mapping", got=type(options.overrides).__name__)
-    if options.hidden is not None and not callable(options.hidden):
+    if options.hidden is not None and not callable(options.hidden) and not isinstance(options.hidden, HiddenByUnknown):
         raise ArgumentError("hidden", expected="a function of the width", got=type(options.hidden).__name__)
     types = read_ends(*ends, options.group)
     read = ReadTypes(model, options.overrides, options.layers, "overrides")

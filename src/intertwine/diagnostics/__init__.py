@@ -6,6 +6,8 @@ from intertwine.diagnostics.equivariance.equivariance_error import equivariance_
 from intertwine.diagnostics.equivariance.first_breaker import Breaker, first_breaker
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.equivariance.model_check import ModelCheck, check
+from intertwine.diagnostics.fitting.fit_representation import fit_representation
+from intertwine.diagnostics.fitting.fitted_representation import FittedRepresentation, FittedUnknown, FittedWeight
 from intertwine.diagnostics.grids.geometry import Geometry, LayerGeometry, geometry
 from intertwine.diagnostics.grids.on_grid import GridAction, on_grid
 from intertwine.diagnostics.reports.between_layers import LayerVerdict
@@ -24,6 +26,9 @@ __all__ = [
     "DataSymmetry",
     "ElementTest",
     "EquivarianceError",
+    "FittedRepresentation",
+    "FittedUnknown",
+    "FittedWeight",
     "Geometry",
     "GridAction",
     "LayerGeometry",
@@ -42,6 +47,7 @@ __all__ = [
     "environment",
     "equivariance_error",
     "first_breaker",
+    "fit_representation",
     "geometry",
     "on_grid",
     "plot_chain",

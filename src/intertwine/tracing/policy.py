@@ -1,5 +1,6 @@
 """What unknown features carry: the choice that a model leaves open, made once all constraints are in."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
@@ -15,7 +16,22 @@ from intertwine.tracing.axes import Axis, Unknown, fixed, single
 from intertwine.tracing.normal_form import carried, is_alone, resolved, unknowns
 from intertwine.tracing.solver import Solver
 
-Policy = Callable[[int], object]
+
+class HiddenByUnknown(ABC):
+    """A policy that tells the unknowns of a model apart, where others see their widths alone."""
+
+    @abstractmethod
+    def representation(self, number: int, size: int, made: str) -> Representation:
+        """What the unknown of this number carries, as the constraints of a run leave them open, in order.
+
+        Args:
+            number: counted from 0.
+            size: its width.
+            made: the place where it came up.
+        """
+
+
+Policy = Callable[[int], object] | HiddenByUnknown
 
 # Larger groups have too many subgroups to list; their features fall back on the points that they permute.
 MAX_ORDER = 192
@@ -33,26 +49,11 @@ def quotient_fields(group: Group) -> tuple[Representation, ...]:
         >>> [rep.dim for rep in quotient_fields(iw.Dihedral(4))]
         [8, 4, 4, 4, 2, 2, 2, 1]
     """
-    if group.order > MAX_ORDER:
-        raise SizeLimitError("group", expected=f"a group of at most {MAX_ORDER} elements", got=f"{group.order}")
-    elements = group.element_matrices()
-    table = group.element_indices((elements[:, None] @ elements[None]).reshape(-1, *elements.shape[1:]))
-    table = table.reshape(len(elements), len(elements))
-    inverse = np.argmax(table == 0, axis=1)
-    found: dict[frozenset[int], tuple[int, ...]] = {frozenset({0}): ()}
-    generated: dict[frozenset[int], None] = {}
-    cyclic = dict.fromkeys(_generated(table, (g,)) for g in range(len(elements)))
-    for one, two in combinations([min(c - {0}, default=0) for c in cyclic], 2):
-        generated[_generated(table, (one, two))] = None
-    for members in (*cyclic, *generated):
-        conjugates = {frozenset(int(table[table[g, h], inverse[g]]) for h in members) for g in range(len(elements))}
-        if not conjugates & set(found):
-            found[members] = tuple(sorted(members - {0}))
-    fields = []
-    for members, generators in found.items():
+    elements, fields = group.element_matrices(), []
+    for members, generators in subgroup_classes(group):
         if len(members) == 1:
             field = group.regular()
-        elif len(members) == len(elements):
+        elif len(members) == group.order:
             field = group.trivial()
         else:
             subgroup = FiniteGroup(elements[list(generators)], name=f"H{len(members)}")
@@ -60,6 +61,40 @@ def quotient_fields(group: Group) -> tuple[Representation, ...]:
         vectors = float(np.trace(elements[list(members)], axis1=1, axis2=2).mean())  # that H leaves as they are
         fields.append((-field.dim, -round(vectors, 6), field))
     return tuple(field for *_, field in sorted(fields, key=lambda entry: entry[:2]))
+
+
+@lru_cache(maxsize=32)
+def subgroup_classes(group: Group) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
+    """One subgroup of every class of conjugate ones, the trivial one first: its elements and what generates it.
+
+    Elements are numbered as in ``group.element_matrices()``. Subgroups are those that up to two elements generate.
+
+    Raises:
+        SizeLimitError: the group has more than ``MAX_ORDER`` elements.
+    """
+    if group.order > MAX_ORDER:
+        raise SizeLimitError("group", expected=f"a group of at most {MAX_ORDER} elements", got=f"{group.order}")
+    table = multiplication_table(group)
+    inverse = np.argmax(table == 0, axis=1)
+    found: dict[frozenset[int], tuple[int, ...]] = {frozenset({0}): ()}
+    generated: dict[frozenset[int], None] = {}
+    cyclic = dict.fromkeys(_generated(table, (g,)) for g in range(len(table)))
+    for one, two in combinations([min(c - {0}, default=0) for c in cyclic], 2):
+        generated[_generated(table, (one, two))] = None
+    for members in (*cyclic, *generated):
+        conjugates = {frozenset(int(table[table[g, h], inverse[g]]) for h in members) for g in range(len(table))}
+        if not conjugates & set(found):
+            found[members] = tuple(sorted(members - {0}))
+    return tuple(found.items())
+
+
+@lru_cache(maxsize=32)
+def multiplication_table(group: Group) -> Array:
+    """``table[a, b]``, the number of the product of elements a and b."""
+    elements = group.element_matrices()
+    products = (elements[:, None] @ elements[None]).reshape(-1, *elements.shape[1:])
+    table: Array = group.element_indices(products).reshape(len(elements), len(elements))
+    return table
 
 
 def _generated(table: Array, generators: tuple[int, ...]) -> frozenset[int]:
@@ -70,7 +105,7 @@ def _generated(table: Array, generators: tuple[int, ...]) -> frozenset[int]:
     return frozenset(members)
 
 
-def default_policy(group: Group) -> Policy:
+def default_policy(group: Group) -> Callable[[int], Representation]:
     """What hidden features carry where nobody says.
 
     Finite groups: quotient fields, greedily, the largest first, so that every width is filled: 64 channels under D4 are
@@ -116,6 +151,10 @@ class Decisions:
         solver: with all constraints.
         group: that acts.
         policy: width to representation.
+
+    Attributes:
+        forced: sizes of what a pointwise function leaves invariant, by place.
+        chosen: the unknowns that the policy typed, in order.
     """
 
     def __init__(self, solver: Solver, group: Group, policy: Policy | None) -> None:
@@ -123,6 +162,7 @@ class Decisions:
         self._given = policy
         self._policy = policy or default_policy(group)
         self.forced: dict[tuple[str, str], list[int]] = {}
+        self.chosen: list[Unknown] = []
 
     def decide(self, axes: list[Axis]) -> None:
         """Bind every unknown of ``axes``."""
@@ -179,7 +219,13 @@ class Decisions:
             self._solver.bind(node, self._chosen(node) if node.feature else fixed(node.size))
 
     def _chosen(self, node: Unknown) -> Axis:
-        rep = as_representation(self._policy(node.size), f"hidden({node.size})")
+        policy = self._policy
+        if isinstance(policy, HiddenByUnknown):
+            given: object = policy.representation(len(self.chosen), node.size, node.made)
+        else:
+            given = policy(node.size)
+        self.chosen.append(node)
+        rep = as_representation(given, f"hidden({node.size})")
         if rep.dim != node.size or rep.group != self._group:
             raise ArgumentError(
                 "hidden",

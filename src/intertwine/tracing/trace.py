@@ -11,7 +11,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
-from intertwine.tracing.axes import Axis, fixed
+from intertwine.tracing.axes import Axis, Unknown, fixed
 from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.calls import TypedCall, checked_axes, flat_axes, kind_shape, leaves, writes
 from intertwine.tracing.context import Context, ParameterUse, TensorType
@@ -46,6 +46,7 @@ class Trace:
         notes: what was forced or left alone, what has no path, where two runs part.
         output_conflict: why the output is not of the type that was asked for; empty if it is.
         gradients: whether the model runs with gradients only, as one that differentiates its own energy does.
+        chosen: unknowns that no constraint typed but the policy, in order.
     """
 
     model: nn.Module
@@ -56,6 +57,7 @@ class Trace:
     output_conflict: str = ""
     unknown_functions: dict[str, int] = field(default_factory=dict)
     gradients: bool = False
+    chosen: list[Unknown] = field(default_factory=list)
 
     @property
     def acting(self) -> Acting:
@@ -295,6 +297,7 @@ class _Tracer:
         if policy is None:
             decisions.leave_alone(without_direction(context.uses.values()))
         decisions.decide(features)
+        self.result.chosen = decisions.chosen
         for _ in range(2):
             for gather in context.gathers:
                 gather.settle(solver, self.result.acting)

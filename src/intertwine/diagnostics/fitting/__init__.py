@@ -1,0 +1,1 @@
+"""Which representation the hidden features of a trained network carry."""
