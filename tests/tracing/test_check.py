@@ -88,6 +88,8 @@ def test_where_two_runs_part_the_check_stops_and_says_so():
     (note,) = [note for note in binding.notes if "two runs part" in note]
     assert "tanh" in note
     assert "relu" in note
+    assert "the way that projected weights take was checked" in note
+    assert any(call.place.function == "relu" for call in binding.types)
 
 
 def test_writes_into_arguments_are_judged_on_copies():

@@ -43,14 +43,12 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
         raise ArgumentError("hidden", expected="a function of the width", got=type(options.hidden).__name__)
     types = read_ends(*ends, options.group)
     read = ReadTypes(model, options.overrides, options.layers, "overrides")
-    inference = infer(
-        model,
-        types,
-        example,
-        policy=options.hidden,
-        rules=options.functions,
-        given={name: slot.projector for name, slot in read.slots.items()},
-    )
+    by_hand = {name: slot.projector for name, slot in read.slots.items()}
+
+    def inferred(model: nn.Module) -> Inference:
+        return infer(model, types, example, policy=options.hidden, rules=options.functions, given=by_hand)
+
+    inference = inferred(model)
     for name, typed in inference.parameters.items():
         read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
     read.check_group()
@@ -63,7 +61,7 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
             note = f"not checked, as the weights of a copy could not be projected: {error}"
             inference = dataclasses.replace(inference, notes=(*inference.notes, note))
         else:
-            inference = inference.with_check(twin, example)
+            inference = inference.with_check(twin, example, again=inferred)
         binding = dataclasses.replace(binding, inference=inference.without_trace())
     if options.strict:
         _refuse_open_ends(binding, inference)

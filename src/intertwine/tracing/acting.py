@@ -1,6 +1,6 @@
 """How a group element moves a tensor of a known type: pixels jointly over all axes, everything else axis by axis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -60,6 +60,22 @@ def on_axes(matrix: Array) -> Array:
 def can_act(axes: Sequence[Axis]) -> bool:
     """Whether the group is known to act on a tensor of these axes: no unknowns, no squares."""
     return not any(_opaque(resolved(axis)) for axis in axes)
+
+
+def half_reduced(before: Iterable[Sequence[Axis]], after: Sequence[Axis]) -> bool:
+    """Whether pixels along one coordinate were reduced to one and those along another not, or not yet."""
+    had, left = _sides(before), _sides([after])
+    return set(left.values()) <= {1, *had.values()} and 1 in left.values() and len(set(left.values())) > 1
+
+
+def _sides(kinds: Iterable[Sequence[Axis]]) -> dict[int, int]:
+    """How many pixels there are along each coordinate."""
+    found: dict[int, int] = {}
+    for axis in (resolved(axis) for axes in kinds for axis in axes):
+        for factor in (factor for term in axis.terms for factor in term):
+            if isinstance(factor, Digit):
+                found[factor.coordinate] = max(found.get(factor.coordinate, 1), factor.size)
+    return found
 
 
 def _opaque(axis: Axis) -> bool:

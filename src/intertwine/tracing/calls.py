@@ -1,6 +1,6 @@
 """One typed call of a run: the function, the types of its arguments and of what it gave."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,10 @@ class TypedCall:
         reason: why there is a proposal only.
         mutates: whether it writes into its first argument.
         parameters: names of the parameters among its arguments.
+        memory: where each of its tensor arguments lies, so that writes through a view are seen.
+        written: where the tensors lie that it gave.
+        forced: what a proposal left alone, in words.
+        reaching: for each output whether the model's output depends on its values.
     """
 
     place: Place
@@ -36,6 +40,10 @@ class TypedCall:
     mutates: bool = False
     parameters: tuple[str, ...] = ()
     shapes: list[tuple[int, ...]] = field(default_factory=list)
+    memory: tuple[int, ...] = ()
+    written: tuple[int, ...] = ()
+    forced: list[str] = field(default_factory=list)
+    reaching: tuple[bool, ...] = ()
 
     @property
     def dynamic(self) -> bool:
@@ -98,3 +106,32 @@ def flat_axes(axes: Any) -> list[Any]:
         if part is not None:
             found += flat_axes(part)
     return found
+
+
+def mark_reaching(calls: Sequence[TypedCall], read: Iterable[TensorType]) -> None:
+    """Sets ``reaching`` of every call: whether the values of each tensor that it gave are used.
+
+    A tensor of which only the shape is taken (``x[:, :, -1].shape``), and indices of a maximum that nobody reads, are
+    nobody's values. Tensors are told apart by their types, of which each has its own; what is written into memory
+    counts if that memory is read later, under whatever name.
+
+    Args:
+        calls: in the order of the run.
+        read: types of the model's outputs, and of tensors that Python took values from, as in ``if x.max() > 0``.
+    """
+    kinds = {id(kind) for kind in read}
+    memory: set[int] = set()
+    for call in reversed(calls):
+        written = call.mutates and bool(memory.intersection(call.written))
+        call.reaching = tuple(written or id(kind) in kinds for kind in call.outputs)
+        if any(call.reaching):
+            kinds.update(id(kind) for kind in call.inputs)
+            memory.update(call.memory)
+
+
+def memory_of(tensor: torch.Tensor) -> int:
+    """Where a tensor's numbers lie, the same for all views of them; 0 where that is unknown."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return 0

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine._numerics import TOLERANCES
-from intertwine.tracing.acting import CannotActError, Motion, can_act
+from intertwine.tracing.acting import CannotActError, Motion, can_act, half_reduced
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
 from intertwine.tracing.checking.dependence import without_effect
@@ -94,7 +94,7 @@ class _Checker:
         if typed.place.function != place.function or typed.shapes != [tuple(t.shape) for t in given]:
             self.parted = f"{place} where the typed run had {typed.place}"
             return function(*args, **kwargs)
-        if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic:
+        if not any(kind.dynamic for kind in typed.inputs) or not typed.dynamic or not any(typed.reaching):
             return function(*args, **kwargs)
         if place.function == "grad":  # of an energy whose own calls were judged; moved arguments have no graph
             return function(*args, **kwargs)
@@ -141,7 +141,7 @@ class _Checker:
         if found is not None and found[0] == tensor._version and found[1] is kind:
             kept: torch.Tensor = found[2]
             return kept
-        if not can_act(kind.axes):
+        if kind.piece or not can_act(kind.axes):
             raise CannotActError("no action")
         image = self._motions[number](tensor, [resolved(axis) for axis in kind.axes])
         if image is tensor:
@@ -171,9 +171,15 @@ class _Checker:
         if typed.mutates and typed.place.function == "setitem":
             other = args[0]
         worst = 0.0
-        for mine, moved, kind in zip(leaves(result), leaves(other), typed.outputs, strict=True):
+        outputs = zip(leaves(result), leaves(other), typed.outputs, typed.reaching, strict=True)
+        for mine, moved, kind, reaching in outputs:
+            if not reaching:
+                continue
             try:
-                worst = max(worst, _distance(moved, self._move(number, mine, kind), scale))
+                image = self._move(number, mine, kind)
+                if image.shape != moved.shape and half_reduced([one.axes for one in typed.inputs], kind.axes):
+                    raise CannotActError("one coordinate without another")
+                worst = max(worst, _distance(moved, image, scale))
             except CannotActError:
                 self._shadows[number][mine] = (mine._version, moved)
         return worst

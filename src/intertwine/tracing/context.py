@@ -27,11 +27,13 @@ class TensorType:
         axes: one a dimension.
         dynamic: whether it depends on the model's input.
         parameters: of a constant, the parameters that it was made from by functions that have a rule.
+        piece: whether the group exchanges it with other tensors, so that it has no image of its own.
     """
 
     axes: Axes
     dynamic: bool
     parameters: tuple[str, ...] = ()
+    piece: bool = False
 
     def __str__(self) -> str:
         return f"({', '.join(str(resolved(axis)) for axis in self.axes)})"
@@ -66,6 +68,7 @@ class Context:
         notes: what was left alone for want of a better way, each with its place.
         buffers: which of the names are buffers'.
         given: leading axes of parameters that are typed by hand.
+        slices: what was read of pixels at even distances, see ``functions.strided``.
         lost: parameters that went into a call for which there is no rule, by name, and why.
     """
 
@@ -78,6 +81,7 @@ class Context:
     lost: dict[str, str] = field(default_factory=dict)
     buffers: frozenset[str] = frozenset()
     given: Mapping[str, Sequence[Axis | None]] = field(default_factory=dict)
+    slices: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
     _types: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
     _scaled: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
 

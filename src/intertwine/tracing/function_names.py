@@ -7,10 +7,14 @@ from typing import Any
 def function_name(function: Callable[..., Any]) -> str:
     """``"add"`` for ``torch.add``, ``Tensor.add``, ``Tensor.__add__``, ``__radd__``; ``"T"`` for the attribute T.
 
+    Where the order counts the reflected operators have names of their own: ``2 ** x`` is ``"rpow"``.
+
     Examples:
         >>> import torch
         >>> function_name(torch.Tensor.__radd__), function_name(torch.Tensor.T.__get__), function_name(torch.relu_)
         ('add', 'T', 'relu_')
+        >>> function_name(torch.Tensor.__rpow__)
+        'rpow'
     """
     name = getattr(function, "__name__", type(function).__name__)
     if name in ("__get__", "__set__"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from intertwine.groups import Group
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
 from intertwine.tracing.acting import Acting, can_act
-from intertwine.tracing.axes import Axis, fixed
+from intertwine.tracing.axes import Axis, Digit, Term, fixed
 from intertwine.tracing.normal_form import carried, is_alone, resolved
 from intertwine.tracing.solver import Solver
 
@@ -37,7 +38,7 @@ class Gather:
         if all(is_alone(resolved(axis)) for axis in self.result):
             return False
         images = row_images(self.index, self.result, acting, resolved(self.rows).size)
-        axis = fixed(resolved(self.rows).size) if images is None else carried(permutation(acting.group, images, "rows"))
+        axis = fixed(resolved(self.rows).size) if images is None else rows_axis(images, acting)
         return solver.attempt(lambda: solver.unify(self.rows, axis))
 
 
@@ -55,6 +56,35 @@ def row_images(index: torch.Tensor, result: Sequence[Axis], acting: Acting, size
             return None
         images.append(np.argsort(pulled))
     return np.stack(images) if images else None
+
+
+def rows_axis(images: Array, acting: Acting) -> Axis:
+    """Rows that are permuted so, as runs that the group leaves in their places: offsets on a grid, else what it is.
+
+    A window's table of relative positions is ``y:7*x:7``, and three rows for a class token may come behind it.
+    """
+    reach = np.maximum.accumulate(images.max(0))
+    bounds = [0, *(int(i) + 1 for i in np.flatnonzero(reach == np.arange(len(reach))))]
+    terms: list[Term] = []
+    for start, stop in pairwise(bounds):
+        own = images[:, start:stop] - start
+        grid = _grid(own, acting)
+        terms += carried(permutation(acting.group, own, "rows")).terms if grid is None else grid.terms
+    return resolved(Axis(tuple(terms)))
+
+
+def _grid(images: Array, acting: Acting) -> Axis | None:
+    """A square grid whose points are permuted so."""
+    size = images.shape[1]
+    if acting.space is None or size == 1:
+        return fixed(1) if size == 1 else None
+    side = round(size ** (1 / acting.space.dim))
+    if side**acting.space.dim != size:
+        return None
+    axis = Axis((tuple(Digit(i, side) for i in range(acting.space.dim)),))
+    points = torch.arange(size, dtype=torch.float64)
+    turned = [np.argsort(acting(g, points, [axis]).round().long().numpy()) for g in acting.group.generators]
+    return axis if (np.stack(turned) == images).all() else None
 
 
 def permutation(group: Group, images: Array, label: str) -> Representation:

@@ -31,8 +31,8 @@ class Inference:
         group: the group that acts.
         parameters: a projector for each parameter and buffer that the group acts on, by name.
         free: names of those that act on copies alone, so that every value of them is equivariant.
-        constants: names of other buffers that the run used, as masks and fixed tables: they stay as they are, and the
-            check judges what is done with them.
+        constants: names of other buffers, as masks and fixed tables: they stay as they are, and the check judges what
+            is done with them.
         reasons: why others are not typed, by name.
         calls: every call with the types of its tensors.
         notes: what was forced to trivial, what has no path, where runs part.
@@ -55,15 +55,25 @@ class Inference:
     checked: bool = False
     trace: Trace | None = field(default=None, repr=False)
 
-    def with_check(self, model: nn.Module, example: Any) -> "Inference":
-        """The same with the breakers, found on ``model``, whose weights are equivariant."""
+    def with_check(
+        self, model: nn.Module, example: Any, again: "Callable[[nn.Module], Inference] | None" = None
+    ) -> "Inference":
+        """The same with the breakers, found on ``model``, whose weights are equivariant.
+
+        Where it takes another branch than the model that was typed (experts get other tokens), ``again`` types it anew.
+        """
         if self.trace is None:
             return self
         doubtful = any(note.startswith("no path") or "forced to trivial" in note for note in self.notes)
         found: Checked = check_calls(self.trace, model, example, may_ignore=doubtful)
         notes = (*self.notes, *found.ignored)
         if found.parted:
-            notes = (*notes, f"two runs part: {found.parted}; what comes after was not checked")
+            anew = None if again is None else again(model).trace
+            parted, after = found.parted, "what comes after was not checked"
+            if anew is not None:
+                found = check_calls(anew, model, example)
+                after = after if found.parted else "the way that projected weights take was checked"
+            notes = (*notes, f"two runs part: {parted}; {after}")
         return replace(self, breakers=found.breakers, blind=found.blind, notes=notes, checked=True)
 
     def without_trace(self) -> "Inference":
@@ -125,6 +135,7 @@ def infer(
     for name, _ in model.named_parameters():
         if name not in traced.context.uses and name not in by_hand:
             reasons[name] = "the run did not use it: another branch does, or a cache holds what was made from it"
+    constants += [name for name, _ in model.named_buffers() if name not in {*traced.context.uses, *by_hand}]
     notes = (*traced.notes, *no_path(parameters))
     _settle(traced)
     return Inference(

@@ -101,8 +101,8 @@ class ParameterTypes:
             return term[0].size * group.trivial()
         if len(term) == 1 and isinstance(term[0], Carried):
             return term[0].rep
-        if len(term) == 2 and isinstance(term[0], Fixed) and isinstance(term[1], Carried):
-            return term[0].size * term[1].rep
+        if len(term) == 2 and isinstance(term[0], Fixed) and isinstance(term[1], Carried | Nested):
+            return term[0].size * self.representation(Axis((term[1:],)))
         if len(term) == 2 and isinstance(term[0], Carried) and isinstance(term[1], Fixed):
             inner = _repeated(term[0].rep, term[1].size)
             if inner is not None:

@@ -201,7 +201,7 @@ class Decisions:
     def _decide_split(self, parts: tuple[Unknown, ...]) -> None:
         """Of the factors of a product one carries a representation: fields inside if there is room, else outside."""
         open_parts = list(_open(parts))
-        if not open_parts:
+        if not any(node.feature for node in open_parts):  # those of tables may be found later, by what reads them
             return
         if all(_is_open(part) or is_alone(resolved(single(part))) for part in parts):
             room = self._group.order if self._group.is_finite else 0

@@ -57,7 +57,9 @@ SILENT = frozenset(
 )
 UNWRITTEN = frozenset(["empty", "empty_like", "new_empty", "empty_strided"])
 # Attributes that are tensors of the model, of a type of their own.
-ATTRIBUTES = frozenset(["T", "mT", "H", "data", "grad"])
+ATTRIBUTES = frozenset(["T", "mT", "H", "data", "grad", "mH", "real", "imag"])
+# What hands values to Python, or to gradients that are read later.
+READ = frozenset(["item", "tolist", "__bool__", "__int__", "__float__", "__index__", "numpy", "backward"])
 OWN_FOLDERS = tuple(str(Path(file).resolve().parent) + os.sep for file in (torch.__file__, __file__))
 
 
@@ -103,13 +105,18 @@ class Watch:
         model: a module, in eval mode.
         handler: ``(place, function, args, kwargs) -> result``.
         on_parametrized: told the name and the value of every tensor that a parametrisation computes.
+        on_read: told every tensor whose values Python takes.
     """
 
     def __init__(
-        self, model: nn.Module, handler: Handler, on_parametrized: Callable[[str, torch.Tensor], None] | None = None
+        self,
+        model: nn.Module,
+        handler: Handler,
+        on_parametrized: Callable[[str, torch.Tensor], None] | None = None,
+        on_read: Callable[[torch.Tensor], None] | None = None,
     ) -> None:
         self._handler = handler
-        self._on_parametrized = on_parametrized
+        self._on_parametrized, self._on_read = on_parametrized, on_read
         self._modules = tuple(model.modules())
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[str] = []
@@ -148,6 +155,8 @@ class Watch:
         """One call."""
         name = function_name(function)
         if name in SILENT or (getattr(function, "__name__", "") == "__get__" and name not in ATTRIBUTES):
+            if name in READ and self._on_read is not None:
+                self._on_read(args[0])
             return function(*args, **kwargs)
         place = Place(self.count, name, self._stack[-1] if self._stack else "", _source())
         self.count += 1

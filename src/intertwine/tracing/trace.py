@@ -13,7 +13,16 @@ from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, Unknown, fixed
 from intertwine.tracing.bindings import ConflictError
-from intertwine.tracing.calls import TypedCall, checked_axes, flat_axes, kind_shape, leaves, writes
+from intertwine.tracing.calls import (
+    TypedCall,
+    checked_axes,
+    flat_axes,
+    kind_shape,
+    leaves,
+    mark_reaching,
+    memory_of,
+    writes,
+)
 from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
@@ -125,8 +134,9 @@ class _Tracer:
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
         self.result = Trace(model, ends, context)
-        self.watch = Watch(model, self.call, self._parametrized)
+        self.watch = Watch(model, self.call, self._parametrized, lambda x: self._read.append(context.type_of(x)))
         self._keep: list[torch.Tensor] = []
+        self._read: list[TensorType] = []
         self._cached: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._kept: dict[str, None] = {}
 
@@ -142,6 +152,7 @@ class _Tracer:
         made: WeakIdKeyDictionary = WeakIdKeyDictionary()
         gradients = first_run(model, given, lambda *call: self._first_call(made, *call))
         self.result.calls.clear()
+        self._read.clear()
         self._cached = made
         return gradients
 
@@ -186,6 +197,14 @@ class _Tracer:
                 self.result.notes.append(self.result.output_conflict)
             if not kind.dynamic:
                 self.result.notes.append(f"the output{end.where} does not depend on the input")
+        mark_reaching(self.result.calls, [*self._read, *(context.type_of(tensor) for tensor in tensors(output))])
+        for call in self.result.calls:
+            if any(call.reaching):
+                self.result.notes += call.forced
+        unknown = [
+            c.place.function for c in self.result.calls if c.rule == "proposal" and c.dynamic and any(c.reaching)
+        ]
+        self.result.unknown_functions = {name: unknown.count(name) for name in unknown}
 
     def _parametrized(self, name: str, value: torch.Tensor) -> None:
         context = self.result.context
@@ -206,6 +225,7 @@ class _Tracer:
         out = function(*args, **kwargs)
         outs = leaves(out)
         if not outs and not writes(function, name, args, kwargs):
+            self._read += before
             return out
         mutates = writes(function, name, args, kwargs)
         dynamic = any(kind.dynamic for kind in before) and name not in CREATED
@@ -225,7 +245,19 @@ class _Tracer:
             typed.rule = "constant"
         if axes is None and dynamic:
             axes = self._proposed(typed, out_value, given, before)
-        parameters = tuple(dict.fromkeys(one for kind in before for one in kind.parameters))
+        self._assign(outs, axes, dynamic, tuple(dict.fromkeys(one for kind in before for one in kind.parameters)))
+        typed.outputs = [context.type_of(tensor) for tensor in outs]
+        typed.memory = () if name in CREATED else tuple(map(memory_of, given))
+        if mutates:
+            typed.written = tuple(map(memory_of, outs))
+            for tensor in outs if dynamic else ():
+                self._written_through(tensor)
+        self.result.calls.append(typed)
+        return out
+
+    def _assign(self, outs: list[torch.Tensor], axes: Any, dynamic: bool, parameters: tuple[str, ...]) -> None:
+        """What a call gave is of these types, or unknown."""
+        context = self.result.context
         if axes is not None:
             for tensor, own in zip(outs, flat_axes(axes), strict=False):
                 if own is not None and len(own) == tensor.ndim:
@@ -235,9 +267,15 @@ class _Tracer:
         for tensor in outs:
             if axes is None and id(tensor) not in context.names:
                 context.assign(tensor, TensorType([context.fresh(n) for n in tensor.shape], dynamic))
-        typed.outputs = [context.type_of(tensor) for tensor in outs]
-        self.result.calls.append(typed)
-        return out
+
+    def _written_through(self, view: torch.Tensor) -> None:
+        """What a view was written into depends on the input, too."""
+        base, context = view._base, self.result.context
+        if base is not None and not context.type_of(base).dynamic:
+            kind = context.type_of(base)
+            context.assign(base, TensorType(kind.axes, True))
+            for axis in kind.axes:
+                context.solver.mark_feature(axis)
 
     def _outlives_runs(self, tensor: torch.Tensor) -> bool:
         """Whether an earlier run has made it, and no view of a parameter, which follows that."""
@@ -265,7 +303,6 @@ class _Tracer:
     def _proposed(self, typed: TypedCall, out: Any, given: list[torch.Tensor], before: list[TensorType]) -> Any:
         """The axes of an input of like shape, else axis by axis of like length, else left alone."""
         name = typed.place.function
-        self.result.unknown_functions[name] = self.result.unknown_functions.get(name, 0) + 1
         moving = [(tensor, kind) for tensor, kind in zip(given, before, strict=True) if kind.dynamic]
         found = []
         for part in leaves(out):
@@ -280,7 +317,7 @@ class _Tracer:
                 axes.append(fixed(size) if match is None else match)
                 if match is None and size > 1:
                     why = "whose rule failed" if name in RULES else "for which there is no rule"
-                    self.result.notes.append(f"{size} features forced to trivial by {typed.place}, {why}")
+                    typed.forced.append(f"{size} features forced to trivial by {typed.place}, {why}")
             found.append(axes)
         return found
 

@@ -51,6 +51,10 @@ ENTRYWISE = [
     "copysign",
     "clamp_tensor",
     "xlogy",
+    "complex",
+    "polar",
+    "bucketize",
+    "isin",
     "logaddexp",
 ]
 

@@ -7,6 +7,7 @@ import torch
 from intertwine.tracing.axes import Axis, Digit, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.functions.strided import sliced_evenly
 from intertwine.tracing.gathers import Gather
 from intertwine.tracing.normal_form import is_alone, resolved, unknowns
 
@@ -34,6 +35,7 @@ def getitem(ctx: Context, out: Any, x: torch.Tensor, index: Any) -> Axes:
         items[place : place + 1] = [slice(None)] * (x.ndim - taken)
     else:
         items += [slice(None)] * (x.ndim - taken)
+    sliced_evenly(ctx, x, out, items)
     left = ctx.axes(x)
     found: Axes = []
     reads: list[tuple[Axis, Any]] = []

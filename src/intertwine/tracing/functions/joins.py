@@ -9,6 +9,7 @@ from intertwine.tracing.axes import Axis, Digit, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.index import selected
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.functions.strided import joined
 from intertwine.tracing.normal_form import resolved
 
 
@@ -43,6 +44,9 @@ def cat(ctx: Context, out: Any, tensors: Sequence[torch.Tensor], dim: int = 0, *
     tensors = [tensor for tensor in tensors if tensor.shape != (0,) or out.ndim == 1]
     rows = [ctx.axes(tensor) for tensor in tensors]
     dim %= out.ndim
+    whole = joined(ctx, tensors, dim)
+    if whole is not None:
+        return whole
     order = sorted(range(len(rows)), key=lambda i: not ctx.dynamic(tensors[i]))
     found = list(rows[order[0]])
     for i in order[1:]:

@@ -52,8 +52,9 @@ def stacked(ctx: Context, count: int, parts: Sequence[tuple[torch.Tensor, Axes]]
     return found
 
 
-def addmm(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, **options: Any) -> Axes:
-    """``x + y @ z``."""
+def addmm(ctx: Context, out: Any, x: torch.Tensor, y: Any = None, z: Any = None, **options: Any) -> Axes:
+    """``x + y @ z``, stacks of matrices too."""
+    y, z = (options.get(f"batch{n}", value) for n, value in ((1, y), (2, z)))
     axes = matmul(ctx, out, y, z)
     for row, axis in zip(ctx.aligned(out, (x,)), axes, strict=True):
         for tensor, other in row:
@@ -61,6 +62,19 @@ def addmm(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, z: torch.Ten
         if not row:
             ctx.need(axis, "ones")
     return axes
+
+
+def grouped(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, offs: Any = None, **options: Any) -> Axes:
+    """``x[run] @ y[expert]`` for runs of rows, each with its expert: experts are told apart by number."""
+    if offs is None or y.ndim != 3 or x.ndim != 2:
+        raise ConflictError("of grouped products only rows in runs by stacked matrices are read")
+    rows, features = ctx.axes(x)
+    experts, w_in, w_out = ctx.axes(y)
+    ctx.unify(w_in, features)
+    ctx.output(y, 2)
+    rows = ctx.alone(rows, "sends them to experts by number")
+    ctx.alone(experts, "tells its experts apart by number")
+    return [rows, ctx.carries(x, w_out)]
 
 
 def einsum(ctx: Context, out: Any, equation: Any, *operands: Any) -> Axes:
@@ -158,6 +172,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "inner_product"), matmul),
     "rmatmul": lambda ctx, out, x, y: matmul(ctx, out, y, x),
     **dict.fromkeys(("addmm", "baddbmm"), addmm),
+    **dict.fromkeys(("grouped_mm", "_grouped_mm"), grouped),
     "einsum": einsum,
     "tensordot": tensordot,
     **dict.fromkeys(("outer", "ger"), outer),

@@ -43,6 +43,7 @@ SAME = [
     "view_as_same",
     "nan_to_num",
     "real",
+    "imag",
     "quantize_per_tensor",
     "checkpoint",
     "drop_path",

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Fixed
+from intertwine.tracing.axes import Axis, Digit, Fixed, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.normal_form import is_alone, resolved
@@ -30,16 +30,24 @@ MOVED = ["roll", "flip", "fliplr", "flipud", "rot90"]
 
 
 def mean_pool(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
-    """Linear functions of the pixels alone: the same coordinates with other lengths."""
+    """Linear functions of the pixels alone: the same coordinates with other lengths, or the mean of all tokens."""
     axes = ctx.axes(x)
-    return [ctx.resized(axis, size) for axis, size in zip(axes, out.shape, strict=True)]
+    return [_pooled(ctx, axis, size, "ones") for axis, size in zip(axes, out.shape, strict=True)]
+
+
+def _pooled(ctx: Context, axis: Axis, size: int, need: str) -> Axis:
+    clean = resolved(axis)
+    if size != 1 or is_alone(clean) or (isinstance(clean.terms[0][0], Digit) and len(clean.terms[0]) == 1):
+        return ctx.resized(clean, size)
+    ctx.need(clean, need)
+    return fixed(1)
 
 
 def max_pool(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Any:
     """Likewise, but no linear ones."""
     ctx.need_all(ctx.axes(x))
     first = out if isinstance(out, torch.Tensor) else out[0]
-    axes = mean_pool(ctx, first, x)
+    axes = [_pooled(ctx, axis, size, "pointwise") for axis, size in zip(ctx.axes(x), first.shape, strict=True)]
     return axes if isinstance(out, torch.Tensor) else [axes for _ in out]
 
 

@@ -27,11 +27,23 @@ def reshaped(ctx: Context, axes: Axes, shape: Sequence[int]) -> Axes:
             else:
                 right.append(after.pop(0))
                 want *= right[-1][1]
-        whole = left[0] if len(left) == 1 else ctx.product(left)
-        parts = [whole] if len(right) == 1 else ctx.factor(whole, [size for _, size in right])
+        parts = _laid_out(ctx, left, [size for _, size in right])
         for (position, _), part in zip(right, parts, strict=True):
             found[position] = part
     return found
+
+
+def _laid_out(ctx: Context, left: Axes, sizes: Sequence[int]) -> Axes:
+    """Axes merged and factored; where the group must leave them alone for that, it does."""
+    whole = left[0] if len(left) == 1 else ctx.product(left)
+    if len(sizes) == 1:
+        return [whole]
+    found: list[Axes] = []
+    if not ctx.solver.attempt(lambda: found.append(ctx.factor(whole, sizes))):
+        for axis in left:
+            ctx.alone(axis, f"lays them out in runs of {sizes[-1]}")
+        return [fixed(size) for size in sizes]
+    return found[0]
 
 
 def reshape(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
@@ -116,6 +128,18 @@ def repeat_interleave(
     return axes
 
 
+def as_complex(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
+    """Pairs of numbers as complex ones: the group must leave the two of a pair apart."""
+    axes = ctx.axes(x)
+    ctx.alone(axes.pop(), "makes complex numbers of pairs")
+    return axes
+
+
+def as_real(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
+    """Complex numbers as pairs."""
+    return [*ctx.axes(x), fixed(2)]
+
+
 def meshgrid(ctx: Context, out: Any, *tensors: Any, **options: Any) -> Any:
     """Coordinates of a grid."""
     values = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
@@ -152,8 +176,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("squeeze", "squeeze_"), squeeze),
     **dict.fromkeys(("unsqueeze", "unsqueeze_"), unsqueeze),
     "permute": permute,
-    **dict.fromkeys(("transpose", "transpose_", "swapaxes", "swapdims", "t", "mT"), transpose),
-    "T": reverse_axes,
+    **dict.fromkeys(("transpose", "transpose_", "swapaxes", "swapdims", "t", "mT", "mH", "adjoint"), transpose),
+    **dict.fromkeys(("T", "H"), reverse_axes),
     **dict.fromkeys(("movedim", "moveaxis"), movedim),
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
     **dict.fromkeys(("repeat", "tile"), repeat),
@@ -162,4 +186,6 @@ RULES: dict[str, Rule] = {
     "diagonal": diagonal,
     "linalg_diagonal": partial(diagonal, dim1=-2, dim2=-1),
     "trace": trace,
+    "view_as_complex": as_complex,
+    "view_as_real": as_real,
 }
