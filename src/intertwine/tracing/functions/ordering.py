@@ -42,9 +42,24 @@ def diagonal_entries(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **opti
     raise ConflictError("reads entries by number")
 
 
+def counts(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """How many entries have each value: of what the group permutes."""
+    ctx.need_all(ctx.axes(x))
+    return [fixed(size) for size in out.shape]
+
+
+def one_hot(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """A new axis of classes, which the group leaves alone."""
+    axes = ctx.axes(x)
+    ctx.need_all(axes)
+    return [*axes, fixed(out.shape[-1])]
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("topk", "sort", "argsort", "msort", "unique"), topk),
     **dict.fromkeys(("nonzero", "argwhere"), nonzero),
     "where": where,
     **dict.fromkeys(("tril", "triu", "tril_", "triu_"), diagonal_entries),
+    **dict.fromkeys(("histc", "bincount"), counts),
+    "one_hot": one_hot,
 }

@@ -99,19 +99,6 @@ def other(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -
     return found if isinstance(out, torch.Tensor) else [found for _ in out]
 
 
-def counts(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
-    """How many entries have each value: of what the group permutes."""
-    ctx.need_all(ctx.axes(x))
-    return [fixed(size) for size in out.shape]
-
-
-def one_hot(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
-    """A new axis of classes, which the group leaves alone."""
-    axes = ctx.axes(x)
-    ctx.need_all(axes)
-    return [*axes, fixed(out.shape[-1])]
-
-
 def along(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
     """Softmax: entries that the group permutes, normalised together."""
     axes = ctx.axes(x)
@@ -144,7 +131,5 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(OTHERS, other),
     **dict.fromkeys(("softmax", "log_softmax", "softmin", "_softmax"), along),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "diff"), running),
-    **dict.fromkeys(("histc", "bincount"), counts),
-    "one_hot": one_hot,
     "cosine_similarity": cosine,
 }
