@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.tracing.acting import Acting, CannotActError, can_act
+from intertwine.tracing.acting import Acting, can_act
 from intertwine.tracing.axes import Axis, Digit, Fixed, Squared, single
+from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.check import BrokenCall, grouped
 from intertwine.tracing.normal_form import carried
 

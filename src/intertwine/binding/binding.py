@@ -20,7 +20,6 @@ from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups import Group
 from intertwine.groups.element_text import space_text
 from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
-from intertwine.layers.parametrized import parametrizations
 from intertwine.layers.rule import Rules
 from intertwine.layers.typed import Ends
 from intertwine.projectors.norms.joint import JointMaps
@@ -98,11 +97,7 @@ class Binding:
         typed: set[int] = set()
         free = set() if self.inference is None else {*self.inference.free, *self.inference.constants}
         for entry in self.entries:
-            if entry.is_parametrized(self.model):
-                source = parametrizations(entry.owner(self.model))[entry.attribute]
-                typed |= {id(tensor) for tensor in (*source.parameters(), *source.buffers())}
-            else:
-                typed.add(id(entry.tensor(self.model)))
+            typed |= {id(tensor) for tensor in entry.underlying(self.model)}
         tensors = [*self.model.named_parameters(), *self.model.named_buffers()]
         return {
             name: () if is_lazy(tensor) else tuple(tensor.shape)

@@ -91,6 +91,13 @@ class Entry:
             return tuple(parametrizations(self.owner(model))[self.attribute].parameters())
         return (self.tensor(model),)
 
+    def underlying(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
+        """What the model stores of it: the tensor itself, under a parametrisation parameters and buffers of that."""
+        if self.is_parametrized(model):
+            source = parametrizations(self.owner(model))[self.attribute]
+            return (*source.parameters(), *source.buffers())
+        return (self.tensor(model),)
+
     def is_parametrized(self, model: nn.Module) -> bool:
         """Whether ``torch.nn.utils.parametrize`` computes the tensor; it is written to by right inverses then."""
         owner = self.owner(model)

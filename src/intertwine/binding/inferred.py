@@ -10,6 +10,7 @@ from torch import nn
 
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
+from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
@@ -49,10 +50,14 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
         return infer(model, types, example, policy=options.hidden, rules=options.functions, given=by_hand)
 
     inference = inferred(model)
+    together = {name: typed for name, typed in inference.parameters.items() if typed.joined}
     for name, typed in inference.parameters.items():
+        if name in together:
+            continue
         read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
     read.check_group()
-    binding = Binding(model, read.entries(warn=False), read.ends, options.layers, inference.without_trace())
+    entries = (*read.entries(warn=False), *map(_joined_entry, together.values()))
+    binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
     if options.check:
         twin = copy.deepcopy(model)
         try:
@@ -66,6 +71,19 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     if options.strict:
         _refuse_open_ends(binding, inference)
     return binding
+
+
+def _joined_entry(typed: TypedParameter) -> JoinedEntry:
+    module = typed.joined[0].rpartition(".")[0]
+    attributes = tuple(name.rpartition(".")[2] for name in typed.joined)
+    attribute = "+".join(attributes)
+    name = f"{module}.{attribute}" if module else attribute
+    return JoinedEntry(
+        *(name, module, attribute, typed.projector, "parameter"),
+        attributes=attributes,
+        start=typed.start,
+        last=typed.last,
+    )
 
 
 def _slot(tensor: ModelTensor, name: str, typed: TypedParameter) -> Slot:

@@ -1,6 +1,7 @@
 """How a value gets into a model: copied into a stored tensor, through right inverses into a parametrised one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from intertwine._numerics import TOLERANCES, accumulation_dtype
 from intertwine.binding.entry import Entry
+from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.errors import ArgumentError, listing
 from intertwine.layers.parametrized import parametrizations, parametrized_names
 
@@ -41,7 +43,9 @@ def write_(model: nn.Module, entry: Entry, value: torch.Tensor, argument: str) -
         ArgumentError: it is parametrised, and the parametrisation makes another tensor of ``value``. Nothing has been
             changed then.
     """
-    if entry.is_parametrized(model):
+    if isinstance(entry, JoinedEntry):
+        entry.write_(model, value)
+    elif entry.is_parametrized(model):
         _write_parametrized_(entry.owner(model), entry.attribute, entry.name, value, argument)
     else:
         entry.tensor(model).copy_(value)
@@ -64,19 +68,19 @@ def draw_(module: nn.Module, name: str, draw: Callable[[], object]) -> None:
 
 
 def _write_parametrized_(owner: nn.Module, attribute: str, name: str, value: torch.Tensor, argument: str) -> None:
-    source = _source(owner, attribute)
-    before = _state(source)
+    source = cast(ParametrizationList, parametrizations(owner)[attribute])
+    before = Stored(lambda: (*source.parameters(), *source.buffers()))
     try:
         # As torch does on assignment. The right inverse may keep what it is given.
         source.right_inverse(value.clone())
         made = source()
     except REFUSALS as error:
-        _restore(source, before)
+        before.put_back()
         raise _refused(name, source, f"{type(error).__name__}: {error}"[:200], argument) from error
     wide = accumulation_dtype(value.dtype)
     distance, norm = (torch.linalg.vector_norm(x.to(wide)) for x in (made - value, value))
     if not bool(distance <= TOLERANCES[value.dtype] * norm):
-        _restore(source, before)
+        before.put_back()
         got = f"another one, off by {float(distance):.1e} at a norm of {float(norm):.1e}"
         raise _refused(name, source, got, argument)
 
@@ -87,13 +91,12 @@ def check_invertible(model: nn.Module, entry: Entry, argument: str) -> None:
     Raises:
         ArgumentError: it cannot.
     """
-    source = _source(entry.owner(model), entry.attribute)
-    before = _state(source)
+    before = Stored(partial(entry.underlying, model))
     with torch.no_grad():
         try:
             write_(model, entry, entry.projector.project(entry.tensor(model)), argument)
         finally:
-            _restore(source, before)
+            before.put_back()
 
 
 def write_parametrized_(
@@ -104,36 +107,34 @@ def write_parametrized_(
     Raises:
         ArgumentError: as ``write_``. Nothing has been changed then.
     """
-    done: list[tuple[ParametrizationList, dict[str, torch.Tensor]]] = []
+    done: list[Stored] = []
     try:
         for entry in entries:
-            source = _source(entry.owner(model), entry.attribute)
             # Looking at a spectral norm in training is enough to change it.
-            done.append((source, _state(source)))
+            done.append(Stored(partial(entry.underlying, model)))
             write_(model, entry, value(entry), argument)
     except ArgumentError:
-        for source, before in done:
-            _restore(source, before)
+        for before in done:
+            before.put_back()
         raise
 
 
-def _source(owner: nn.Module, attribute: str) -> ParametrizationList:
-    return cast(ParametrizationList, parametrizations(owner)[attribute])
+class Stored:
+    """Copies of what a tensor is made from, buffers such as the singular vectors of a spectral norm included.
 
+    Args:
+        read: gives the tensors; a right inverse may put others in their places.
+    """
 
-def _state(source: ParametrizationList) -> dict[str, torch.Tensor]:
-    """Copies of what the tensor is made from, buffers such as the singular vectors of a spectral norm included."""
-    return {name: tensor.detach().clone() for name, tensor in _tensors(source)}
+    def __init__(self, read: Callable[[], Iterable[torch.Tensor]]) -> None:
+        self._read = read
+        self._before = [tensor.detach().clone() for tensor in read()]
 
-
-def _restore(source: ParametrizationList, before: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, tensor in _tensors(source):
-            tensor.copy_(before[name])
-
-
-def _tensors(source: ParametrizationList) -> Sequence[tuple[str, torch.Tensor]]:
-    return [*source.named_parameters(), *source.named_buffers()]
+    @torch.no_grad()
+    def put_back(self) -> None:
+        """The values that they had."""
+        for tensor, value in zip(self._read(), self._before, strict=True):
+            tensor.copy_(value)
 
 
 def _refused(name: str, source: ParametrizationList, got: str, argument: str) -> ArgumentError:

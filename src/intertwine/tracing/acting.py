@@ -11,8 +11,10 @@ from intertwine._cache import cached
 from intertwine._numerics import Array, accumulation_dtype, in_own_precision
 from intertwine.groups import Group
 from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, term_size
+from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, Wave, term_size
+from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.types.wave_motion import is_whole, moved_waves
 
 # Of contiguous numbers so many are worth a copy of their own.
 RUN = 16
@@ -80,7 +82,9 @@ def _sides(kinds: Iterable[Sequence[Axis]]) -> dict[int, int]:
 
 def _opaque(axis: Axis) -> bool:
     return any(
-        isinstance(factor, Unknown | Squared) or (isinstance(factor, Nested) and _opaque(factor.axis))
+        isinstance(factor, Unknown | Squared)
+        or (isinstance(factor, Wave) and not (factor.moduli and is_whole(factor)))
+        or (isinstance(factor, Nested) and _opaque(factor.axis))
         for term in axis.terms
         for factor in term
     )
@@ -125,19 +129,11 @@ class Motion:
             if isinstance(factor, Carried):
                 x = self._carried(x, position, factor.rep)
         digits = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Digit)]
-        if not digits or not len(self._moves):
+        waves = [(position, factor) for position, factor in enumerate(factors) if isinstance(factor, Wave)]
+        if not len(self._moves):
             return x
-        order = list(range(x.ndim))
-        flipped = []
-        for target, row in enumerate(self._moves):
-            source = int(np.abs(row).argmax())
-            here = [(position, digit) for position, digit in digits if digit.coordinate == target]
-            there = [(position, digit) for position, digit in digits if digit.coordinate == source]
-            for (position, _), partner in zip(here, _partners(here, there), strict=True):
-                order[position] = partner
-            if row.sum() < 0:
-                flipped += [position for position, _ in here]
-        return x.permute(order).flip(flipped)
+        x = moved_waves(x, waves, self._moves) if waves else x
+        return _moved_digits(x, digits, self._moves) if digits else x
 
     def _carried(self, x: torch.Tensor, position: int, rep: Representation) -> torch.Tensor:
         """``rho(g) x`` along one axis: by index where the group permutes features, masks and numbers as such."""
@@ -169,6 +165,20 @@ class Motion:
             for copies, image in zip(rep.split(wide), self._matrices[key], strict=True)
         ]
         return rep.join(parts).to(x.dtype)
+
+
+def _moved_digits(x: torch.Tensor, digits: list[tuple[int, Digit]], moves: Array) -> torch.Tensor:
+    order = list(range(x.ndim))
+    flipped = []
+    for target, row in enumerate(moves):
+        source = int(np.abs(row).argmax())
+        here = [(position, digit) for position, digit in digits if digit.coordinate == target]
+        there = [(position, digit) for position, digit in digits if digit.coordinate == source]
+        for (position, _), partner in zip(here, _partners(here, there), strict=True):
+            order[position] = partner
+        if row.sum() < 0:
+            flipped += [position for position, _ in here]
+    return x.permute(order).flip(flipped)
 
 
 def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
@@ -218,7 +228,3 @@ def _partners(here: list[tuple[int, Digit]], there: list[tuple[int, Digit]]) -> 
         left.remove(match)
         found.append(match[0])
     return found
-
-
-class CannotActError(Exception):
-    """The group takes a tensor of this type to no tensor of the same: one coordinate without another."""

@@ -4,7 +4,7 @@ An axis of 197 tokens is ``1 + y:14*x:14``, the channels of a flattened map are 
 a linear layer is an unknown of its width until something says more. Products are in C order, the first outermost.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from intertwine.representations import Representation
@@ -39,6 +39,36 @@ class Digit:
 
     def __str__(self) -> str:
         return f"{'yxz'[self.coordinate]}:{self.size}"
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Wave numbers along a coordinate of the pixels, whose signs the group changes and which it exchanges likewise.
+
+    Attributes:
+        coordinate: which axis of the pixels.
+        waves: the wave number of each entry, in order, ``-n/2 <= k < n/2``.
+        side: how many pixels the coordinate has.
+        half: whether those at -k are left out, being conjugates: the last axis of a real transform.
+        moduli: whether they are sizes of waves, without phases, so that the group permutes them.
+    """
+
+    coordinate: int
+    waves: tuple[int, ...]
+    side: int = field(compare=False)
+    half: bool = False
+    moduli: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.waves)
+
+    def __str__(self) -> str:
+        return f"k{'yxz'[self.coordinate]}:{self.size}({self.waves[0]}..{self.waves[-1]})"
+
+    def part(self, where: slice) -> "Wave":
+        """Some of them."""
+        return replace(self, waves=self.waves[where])
 
 
 @dataclass(frozen=True)
@@ -109,7 +139,7 @@ class Nested:
         return f"({self.axis})"
 
 
-Factor = Fixed | Digit | Carried | Unknown | Squared | Nested
+Factor = Fixed | Digit | Wave | Carried | Unknown | Squared | Nested
 Term = tuple[Factor, ...]
 
 
@@ -138,6 +168,11 @@ class Axis:
 def single(factor: Factor) -> Axis:
     """An axis of one factor."""
     return Axis(((factor,),))
+
+
+def bare(axis: Axis) -> Factor | None:
+    """The one factor that an axis is; None if it is a sum or a product."""
+    return axis.terms[0][0] if len(axis.terms) == len(axis.terms[0]) == 1 else None
 
 
 def fixed(size: int) -> Axis:

@@ -22,6 +22,14 @@ class ConflictError(Exception):
         super().__init__(text)
 
 
+class CannotActError(Exception):
+    """The group takes a tensor of this type to no tensor of the same: one coordinate without another."""
+
+
+class UntypedError(Exception):
+    """A parameter whose axes make no projector; the message says why."""
+
+
 @dataclass
 class Bindings(ABC):
     """Binds unknowns; every step can be undone.
@@ -53,6 +61,10 @@ class Bindings(ABC):
     def fresh(self, size: int, *, feature: bool = False) -> Axis:
         """An unknown of ``size`` features (a number if there is one at most)."""
         return fixed(size) if size <= 1 else single(Unknown(size, self.place, feature))
+
+    def entries(self, size: int) -> Axis:
+        """The entries along an axis of a parameter: a single one may carry a sign."""
+        return single(Unknown(size, self.place))
 
     def need(self, axis: Axis, kind: str) -> None:
         """Record what must be true of every unknown of the axis."""

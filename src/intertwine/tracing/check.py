@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine._numerics import TOLERANCES
-from intertwine.tracing.acting import CannotActError, Motion, can_act, half_reduced
+from intertwine.tracing.acting import Motion, can_act, half_reduced
+from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
 from intertwine.tracing.checking.dependence import without_effect
@@ -202,7 +203,8 @@ def _replaced(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> A
 def _root_mean_square(tensor: torch.Tensor) -> float:
     if not tensor.numel() or not (tensor.is_floating_point() or tensor.is_complex()):
         return 0.0
-    return float(torch.linalg.vector_norm(tensor.detach().nan_to_num(0.0, 0.0, 0.0).float())) / tensor.numel() ** 0.5
+    values = tensor.detach().abs().nan_to_num(0.0, 0.0, 0.0).float()
+    return float(torch.linalg.vector_norm(values)) / tensor.numel() ** 0.5
 
 
 def _distance(one: torch.Tensor, two: torch.Tensor, arguments: list[torch.Tensor]) -> float:

@@ -13,47 +13,11 @@ from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.gathers import Gather
 from intertwine.tracing.normal_form import is_alone, is_squared, permutes, resolved, unknowns
 from intertwine.tracing.solver import Solver
+from intertwine.tracing.types.tensor_type import ParameterUse, TensorType
 
 Axes = list[Axis]
 # What a rule returns: the axes of each tensor of its output, nested as the output is.
 Typed = Any
-
-
-@dataclass
-class TensorType:
-    """The type of one tensor.
-
-    Attributes:
-        axes: one a dimension.
-        dynamic: whether it depends on the model's input.
-        parameters: of a constant, the parameters that it was made from by functions that have a rule.
-        piece: whether the group exchanges it with other tensors, so that it has no image of its own.
-    """
-
-    axes: Axes
-    dynamic: bool
-    parameters: tuple[str, ...] = ()
-    piece: bool = False
-
-    def __str__(self) -> str:
-        return f"({', '.join(str(resolved(axis)) for axis in self.axes)})"
-
-
-@dataclass
-class ParameterUse:
-    """How a run used one parameter or buffer.
-
-    Attributes:
-        type: its axes.
-        diagonal: whether it multiplied features entry by entry.
-        output: the axis of its outputs, where it is a weight.
-        statistic: whether it is a running statistic of a norm layer, which is projected though it is no parameter.
-    """
-
-    type: TensorType
-    diagonal: bool = False
-    output: int | None = None
-    statistic: bool = False
 
 
 @dataclass
@@ -98,10 +62,11 @@ class Context:
         if found is not None and len(found.axes) == tensor.ndim:
             return found
         name = self.names.get(id(tensor), "")
-        kind = TensorType([self.solver.fresh(size) for size in tensor.shape], False, (name,) if name else ())
+        unknown = self.solver.entries if name else self.solver.fresh
+        kind = TensorType([unknown(size) for size in tensor.shape], False, (name,) if name else ())
         self.assign(tensor, kind)
         if name:
-            self.uses.setdefault(name, ParameterUse(kind))
+            self.uses.setdefault(name, ParameterUse(kind, is_complex=tensor.is_complex()))
             for axis, said in zip(kind.axes, self.given.get(name, ()), strict=False):
                 if said is not None:
                     self.unify(axis, said)
@@ -142,13 +107,17 @@ class Context:
         """Two axes are one."""
         self.solver.unify(first, second)
 
+    def equal(self, first: Axis, second: Axis) -> bool:
+        """Make two axes one if they can be; whether they could."""
+        return self.solver.attempt(lambda: self.unify(first, second))
+
     def meet(self, tensor: torch.Tensor, axis: Axis, other: Axis) -> None:
         """As ``unify``, where ``axis`` is of a tensor: a constant that is no parameter may be of several types."""
         kind = self.type_of(tensor)
         if kind.dynamic or kind.parameters:
             self.unify(axis, other)
         else:
-            self.solver.attempt(lambda: self.unify(axis, other))
+            self.equal(axis, other)
 
     def need(self, axis: Axis, kind: str) -> None:
         """What must be true of an axis: ``"pointwise"`` or ``"ones"``."""
@@ -229,6 +198,11 @@ class Context:
         for name in names:
             self.uses[name].diagonal = False
         return True
+
+    def paired(self, tensor: torch.Tensor) -> None:
+        """The last axis of the tensor is (Re, Im)."""
+        for name in self.type_of(tensor).parameters:
+            self.uses[name].pairs = True
 
     def trained(self, tensor: torch.Tensor) -> bool:
         """Whether a constant is made from parameters, which projection can make invariant; buffers stay as they are."""

@@ -14,6 +14,7 @@ from intertwine.tracing.axes import (
     Squared,
     Term,
     Unknown,
+    Wave,
     fixed,
     single,
     term_size,
@@ -85,6 +86,8 @@ class Cutting(Bindings):
             parts = [Unknown(n, factor.made, factor.feature) for n in (size, rest)]
             self.bind(factor, Axis(tuple((part,) for part in parts)))
             return ((parts[0],),), ((parts[1],),)
+        if isinstance(factor, Wave):
+            return ((factor.part(slice(size)),),), ((factor.part(slice(size, None)),),)
         if isinstance(factor, Nested | Squared):
             pieces = self.cut(factor.axis, (size, rest))
             if isinstance(factor, Squared):
@@ -170,6 +173,8 @@ class Cutting(Bindings):
         if isinstance(factor, Fixed | Digit | Unknown):
             parts = self._atom_factors(factor, (outer, inner))
             return (parts[0],), (parts[1],)
+        if isinstance(factor, Wave):
+            raise ConflictError(f"{factor} is no product of {outer} and {inner}")
         if isinstance(factor, Carried):
             return _factor_known(factor.rep, outer, inner)
         pieces = self.factor_axis(factor.axis, outer, inner)

@@ -10,6 +10,7 @@ from torch import nn
 from intertwine.groups import Group
 from intertwine.projectors import Projector
 from intertwine.tracing.axes import Axis
+from intertwine.tracing.bindings import UntypedError
 from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall
 from intertwine.tracing.check import Checked, check_calls
@@ -17,7 +18,7 @@ from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
 from intertwine.tracing.normal_form import carried, is_alone, resolved
-from intertwine.tracing.parameters import ParameterTypes, TypedParameter, UntypedError
+from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy
 from intertwine.tracing.trace import Trace, trace
@@ -114,9 +115,18 @@ def infer(
     constants: list[str] = []
     buffers = {name for name, _ in model.named_buffers()}
     reasons: dict[str, str] = {}
+    uses = {name: use for name, use in traced.context.uses.items() if name in tensors and name not in by_hand}
+    together = types.joined(uses)
+    parameters |= {typed.joined[0]: typed for typed in together}
+    joined = {name for typed in together for name in typed.joined}
     for name, use in traced.context.uses.items():
         tensor = tensors.get(name)
-        if tensor is None or name in by_hand or not (tensor.is_floating_point() or tensor.is_complex()):
+        if (
+            tensor is None
+            or name in by_hand
+            or name in joined
+            or not (tensor.is_floating_point() or tensor.is_complex())
+        ):
             continue
         if name in buffers and not use.statistic:
             constants.append(name)

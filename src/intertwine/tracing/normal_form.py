@@ -1,13 +1,27 @@
 """Axes in normal form: what unknowns were found to be in their places, like neighbours merged."""
 
+from dataclasses import replace
+
 from intertwine.representations import Representation
-from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Fixed, Nested, Squared, Term, Unknown, single
+from intertwine.tracing.axes import (
+    Axis,
+    Carried,
+    Digit,
+    Factor,
+    Fixed,
+    Nested,
+    Squared,
+    Term,
+    Unknown,
+    Wave,
+    single,
+)
 
 
 def resolved(axis: Axis) -> Axis:
     """The axis in normal form: what unknowns were found to be in their places, like neighbours merged.
 
-    Factors of size 1 are left out beside others, products of numbers multiplied, sums of numbers added, trivial
+    Factors of size 1 that carry no sign are left out beside others, products of numbers multiplied, sums added, trivial
     representations are numbers.
 
     Examples:
@@ -22,6 +36,8 @@ def resolved(axis: Axis) -> Axis:
             last = terms[-1] if terms else None
             if last is not None and _is_number(last) and _is_number(clean):
                 terms[-1] = (Fixed(last[0].size + clean[0].size),)
+            elif last is not None and (run := _run_of_waves(last, clean)) is not None:
+                terms[-1] = (run,)
             elif clean[0].size or len(clean) > 1:
                 terms.append(clean)
     return Axis(tuple(terms) or ((Fixed(0),),))
@@ -32,6 +48,15 @@ def _common(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
     return one[:size]
 
 
+def _run_of_waves(term: Term, other: Term) -> Wave | None:
+    """Waves along one coordinate, side by side, as one run of them."""
+    one, two = term[0], other[0]
+    if len(term) != 1 or len(other) != 1 or not isinstance(one, Wave) or not isinstance(two, Wave):
+        return None
+    whole = replace(one, waves=(*one.waves, *two.waves))
+    return whole if replace(two, waves=whole.waves) == whole else None
+
+
 def _is_number(term: Term) -> bool:
     return len(term) == 1 and isinstance(term[0], Fixed)
 
@@ -40,7 +65,7 @@ def _resolved_term(term: Term) -> tuple[Term, ...]:
     factors: list[Factor] = []
     for factor in term:
         for clean in _resolved_factor(factor):
-            if clean.size == 1 and (factors or not isinstance(clean, Digit)):
+            if clean.size == 1 and not _may_turn(clean) and (factors or not isinstance(clean, Digit | Wave)):
                 continue
             last = factors[-1] if factors else None
             if isinstance(clean, Fixed) and isinstance(last, Fixed):
@@ -51,7 +76,7 @@ def _resolved_term(term: Term) -> tuple[Term, ...]:
             else:
                 factors.append(clean)
     if len(factors) > 1:
-        factors = [factor for factor in factors if factor.size != 1] or factors[:1]
+        factors = [factor for factor in factors if factor.size != 1 or _may_turn(factor)] or factors[:1]
     if not factors:
         return ((Fixed(1),),)
     if isinstance(factors[0], Nested):  # (A + B) * C in C order is A * C + B * C
@@ -77,6 +102,11 @@ def _resolved_factor(factor: Factor) -> Term:
     return (factor,)
 
 
+def _may_turn(factor: Factor) -> bool:
+    """Whether a single feature may change its sign."""
+    return isinstance(factor, Carried | Unknown)
+
+
 def _as_factors(axis: Axis) -> Term:
     return axis.terms[0] if len(axis.terms) == 1 else (Nested(axis),)
 
@@ -91,6 +121,7 @@ def permutes(axis: Axis) -> bool:
     """Whether the group is known to permute the axis, without signs."""
     return all(
         isinstance(factor, Fixed | Digit)
+        or (isinstance(factor, Wave) and factor.moduli)
         or (isinstance(factor, Carried) and factor.rep.is_permutation)
         or (isinstance(factor, Nested) and permutes(factor.axis))
         for term in axis.terms
@@ -112,7 +143,9 @@ def unknowns(axis: Axis) -> list[Unknown]:
 
 def is_alone(axis: Axis) -> bool:
     """Whether the group is known to leave a resolved axis alone."""
-    return len(axis.terms) == 1 and (_is_number(axis.terms[0]) or axis.size == 1)
+    if len(axis.terms) != 1:
+        return False
+    return _is_number(axis.terms[0]) or (axis.size == 1 and not any(map(_may_turn, axis.terms[0])))
 
 
 def carried(rep: Representation) -> Axis:

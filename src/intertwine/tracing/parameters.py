@@ -1,6 +1,7 @@
 """From the axes of a parameter to the projector that it carries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
@@ -15,25 +16,34 @@ from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.kernels.kernel import pixel_representation
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
-from intertwine.tracing.acting import Acting, CannotActError
+from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, Nested, Term, term_size
+from intertwine.tracing.bindings import CannotActError, UntypedError
 from intertwine.tracing.context import ParameterUse
-from intertwine.tracing.normal_form import is_alone, permutes, resolved
+from intertwine.tracing.normal_form import is_alone, is_trivial, permutes, resolved
+from intertwine.tracing.spectral.weights import has_waves, joint_weight, spectral_weight
 
 # Terms of mixed factors become matrices up to this size; larger ones are refused.
 MAX_MATRIX = 1024
 
 
-class UntypedError(Exception):
-    """A parameter whose axes make no projector; the message says why."""
-
-
 @dataclass(frozen=True)
 class TypedParameter:
-    """A projector for a parameter, and which axis of it feeds outputs (None: it is no weight)."""
+    """A projector for a parameter, and which axis of it feeds outputs (None: it is no weight).
+
+    Attributes:
+        projector: on its equivariant values.
+        output: the axis.
+        joined: names of several tensors that are typed as one, in order.
+        start: the first of the axes along which these are flattened and put side by side.
+        last: how many axes after those stay.
+    """
 
     projector: Projector
     output: int | None
+    joined: tuple[str, ...] = ()
+    start: int = 0
+    last: int = 0
 
 
 class ParameterTypes:
@@ -53,6 +63,8 @@ class ParameterTypes:
         axes = [resolved(axis) for axis in use.type.axes]
         if all(is_alone(axis) for axis in axes):
             return None
+        if any(map(has_waves, axes)):
+            return TypedParameter(self._on_waves(use, shape), None)
         if use.diagonal and not all(permutes(axis) for axis in axes):
             moving = [axis for axis in axes if not is_alone(axis)]
             if len(moving) > 1 or prod(shape) != moving[0].size:
@@ -62,6 +74,40 @@ class ParameterTypes:
         reps = tuple(self._run(run) for run in runs(axes))
         return TypedParameter(self._tensor(reps, shape), use.output)
 
+    def joined(self, uses: Mapping[str, ParameterUse]) -> list[TypedParameter]:
+        """Weights (in, out, *waves) that the group takes to those of other weights of their module, typed together."""
+        layers: dict[object, list[str]] = {}
+        for name, use in uses.items():
+            axes = _without_pairs(use)
+            if use.diagonal or len(axes) < 3 or [has_waves(axis) for axis in axes] != [i > 1 for i in range(len(axes))]:
+                continue
+            key = (name.rpartition(".")[0], tuple(axis.terms for axis in axes[:2]), use.pairs)
+            layers.setdefault(key, []).append(name)
+        found = []
+        for names in layers.values():
+            parts, pairs = [_without_pairs(uses[name]) for name in names], uses[names[0]].pairs
+            if len(names) < 2 or not (pairs or all(uses[name].is_complex for name in names)):
+                continue
+            with suppress(UntypedError):  # then each by itself
+                channels = [self.representation(axis) for axis in parts[0][:2]]
+                P = joint_weight(self._acting, [axes[2:] for axes in parts], channels, pairs=pairs)
+                if P is not None:
+                    found.append(TypedParameter(P, None, tuple(names), 2, int(pairs)))
+        return found
+
+    def _on_waves(self, use: ParameterUse, shape: tuple[int, ...]) -> Projector:
+        if not (use.pairs or use.is_complex):
+            raise UntypedError("it is a real weight on waves")
+        axes = _without_pairs(use)
+        channels = [axis for axis in axes if not has_waves(axis)]
+        if use.diagonal and not all(map(permutes, channels)):
+            raise UntypedError("it multiplies waves of features that the group does not permute")
+        key = ("waves", tuple(axis.terms for axis in axes), shape, use.pairs)
+        if key not in self._built:
+            reps = [self.representation(axis) for axis in channels]
+            self._built[key] = spectral_weight(self._acting, axes, shape, reps, pairs=use.pairs)
+        return self._built[key]
+
     def _shared(self, key: object, rep: Representation, shape: tuple[int, ...]) -> Projector:
         if key not in self._built:
             self._built[key] = diagonal_projector(rep, shape=shape)
@@ -69,7 +115,7 @@ class ParameterTypes:
 
     def _tensor(self, reps: tuple[Representation, ...], shape: tuple[int, ...]) -> Projector:
         # A representation takes as many axes as its length says: axes of length 1 go with their neighbours.
-        kept = tuple(rep for rep in reps if rep.dim != 1) or reps[:1]
+        kept = tuple(rep for rep in reps if rep.dim != 1 or not is_trivial(rep)) or reps[:1]
         key = (kept, shape)
         if key not in self._built:
             folded = None if len(kept) == len(shape) else fold_axes(kept, shape)
@@ -168,6 +214,12 @@ def _repeated(rep: Representation, copies: int) -> Representation | None:
         if len(found) > 4096:
             return None
     return Representation(rep.group, tuple(found))
+
+
+def _without_pairs(use: ParameterUse) -> list[Axis]:
+    """The axes of complex numbers, however they are stored."""
+    axes = [resolved(axis) for axis in use.type.axes]
+    return axes[:-1] if use.pairs else axes
 
 
 def runs(axes: Sequence[Axis]) -> list[list[Axis]]:

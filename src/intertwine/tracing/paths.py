@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 
 from intertwine.projectors import Projector
-from intertwine.tracing.axes import Axis, Carried, Digit, Nested, Squared, Unknown
+from intertwine.tracing.axes import Axis, Carried, Digit, Nested, Squared, Unknown, Wave
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.parameters import TypedParameter
@@ -93,7 +93,7 @@ def _births(uses: Iterable[ParameterUse]) -> Iterable[tuple[Axis, Sequence[Axis]
 def _moves(axis: Axis, moved: set[Unknown]) -> bool:
     """Whether the group moves anything on an axis in normal form."""
     return any(
-        (isinstance(factor, Digit) and factor.size > 1)
+        (isinstance(factor, Digit | Wave) and factor.size > 1)
         or isinstance(factor, Carried)
         or (isinstance(factor, Unknown) and factor in moved)
         or (isinstance(factor, Nested | Squared) and _moves(resolved(factor.axis), moved))

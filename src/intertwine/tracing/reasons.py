@@ -11,7 +11,9 @@ from intertwine.tracing.checking.vectors import constant_text, vector_reason
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.functions import combine
 from intertwine.tracing.functions.grid_maps import grid_map
+from intertwine.tracing.spectral.reasons import of_waves
 
+JOINED = ("cat", "concat", "concatenate", "stack")
 COMBINED = frozenset((*combine.ADD, *combine.MULTIPLY, *combine.DIVIDE, *combine.ENTRYWISE))
 
 
@@ -28,7 +30,9 @@ def reason_of(typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any], o
         return of_vectors
     if name == "roll":
         return "pixels are shifted one way, which the group turns into another; by half of an even window it keeps"
-    return _constants(typed) if name in COMBINED else ""
+    if name.startswith("fft_i"):
+        return of_waves(typed)
+    return _constants(typed) if name in (*COMBINED, *JOINED) else ""
 
 
 def _constants(typed: TypedCall) -> str:
@@ -38,6 +42,11 @@ def _constants(typed: TypedCall) -> str:
     if made:
         what = f"its constant {made[0]}, made of {listing(made[0].parameters)} and of constants of the model,"
         return f"{what} is not one that the group leaves as it is, whatever these parameters are"
+    if typed.place.function in JOINED and constants:
+        return (
+            f"its constant {constants[0]} is not one that the group leaves as it is, as coordinates of pixels are not: "
+            "leave it out, or give coordinates from the centre as an input that carries vectors"
+        )
     if any(not kind.parameters for kind in constants):
         return constant_text(constants[0])
     return ""

@@ -12,6 +12,7 @@ from intertwine.tracing.axes import (
     Squared,
     Term,
     Unknown,
+    Wave,
     single,
     term_size,
 )
@@ -113,6 +114,10 @@ class Solver(Cutting):
             return
         if one.size == two.size == 1 and isinstance(one, Fixed | Digit) and isinstance(two, Fixed | Digit):
             return
+        if one.size == two.size == 1 and all(
+            isinstance(factor, Fixed) or (isinstance(factor, Wave) and factor.waves == (0,)) for factor in (one, two)
+        ):
+            return  # the mean over the pixels
         raise ConflictError(f"{one} meets {two}")
 
 

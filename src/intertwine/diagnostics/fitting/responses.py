@@ -10,7 +10,7 @@ from torch import nn
 from intertwine._numerics import Array
 from intertwine.diagnostics.fitting.network import Features, Network
 from intertwine.diagnostics.fitting.occurrences import Occurrence
-from intertwine.tracing.acting import CannotActError
+from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.calls import leaves
 from intertwine.tracing.models.value_trees import mapped
 from intertwine.tracing.record import Place

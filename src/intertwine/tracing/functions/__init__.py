@@ -5,6 +5,7 @@ from intertwine.tracing.functions import (
     combine,
     convolution,
     derivatives,
+    fourier,
     index,
     joins,
     linear,
@@ -36,6 +37,7 @@ RULES: dict[str, Rule] = {
     **vectors.RULES,
     **recurrent.RULES,
     **derivatives.RULES,
+    **fourier.RULES,
 }
 
 # What makes a tensor of its own, though it may take a tensor's shape: a constant.

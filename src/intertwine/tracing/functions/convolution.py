@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, Fixed, single
+from intertwine.tracing.axes import Axis, Digit, Fixed, bare, fixed, single
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.normal_form import resolved
@@ -59,14 +59,11 @@ def _convolved(
 
 def kernel_axis(axis: Axis, size: int) -> Axis:
     """How the group moves an axis of a kernel that slides along ``axis``."""
-    term = resolved(axis).terms[0]
-    if len(resolved(axis).terms) == len(term) == 1:
-        if isinstance(term[0], Digit):
-            return single(Digit(term[0].coordinate, size))
-        if isinstance(term[0], Fixed):
-            return single(Fixed(size))
-    if size == 1:
-        return single(Fixed(1))
+    factor = bare(resolved(axis))
+    if size == 1 or isinstance(factor, Fixed):
+        return fixed(size)
+    if isinstance(factor, Digit):
+        return single(Digit(factor.coordinate, size))
     raise ConflictError(f"a kernel slides along {axis}, which is no coordinate of pixels")
 
 

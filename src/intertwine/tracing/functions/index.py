@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, fixed
+from intertwine.tracing.axes import Axis, Digit, Wave, bare, fixed, single
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.functions.strided import sliced_evenly
@@ -82,9 +82,7 @@ def _advanced(ctx: Context, out: torch.Tensor, reads: list[tuple[Axis, Any]], ma
 def _consumed(item: Any) -> int:
     if item is None or item is Ellipsis:
         return 0
-    if isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8):
-        return item.ndim
-    return 1
+    return item.ndim if isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8) else 1
 
 
 def sliced(ctx: Context, axis: Axis, item: slice) -> Axis:
@@ -92,12 +90,13 @@ def sliced(ctx: Context, axis: Axis, item: slice) -> Axis:
     clean = resolved(axis)
     start, stop, step = item.indices(clean.size)
     size = len(range(start, stop, step))
-    if size == clean.size and step == 1:
-        return clean
-    if is_alone(clean):
-        return fixed(size)
-    if isinstance(clean.terms[0][0], Digit) and len(clean.terms) == len(clean.terms[0]) == 1:
+    if is_alone(clean) or (size == clean.size and step == 1):
+        return clean if step == 1 and size == clean.size else fixed(size)
+    factor = bare(clean)
+    if isinstance(factor, Digit):
         return ctx.resized(clean, size)
+    if isinstance(factor, Wave):
+        return single(factor.part(item))
     if step == 1:
         return ctx.cut(clean, (start, size, clean.size - start - size))[1]
     if step < 0 or clean.size % step or start >= step or size != clean.size // step:

@@ -2,21 +2,28 @@
 
 from collections.abc import Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 import torch
 
 from intertwine.tracing.axes import Axis, Fixed, Nested, fixed
-from intertwine.tracing.context import Axes, Context
+from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.normal_form import is_alone, resolved, unknowns
 
 
 def reshaped(ctx: Context, axes: Axes, shape: Sequence[int]) -> Axes:
     """Axes merged and factored: runs of them whose lengths multiply to the same number belong together."""
-    before = [axis for axis in axes if axis.size != 1]
-    after = [(position, size) for position, size in enumerate(shape) if size != 1]
     found = [fixed(size) for size in shape]
+    before = []
+    for position, axis in enumerate(axes):
+        place = None if axis.size != 1 or is_alone(axis) else _single(axes, position, shape)
+        if place is not None:
+            found[place] = axis
+        elif axis.size != 1 or not _left_out(ctx, axis):
+            before.append(axis)
+    after = [(position, size) for position, size in enumerate(shape) if size != 1]
     while before and after:
         left, right = [before.pop(0)], [after.pop(0)]
         have, want = left[0].size, right[0][1]
@@ -46,6 +53,23 @@ def _laid_out(ctx: Context, left: Axes, sizes: Sequence[int]) -> Axes:
     return found[0]
 
 
+def _single(axes: Axes, position: int, shape: Sequence[int]) -> int | None:
+    """Where a single feature goes: an axis of length 1 with as many entries before it."""
+    start = position
+    while start and axes[start - 1].size == 1:
+        start -= 1
+    count = prod(axis.size for axis in axes[:start])
+    places = [i for i, size in enumerate(shape) if size == 1 and prod(shape[:i]) == count]
+    return places[min(position - start, len(places) - 1)] if places else None
+
+
+def _left_out(ctx: Context, axis: Axis) -> bool:
+    """Whether an axis of length 1 can go: no known sign is on it."""
+    if unknowns(axis):
+        ctx.alone(axis, "leaves their axis out")
+    return is_alone(resolved(axis))
+
+
 def reshape(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
     """``reshape``, ``view``, ``flatten``, ``unflatten``."""
     return reshaped(ctx, ctx.axes(x), out.shape) if x.numel() else [fixed(size) for size in out.shape]
@@ -54,7 +78,11 @@ def reshape(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any)
 def squeeze(ctx: Context, out: Any, x: torch.Tensor, dim: Any = None) -> Axes:
     """Axes of length 1 left out."""
     dims = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple | list) else (dim,))]
-    return [axis for i, axis in enumerate(ctx.axes(x, squares=True)) if i not in dims or x.shape[i] != 1]
+    axes = ctx.axes(x, squares=True)
+    for d in dims:
+        if x.shape[d] == 1 and not _left_out(ctx, axes[d]):
+            raise ConflictError(f"leaves out an axis that carries {axes[d]}")
+    return [axis for i, axis in enumerate(axes) if i not in dims or x.shape[i] != 1]
 
 
 def unsqueeze(ctx: Context, out: Any, x: torch.Tensor, dim: int) -> Axes:
@@ -94,6 +122,9 @@ def expand(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) 
     """Entries repeated along axes of length 1: constant there, which suits every permutation."""
     axes = ctx.axes(x, squares=True)
     axes = [fixed(1)] * (out.ndim - len(axes)) + axes
+    for axis, size in zip(axes, out.shape, strict=True):
+        if axis.size == 1 and size != 1 and not _left_out(ctx, axis):
+            raise ConflictError(f"repeats a feature that carries {axis}")
     return [
         ctx.fresh(size) if axis.size == 1 and size != 1 else axis for axis, size in zip(axes, out.shape, strict=True)
     ]

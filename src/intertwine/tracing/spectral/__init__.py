@@ -1,0 +1,1 @@
+"""Weights that act on waves."""
