@@ -59,6 +59,7 @@ from intertwine.projectors.spectral.spectral import spectral_projector
 from intertwine.projectors.spectral.spherical import spherical_projector
 from intertwine.representations import Field, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
+from intertwine.split import SplitAdamW
 
 try:
     __version__ = version("intertwine")
@@ -98,6 +99,7 @@ __all__ = [
     "Representation",
     "Rings",
     "Segment",
+    "SplitAdamW",
     "Symmetric",
     "Tetrahedral",
     "Trivial",

@@ -321,3 +321,57 @@ def test_wrappers_that_are_refused():
     for thing in (Empty(), Accelerated(None), None, layer):
         with pytest.raises(iw.errors.ArgumentError, match=r"expected a torch\.optim\.Optimizer; got"):
             iw.EquivarianceDecay(thing, binding, 1.0)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.NAdam, torch.optim.RMSprop])
+@pytest.mark.parametrize("closure", [False, True])
+def test_at_infinity_moments_hold_nothing_that_is_not_equivariant(
+    kind: type[torch.optim.Optimizer], closure: bool
+) -> None:
+    """Training then is that of the coefficients: the same optimiser on the entries of P's orbits."""
+    torch.manual_seed(0)
+    V = 2 * iw.Cyclic(4).regular()
+    layer = torch.nn.Linear(8, 8, bias=False, dtype=torch.float64)
+    binding = iw.bind(layer, {"": (V, V)})
+    binding.project_()
+    basis = binding["weight"].projector.basis()
+    units = basis / basis.abs().flatten(1).amax(1)[:, None, None]
+    squares = units.square().flatten(1).sum(1)
+    free = torch.nn.Parameter(torch.einsum("kij,ij->k", units, layer.weight.detach()) / squares)
+    ours, theirs = kind(layer.parameters(), lr=0.01, eps=1e-14), kind([free], lr=0.01, eps=1e-14)
+    decay = iw.EquivarianceDecay(ours, binding, strength=math.inf)
+    x, y = torch.randn(16, 8, dtype=torch.float64), torch.randn(16, 8, dtype=torch.float64)
+
+    def loss() -> torch.Tensor:
+        ours.zero_grad()
+        value = (layer(x) - y).square().mean()
+        value.backward()
+        return value
+
+    for _ in range(20):
+        if closure:
+            ours.step(loss)
+        else:
+            loss()
+            ours.step()
+        theirs.zero_grad()
+        (x @ torch.einsum("k,kij->ij", free, units).T - y).square().mean().backward()
+        theirs.step()
+    torch.testing.assert_close(
+        layer.weight.detach(), torch.einsum("k,kij->ij", free.detach(), units), rtol=1e-7, atol=1e-9
+    )
+    assert decay.steps == 20
+
+
+def test_an_expanded_gradient_is_projected_as_a_copy() -> None:
+    V = iw.Cyclic(4).regular()
+    layer = torch.nn.Linear(4, 4, bias=False)
+    binding = iw.bind(layer, {"": (V, V)})
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    decay = iw.EquivarianceDecay(optimizer, binding, strength=math.inf)
+    row = torch.arange(4.0)
+    layer.weight.grad = row.expand(4, 4)
+    optimizer.step()
+    assert torch.equal(row, torch.arange(4.0))
+    torch.testing.assert_close(layer.weight.grad, torch.full((4, 4), 1.5))
+    assert decay.steps == 1

@@ -1,22 +1,17 @@
 """What is checked of an optimiser and of typed tensors, when a decay is made and at each step."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import torch
 
-from intertwine._arguments import check_function
 from intertwine._numerics import HALF
 from intertwine.binding import Binding
-from intertwine.binding.strengths import Strength
 from intertwine.binding.writing import check_invertible
 from intertwine.decay.decay_step import Averaging
 from intertwine.decay.targets import Target
 from intertwine.errors import ArgumentError, DtypeError, listing, with_article
 
-# A strength, or one for each number of steps done.
-Schedule = Strength | Callable[[int], Strength]
 # The strength of each projector on a target; None where a callable says.
 Strengths = Sequence[float | None]
 
@@ -123,23 +118,3 @@ def check_bindings(binding: object) -> tuple[Binding, ...]:
             advice="Make one with iw.bind(model, types).",
         )
     return bindings
-
-
-def check_schedules(strength: Any, count: int, *, single: bool) -> tuple[Schedule, ...]:
-    """One strength a binding.
-
-    Raises:
-        ArgumentError: not as many, or one that is called and takes other arguments than a number of steps.
-    """
-    schedules = (strength,) if single else _one_each(strength, count)
-    for schedule in schedules:
-        if callable(schedule):
-            check_function("strength", schedule, "a function of the number of steps, or a number", takes=1)
-    return schedules
-
-
-def _one_each(strength: Any, count: int) -> tuple[Schedule, ...]:
-    if not isinstance(strength, Sequence) or isinstance(strength, str) or len(strength) != count:
-        got = f"{len(strength)} of them" if isinstance(strength, Sequence) else repr(strength)[:80]
-        raise ArgumentError("strength", expected=f"a sequence of {count} strengths, one a binding", got=got)
-    return tuple(strength)

@@ -1,7 +1,7 @@
 """One step of the decay: what takes the proximal step together, and what follows it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -125,3 +125,23 @@ class DecayStep:
                 follower.add_((change * share).to(follower.device))
         for target, value in self._computed:
             write_(target.model, target.entry, value, "binding")
+
+
+@torch.no_grad()
+def project_gradients(found: Iterable[tuple[Target, Sequence[torch.Tensor], Pairs]], maps: JointMaps) -> None:
+    """``g <- P g`` at infinite strength: what is not equivariant in a gradient would only enter moments.
+
+    Args:
+        found: tensors, the parameters that train them, their projectors with strengths.
+        maps: where joint maps of small weights are kept.
+    """
+    steps = []
+    for target, trained, pairs in found:
+        infinite = [(P, s) for P, s in pairs if s == math.inf]
+        for W in trained if infinite and not target.is_parametrized else ():
+            if W.grad is not None and W.grad.layout == torch.strided:
+                # Of a gradient whose entries share memory a copy is projected.
+                if 0 in W.grad.stride():
+                    W.grad = W.grad.clone(memory_format=torch.contiguous_format)
+                steps.append(Shrinkage(W.grad, infinite, None, bool(target.reason)))
+    shrink_(steps, maps)

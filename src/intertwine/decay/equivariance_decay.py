@@ -9,22 +9,19 @@ import torch
 
 from intertwine._arguments import is_integer
 from intertwine.binding import Binding
-from intertwine.binding.strengths import entry_strengths
 from intertwine.binding.writing import check_stored
 from intertwine.decay.checks import (
-    Schedule,
-    Strengths,
     check_bindings,
     check_dtype,
     check_held,
     check_parametrized,
-    check_schedules,
     may_act,
     unprojected_buffers,
 )
-from intertwine.decay.decay_step import Averaging, DecayStep
+from intertwine.decay.decay_step import Averaging, DecayStep, project_gradients
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.reading import Found, Reading
+from intertwine.decay.schedules import Schedule, Schedules
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
 from intertwine.errors import ArgumentError, DecayWarning, listing
@@ -59,6 +56,11 @@ class EquivarianceDecay:
       eval mode is exact until the next forward pass in train mode. At finite strength they are left alone, and a
       ``DecayWarning`` says so where parameters have infinite strength and they have not: ``strength={"0": inf}``.
     * Parametrised tensors (weight norm) through the right inverse, if that gives back what it was given.
+
+    At infinite strength gradients are projected before the step, too (``W.grad <- P W.grad``, visible afterwards), so
+    that moments hold nothing else: with AdamW that is AdamW inside the subspace, whereas second moments of whole
+    gradients shorten its steps, and make rounding into steps of full size. Parametrised tensors are projected after it
+    alone.
 
     It acts once a step, also where a step runs its hooks twice. Of wrappers it takes the optimiser inside where that
     is the one to follow. Copied or unpickled *together* with its model and optimiser it goes on with the copies.
@@ -130,13 +132,12 @@ class EquivarianceDecay:
             inside=keeps_averages(optimizer) and optimizer is not self.optimizer,
         )
         self.bindings = check_bindings(binding)
-        self.strengths = check_schedules(strength, len(self.bindings), single=isinstance(binding, Binding))
+        self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
         self.steps = 0
         for bound in self.bindings:
             check_stored(bound.model, bound.entries, "binding")
         self._targets = targets_of(self.bindings)
-        self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.strengths))
-        self._fixed = tuple(self._fixed_strengths(target) for target in self._targets)
+        self._fixed = tuple(map(self._schedules.fixed, self._targets))
         self._targets = tuple(map(Target.with_constants, self._targets, self._fixed))
         found = zip(self._targets, self._fixed, strict=True)
         self._acting = tuple((target, s) for target, s in found if not target.is_buffer and may_act(s))
@@ -182,15 +183,16 @@ class EquivarianceDecay:
     # -- hooks and copies -------------------------------------------------------------------------
 
     def _register(self) -> None:
-        self._watch, self._reading = StepWatch(self.optimizer), Reading(self.optimizer)
+        self._watch, self._reading = StepWatch(self.optimizer, self._project_gradients), Reading(self.optimizer)
         self._current: Found = []
+        self._strengths: list[tuple[float, ...]] = []
         self._handles = (
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        left = ("_handles", "_watch", "_reading", "_current")
+        left = ("_handles", "_watch", "_reading", "_current", "_strengths")
         active = all(handle.id in (handle.hooks_dict_ref() or {}) for handle in self._handles)
         return {name: value for name, value in vars(self).items() if name not in left} | {"active": active}
 
@@ -219,15 +221,21 @@ class EquivarianceDecay:
                 self._say(f"frozen, and left as they are: {listing(frozen)}")
             reading.keep()
         self._current = reading.found
+        if not self._watch.is_inner:
+            self._strengths = self._schedules.at(self.steps)
         self._averaging.begin()
         return self._watch.begin([W for _, trained, _ in reading.found for W in trained], args, kwargs)
+
+    def _project_gradients(self) -> None:
+        found = [(target, trained, target.pairs(self._strengths)) for target, trained, _ in self._current]
+        project_gradients(found, self.bindings[0].joint_maps)
 
     @torch.no_grad()
     def _after_step(self, *_: object) -> None:
         if self._watch.is_inner:
             return
         step, acted, idle, skipped = DecayStep(self._averaging), False, False, self._watch.is_skipped
-        strengths = [self._strengths(number) for number in range(len(self.bindings))]
+        strengths = self._strengths
         groups, updated, rates = self._reading.group_of(), self._watch.updated(), self._rates()
         for target, trained, fixed in self._current:
             pairs = target.pairs(strengths) if target.constant is None else target.constant
@@ -248,7 +256,7 @@ class EquivarianceDecay:
             if target.is_buffer:
                 step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
         step.take(self.bindings[0].joint_maps)
-        if None in self._constant:
+        if not self._schedules.is_constant:
             self._say_unprojected((target, [s for _, s in target.pairs(strengths)]) for target in self._targets)
         if not skipped:
             self.steps += 1
@@ -268,22 +276,7 @@ class EquivarianceDecay:
         """The learning rate of each param group, by the group's id: 0 in a step that was skipped."""
         return {id(group): self._watch.unless_skipped(group.get("lr")) for group in self.optimizer.param_groups}
 
-    def _strengths(self, number: int) -> tuple[float, ...]:
-        """This step's strengths of the entries of one binding."""
-        constant, strength = self._constant[number], self.strengths[number]
-        if constant is not None:
-            return constant
-        return self._resolved(number, strength(self.steps) if callable(strength) else strength)
-
-    def _resolved(self, number: int, strength: object) -> tuple[float, ...]:
-        argument = "strength" if len(self.bindings) == 1 else f"strength[{number}]"
-        return entry_strengths(strength, self.bindings[number].entries, argument, infinite=True)
-
-    def _fixed_strengths(self, target: Target) -> Strengths:
-        constants = ((self._constant[term.binding], term.position) for term in target.terms)
-        return tuple(None if constant is None else constant[position] for constant, position in constants)
-
-    def _say_unprojected(self, found: Iterable[tuple[Target, Strengths]], stacklevel: int = 3) -> None:
+    def _say_unprojected(self, found: Iterable[tuple[Target, Sequence[float | None]]], stacklevel: int = 3) -> None:
         names = unprojected_buffers(found)
         if names:
             self._say(
@@ -300,7 +293,7 @@ class EquivarianceDecay:
 
     def __repr__(self) -> str:
         groups = ", ".join(str(binding.group) for binding in self.bindings)
-        strengths = ", ".join("callable" if callable(s) else str(s) for s in self.strengths)
+        strengths = ", ".join("callable" if callable(s) else str(s) for s in self._schedules.given)
         exact = "" if self.exact else f", exact=False ({self.reason})"
         what = f"{len(self._targets)} parameters, strength {strengths}, {self.steps} steps"
         return f"EquivarianceDecay({groups}; {what}{exact})"

@@ -20,10 +20,14 @@ class StepWatch:
     A parameter was updated if it has a gradient after the step, had one before it or after a closure ran (heavyball
     clears gradients inside ``step``; Lightning runs forward and backward inside the closure), or was written to. None
     of these alone tells: a fused step does not count as writing, and a ``closure`` comes after the first hook.
+
+    Args:
+        optimizer: the one with the hooks.
+        with_gradients: called whenever the step's gradients are there: before it, or after each run of a closure.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self._optimizer = optimizer
+    def __init__(self, optimizer: torch.optim.Optimizer, with_gradients: Callable[[], None]) -> None:
+        self._optimizer, self._with_gradients = optimizer, with_gradients
         # A step that calls the step of its class's parent runs the hooks of both.
         steps = [kind for kind in type(optimizer).__mro__ if "step" in vars(kind) and kind is not torch.optim.Optimizer]
         self._may_nest = len(steps) > 1
@@ -93,6 +97,7 @@ class StepWatch:
 
     def _note_gradients(self) -> None:
         self._graded += [W for W, _ in self._watched if W.grad is not None]
+        self._with_gradients()
 
     def _watching(self, closure: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(closure)

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import final
@@ -13,7 +12,7 @@ import torch
 from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, SizeLimitError
 from intertwine.groups import Group
-from intertwine.projectors.axes.plan import AxisBlock, AxisPlan
+from intertwine.projectors.axes.plan import AxisPlan, Part, Place
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
 from intertwine.projectors.methods.method import TupleProjector
@@ -30,44 +29,6 @@ JOINT_LEAST = 2**13
 PLACES = 8
 # Entries that a step in place works on at a time on a processor: what it reads is still there when it writes.
 CACHED = 2**20
-
-
-# Sizes, strides and offset of a view.
-Place = tuple[tuple[int, ...], tuple[int, ...], int]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One tuple of blocks, an axis each, and the projector that applies to it."""
-
-    blocks: tuple[AxisBlock, ...]
-    projector: TupleProjector
-
-    @property
-    def copies(self) -> int:
-        """How many tuples of copies there are; an axis without action counts as one."""
-        return prod([1 if block.mul is None else block.mul for block in self.blocks])
-
-    def view(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k), step by step."""
-        for axis, block in enumerate(self.blocks):
-            tensor = block.view(tensor, 2 * axis)
-        return tensor
-
-    def place(self, shape: torch.Size, steps: tuple[int, ...]) -> Place:
-        """Of that view, where the tensor has this shape and these strides."""
-        sizes: list[int] = []
-        strides: list[int] = []
-        offset = 0
-        for block, size, stride in zip(self.blocks, shape, steps, strict=True):
-            if block.mul is None:
-                sizes += size, 1
-                strides += stride, stride
-                continue
-            sizes += block.mul, block.dim
-            strides += (stride, block.mul * stride) if block.copies_innermost else (block.dim * stride, stride)
-            offset += block.start * stride
-        return tuple(sizes), tuple(strides), offset
 
 
 @final

@@ -5,8 +5,8 @@ import numpy as np
 from intertwine._numerics import Array
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.projectors.axes.folds import fold_axes
-from intertwine.projectors.axes.plan import plan_orbits
-from intertwine.projectors.blocks_projector import BlocksProjector, Part
+from intertwine.projectors.axes.plan import Part, plan_orbits
+from intertwine.projectors.blocks_projector import BlocksProjector
 from intertwine.projectors.methods.block import BasisProjector
 from intertwine.projectors.projector import Projector
 from intertwine.representations import Field

@@ -7,8 +7,8 @@ from typing import Any
 
 from intertwine.errors import ArgumentError
 from intertwine.projectors.axes.folds import Folds
-from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, free_axis, plan_axis, plan_orbits
-from intertwine.projectors.blocks_projector import BlocksProjector, Part
+from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, Part, free_axis, plan_axis, plan_orbits
+from intertwine.projectors.blocks_projector import BlocksProjector
 from intertwine.projectors.methods.average import AverageProjector
 from intertwine.projectors.methods.block import BasisProjector
 from intertwine.projectors.methods.method import TupleProjector

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
 
 from intertwine._numerics import Array
+from intertwine.projectors.methods.method import TupleProjector
 from intertwine.representations import Field, Representation
 from intertwine.representations.orbits import orbit_fields
 
@@ -36,6 +38,44 @@ class AxisBlock:
         if self.copies_innermost:
             return part.unflatten(axis, (self.dim, self.mul)).transpose(axis, axis + 1)
         return part.unflatten(axis, (self.mul, self.dim))
+
+
+# Sizes, strides and offset of a view.
+Place = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tuple of blocks, an axis each, and the projector that applies to it."""
+
+    blocks: tuple[AxisBlock, ...]
+    projector: TupleProjector
+
+    @property
+    def copies(self) -> int:
+        """How many tuples of copies there are; an axis without action counts as one."""
+        return prod([1 if block.mul is None else block.mul for block in self.blocks])
+
+    def view(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The part of ``tensor`` as a view (m_1, d_1, ..., m_k, d_k), step by step."""
+        for axis, block in enumerate(self.blocks):
+            tensor = block.view(tensor, 2 * axis)
+        return tensor
+
+    def place(self, shape: torch.Size, steps: tuple[int, ...]) -> Place:
+        """Of that view, where the tensor has this shape and these strides."""
+        sizes: list[int] = []
+        strides: list[int] = []
+        offset = 0
+        for block, size, stride in zip(self.blocks, shape, steps, strict=True):
+            if block.mul is None:
+                sizes += size, 1
+                strides += stride, stride
+                continue
+            sizes += block.mul, block.dim
+            strides += (stride, block.mul * stride) if block.copies_innermost else (block.dim * stride, stride)
+            offset += block.start * stride
+        return tuple(sizes), tuple(strides), offset
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from intertwine.groups import DirectProduct, Group
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.groups.fields.permutations import grid_field
 from intertwine.groups.mirror import Mirror
-from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, plan_axis
-from intertwine.projectors.blocks_projector import BlocksProjector, Part
+from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, Part, plan_axis
+from intertwine.projectors.blocks_projector import BlocksProjector
 from intertwine.projectors.dispatch import tensor_projector
 from intertwine.projectors.kernels.steerable import Rings, default_rings, steerable_basis
 from intertwine.projectors.methods.block import BasisProjector

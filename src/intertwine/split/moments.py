@@ -1,0 +1,189 @@
+"""The arithmetic of one step: moments, components and the proximal step of several weights at once."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from intertwine._numerics import HALF, accumulation_dtype
+from intertwine.errors import ArgumentError
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Shrinkage, shrink_
+from intertwine.split.components import Split, Tensors, components, joined
+from intertwine.split.options import Options
+
+# The state of a weight: AdamW's names, a second moment a component, a copy of half-precision weights in float32.
+STEP, FIRST, SECOND, MASTER = "step", "exp_avg", "exp_avg_sq_", "master"
+# Entries that are worked on at a time: a step has some eight temporaries of their size.
+ENTRIES = 2**20
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One typed weight in one step.
+
+    Attributes:
+        name: for errors.
+        parameter: W, which has a gradient.
+        split: its components.
+        strengths: of each projector, now.
+        state: of the optimiser.
+    """
+
+    name: str
+    parameter: torch.Tensor
+    split: Split
+    strengths: tuple[float, ...]
+    state: dict[str, Any]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for weights that are worked on together."""
+        W = self.parameter
+        return W.device, accumulation_dtype(W.dtype), self.split.names, len(self.strengths), self.split.has_own_norm
+
+    def value(self) -> torch.Tensor:
+        """What is trained: W, or its copy in float32, brought up to date with what others wrote into W."""
+        W = self.parameter
+        if W.dtype not in HALF:
+            return W
+        master: torch.Tensor = self.state[MASTER]
+        master.copy_(torch.where(master.to(W.dtype) == W, master, W.to(master.dtype)))
+        return master
+
+    def begin(self, *, capturable: bool) -> None:
+        """Zeros for what the state lacks.
+
+        Raises:
+            ArgumentError: a state of another optimiser, or sparse gradients.
+        """
+        W, gradient = self.parameter, self.parameter.grad
+        if gradient is not None and gradient.is_sparse:
+            raise ArgumentError(
+                "params",
+                expected="dense gradients",
+                got=f"sparse ones of {self.name}",
+                advice="Make the embedding with sparse=False.",
+            )
+        wanted = [FIRST, *(f"{SECOND}{name}" for name in self.split.names)]
+        if not self.state:
+            dtype = accumulation_dtype(W.dtype)
+            self.state[STEP] = torch.zeros((), dtype=torch.float32, device=W.device if capturable else "cpu")
+            for key in wanted:
+                self.state[key] = torch.zeros_like(W, dtype=dtype, memory_format=torch.preserve_format)
+            if W.dtype in HALF:
+                self.state[MASTER] = W.detach().to(dtype, copy=True)
+            return
+        missing = [key for key in (STEP, *wanted, *([MASTER] if W.dtype in HALF else [])) if key not in self.state]
+        if missing:
+            raise ArgumentError(
+                "state_dict",
+                expected=f"the state of a SplitAdamW over the same bindings, which has {', '.join(missing)}",
+                got=f"{', '.join(map(str, self.state))} for {self.name}",
+                advice="A state of AdamW has no moments by component: begin anew, or train on with AdamW.",
+            )
+
+
+def take(weights: Sequence[Weight], options: Options, maps: JointMaps, *, foreach: bool) -> None:
+    """One step of the weights of a param group."""
+    alike: dict[tuple[object, ...], list[Weight]] = {}
+    for weight in weights:
+        weight.begin(capturable=options.capturable)
+        alike.setdefault(weight.kind, []).append(weight)
+    for together in alike.values():
+        batch: list[Weight] = []
+        for weight in together:
+            full = sum(other.parameter.numel() for other in batch) + weight.parameter.numel() > ENTRIES
+            if batch and (full or not foreach):
+                _take(batch, options, maps)
+                batch = []
+            batch.append(weight)
+        _take(batch, options, maps)
+
+
+def _take(weights: Sequence[Weight], options: Options, maps: JointMaps) -> None:
+    splits = [weight.split for weight in weights]
+    names = splits[0].names
+    values = [weight.value() for weight in weights]
+    gradients = [_gradient(weight, value) for weight, value in zip(weights, values, strict=True)]
+    if options.maximize:
+        gradients = list(torch._foreach_neg(gradients))
+    first = [weight.state[FIRST] for weight in weights]
+    steps: Tensors = [weight.state[STEP] for weight in weights]
+    torch._foreach_add_(steps, 1)
+    parts = components(gradients, splits, maps)
+    # A first moment of one component alone lies in it: nothing needs to be projected.
+    torch._foreach_lerp_(first, parts[names[0]] if len(names) == 1 else gradients, 1 - options.beta1)
+    means = {names[0]: first} if len(names) == 1 else components(first, splits, maps)
+    sizes, roots = _corrections(steps, options)
+    torch._foreach_mul_(values, 1 - options.lr * options.weight_decay)
+    moved = {}
+    for name in names:
+        second = _real([weight.state[f"{SECOND}{name}"] for weight in weights])
+        gradient = _real(parts[name])
+        torch._foreach_mul_(second, options.beta2)
+        torch._foreach_addcmul_(second, gradient, gradient, 1 - options.beta2)
+        width = torch._foreach_sqrt(second)
+        torch._foreach_div_(width, roots)
+        torch._foreach_add_(width, options.eps)
+        change = torch._foreach_div(_real(means[name]), width)
+        torch._foreach_mul_(change, sizes)
+        torch._foreach_add_(change, _real(values))
+        torch._foreach_mul_(change, _factors(weights, name, options))
+        moved[name] = _shaped(change, values)
+    new = joined(moved, splits, maps)
+    if new is None:
+        torch._foreach_zero_(values)
+    else:
+        torch._foreach_copy_(values, new)
+    if splits[0].has_own_norm:
+        pairs = [
+            (value, weight.split.projectors[0], weight.strengths[0])
+            for weight, value in zip(weights, values, strict=True)
+        ]
+        shrink_([Shrinkage(W, [(P, s)], options.lr) for W, P, s in pairs if s], maps)
+    for weight, value in zip(weights, values, strict=True):
+        if value is not weight.parameter:
+            weight.parameter.copy_(value)
+
+
+def _gradient(weight: Weight, value: torch.Tensor) -> torch.Tensor:
+    gradient = weight.parameter.grad
+    assert gradient is not None  # noqa: S101 - weights without one take no step
+    return gradient.to(value.dtype)
+
+
+def _corrections(steps: Tensors, options: Options) -> tuple[Any, Any]:
+    """By weight, ``-lr / (1 - b1^t)`` and ``sqrt(1 - b2^t)``: numbers, or tensors where steps are not waited for."""
+    if options.capturable:
+        sizes = [-options.lr / (1 - options.beta1**step) for step in steps]
+        return sizes, [(1 - options.beta2**step).sqrt() for step in steps]
+    counts = [float(step) for step in steps]
+    sizes = [-float(options.lr) / (1 - options.beta1**count) for count in counts]
+    return sizes, [math.sqrt(1 - options.beta2**count) for count in counts]
+
+
+def _factors(weights: Sequence[Weight], name: str, options: Options) -> Any:
+    """By weight, ``1 / (1 + lr s)`` with the sum s of the strengths that penalise a component."""
+    lr = options.lr
+    totals = [
+        0.0
+        if weight.split.has_own_norm
+        else sum(s for s, sign in zip(weight.strengths, name, strict=True) if sign == "-")
+        for weight in weights
+    ]
+    if not isinstance(lr, torch.Tensor):
+        return [0.0 if total == math.inf else 1 / (1 + lr * total) for total in totals]
+    return [torch.zeros_like(lr) if total == math.inf else 1 / (1 + lr * total) for total in totals]
+
+
+def _real(tensors: Tensors) -> Tensors:
+    """Complex tensors as pairs of numbers, which have moments of their own, as in AdamW."""
+    return [torch.view_as_real(X) if X.is_complex() else X for X in tensors]
+
+
+def _shaped(tensors: Sequence[torch.Tensor], like: Tensors) -> Tensors:
+    """Inverse of ``_real``."""
+    return [torch.view_as_complex(X) if Y.is_complex() else X for X, Y in zip(tensors, like, strict=True)]

@@ -1,0 +1,241 @@
+"""SplitAdamW: AdamW with second moments of its own for the equivariant part of each weight, and for the rest."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch.optim.adamw import adamw
+
+from intertwine._arguments import flag
+from intertwine._numerics import HALF, in_own_precision
+from intertwine.binding import Binding
+from intertwine.binding.writing import check_stored
+from intertwine.decay.checks import check_bindings, check_held, unprojected_buffers
+from intertwine.decay.schedules import Schedule, Schedules
+from intertwine.decay.targets import targets_of
+from intertwine.errors import ArgumentError, DecayWarning, listing
+from intertwine.projectors.norms.joint import JointMaps
+from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
+from intertwine.split.checks import check_targets
+from intertwine.split.components import split_of
+from intertwine.split.moments import FIRST, STEP, Weight, take
+from intertwine.split.options import Options, check_options, options_of
+
+# AdamW's second moment of a parameter without type.
+PLAIN_SECOND = "exp_avg_sq"
+
+
+class SplitAdamW(torch.optim.Optimizer):
+    """AdamW whose second moments do not mix what P separates, with the decay of the non-equivariant part.
+
+    ``m <- b1 m + (1-b1) g``
+
+    ``v_e <- b2 v_e + (1-b2) (P g)^2,   v_r <- b2 v_r + (1-b2) (g - P g)^2``
+
+    ``u_e = P m / (sqrt(v_e) + eps),    u_r = (m - P m) / (sqrt(v_r) + eps)``
+
+    ``W <- (1 - lr wd) W - lr (P u_e + (1 - P) u_r)``
+
+    ``W <- P W + (W - P W) / (1 + lr s)``
+
+    with bias corrections as in AdamW. AdamW has one second moment an entry, in which both parts are mixed: a penalty's
+    gradient shortens the steps of the equivariant part, and rounding in entries that ought to be zero becomes steps of
+    full size, so that weights of irreps leave the subspace even if loss and data are equivariant. Here each part is
+    trained as if alone. At ``strength=inf`` this is AdamW inside the subspace; where P's coefficients are entries
+    (permutations, irreps of real type) it is AdamW on the coefficients. Parameters without type take AdamW's step.
+
+    With several bindings whose projectors commute, as along a chain of subgroups, each joint component has a second
+    moment, and is divided by 1 + lr times the sum of the strengths that penalise it. Where P has a norm of its own, the
+    split is that of the stored numbers, and the last step the proximal step in P's norm.
+
+    Typed parameters in bfloat16 or float16 keep a float32 copy that is trained; what somebody else writes into them
+    is taken up at the next step. Typed buffers (running statistics) are projected at infinite strength.
+
+    State: three tensors a typed weight (``exp_avg``, ``exp_avg_sq_+``, ``exp_avg_sq_-``) where AdamW has two; two where
+    the strength is always infinite.
+
+    Args:
+        params: parameters, named parameters, or param groups, as of ``torch.optim.AdamW``.
+        binding: a ``Binding``, or a sequence of them, one for each group.
+        lr: the learning rate.
+        betas: of the moments.
+        eps: added to the roots of second moments.
+        weight_decay: of the whole weight, as in AdamW.
+        strength: as in ``EquivarianceDecay``: a number >= 0 or ``inf``, a mapping from names, or a callable from the
+            number of steps done; for several bindings a sequence.
+        maximize: whether to ascend.
+        foreach: False takes weights one at a time, which needs the least memory.
+        capturable: whether steps are counted on the device, for CUDA graphs.
+
+    Raises:
+        ArgumentError: typed parameters that it does not hold, that a parametrisation or a hook computes, or whose
+            projectors do not commute; a number out of range; sparse gradients; a callable strength with ``capturable``.
+        UnknownNameError: a name in a strength that fits no typed parameter.
+
+    Warns:
+        DecayWarning: running statistics stay as they are beside parameters that are projected.
+
+    Source:
+        AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101. The penalty: Berndt and Stuehmer, arXiv 2601.05028. Moments
+        by component are ours.
+
+    Examples:
+        >>> import intertwine as iw, torch
+        >>> V, layer = iw.Cyclic(4).regular(), torch.nn.Linear(4, 4)
+        >>> binding = iw.bind(layer, {"": (V, V)})
+        >>> optimizer = iw.SplitAdamW(layer.parameters(), binding, lr=0.1, strength=float("inf"))
+        >>> layer(torch.randn(8, 4)).square().sum().backward()
+        >>> optimizer.step()
+        >>> binding.residuals()["weight"].relative_residual < 1e-6
+        True
+    """
+
+    def __init__(  # noqa: PLR0913 - AdamW's arguments
+        self,
+        params: Iterable[Any],
+        binding: Binding | Sequence[Binding],
+        lr: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        strength: Schedule | Sequence[Schedule],
+        maximize: bool = False,
+        foreach: bool = True,
+        capturable: bool = False,
+    ) -> None:
+        flags = {"maximize": flag("maximize", maximize), "capturable": flag("capturable", capturable)}
+        self._foreach = flag("foreach", foreach)
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, **flags, "steps_taken": 0}
+        self.bindings = check_bindings(binding)
+        self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
+        if capturable and not self._schedules.is_constant:
+            raise ArgumentError("strength", expected="numbers, which a captured step does not change", got="a callable")
+        for bound in self.bindings:
+            check_stored(bound.model, bound.entries, "binding")
+        self._targets = targets_of(self.bindings)
+        check_targets(self._targets)
+        self._fixed = tuple(map(self._schedules.fixed, self._targets))
+        found = zip(self._targets, self._fixed, strict=True)
+        self._splits = {i: split_of(target, s) for i, (target, s) in enumerate(found) if not target.is_buffer}
+        super().__init__(params, options)
+        self._known: tuple[int, ...] = ()
+        self._typed()
+        unprojected = unprojected_buffers(zip(self._targets, self._fixed, strict=True))
+        if unprojected:
+            warnings.warn(
+                f"SplitAdamW: {listing(unprojected)} stay as they are, so that eval mode is not exact: running "
+                "statistics are projected at strength inf of their own.",
+                DecayWarning,
+                stacklevel=2,
+            )
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As of torch's optimisers.
+
+        Raises:
+            ArgumentError: a number out of range.
+        """
+        super().add_param_group(param_group)
+        try:
+            check_options(self.param_groups[-1])
+        except ArgumentError:
+            del self.param_groups[-1]
+            raise
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step; returns what ``closure`` does, if there is one."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._take()
+        return loss
+
+    @in_own_precision
+    def _take(self) -> None:
+        strengths = self._schedules.at(self.param_groups[0]["steps_taken"])
+        typed, maps = self._typed(), self._maps
+        for group in self.param_groups:
+            options = options_of(group)
+            weights, plain = [], []
+            for W in group["params"]:
+                if W.grad is None:
+                    continue
+                number = typed.get(id(W))
+                if number is None:
+                    plain.append(W)
+                    continue
+                target = self._targets[number]
+                now = tuple(strengths[term.binding][term.position] for term in target.terms)
+                weights.append(Weight(target.name, W, self._splits[number], now, self.state[W]))
+            if weights:
+                take(weights, options, maps, foreach=self._foreach)
+            if plain:
+                self._take_plain(plain, options)
+            group["steps_taken"] += 1
+        for target in self._targets:
+            if target.is_buffer:
+                pairs = [(P, s) for P, s in target.pairs(strengths) if s == math.inf]
+                shrink_([Shrinkage(target.tensor(), pairs, None)] if pairs else [], maps)
+
+    def _take_plain(self, parameters: list[torch.Tensor], options: Options) -> None:
+        """AdamW's step of parameters without type."""
+        for W in parameters:
+            if not self.state[W]:
+                device = W.device if options.capturable else torch.device("cpu")
+                self.state[W][STEP] = torch.zeros((), dtype=torch.float32, device=device)
+                for key in (FIRST, PLAIN_SECOND):
+                    self.state[W][key] = torch.zeros_like(W, memory_format=torch.preserve_format)
+        states = [self.state[W] for W in parameters]
+        adamw(
+            parameters,
+            [W.grad for W in parameters if W.grad is not None],
+            [state[FIRST] for state in states],
+            [state[PLAIN_SECOND] for state in states],
+            [],
+            [state[STEP] for state in states],
+            foreach=self._foreach,
+            capturable=options.capturable,
+            has_complex=any(W.is_complex() for W in parameters),
+            amsgrad=False,
+            beta1=options.beta1,
+            beta2=options.beta2,
+            lr=options.lr,
+            weight_decay=options.weight_decay,
+            eps=options.eps,
+            maximize=options.maximize,
+        )
+
+    def _typed(self) -> dict[int, int]:
+        """The number of the target that each typed parameter is, by the parameter's id, read from the model now."""
+        numbers = {id(self._targets[i].tensor()): i for i in self._splits}
+        if tuple(numbers) != self._known:
+            trained = [(self._targets[i], self._targets[i].trained(), self._fixed[i]) for i in self._splits]
+            advice = "Give all typed parameters; a tensor that took the place of another is not trained."
+            check_held(self, trained, advice)
+            self._known, self._maps = tuple(numbers), JointMaps()
+        return numbers
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As of torch's optimisers; float32 copies and moments of half-precision weights stay in float32."""
+        super().load_state_dict(state_dict)
+        saved = [number for group in state_dict["param_groups"] for number in group["params"]]
+        mine = [W for group in self.param_groups for W in group["params"]]
+        for number, W in zip(saved, mine, strict=True):
+            for name, value in state_dict["state"].get(number, {}).items():
+                # torch casts what it loads to the parameter's dtype.
+                if W.dtype in HALF and isinstance(value, torch.Tensor) and name != STEP:
+                    self.state[W][name] = value.to(W.device, copy=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # torch copies and pickles an optimiser's state alone.
+        own = ("bindings", "_schedules", "_targets", "_fixed", "_splits", "_foreach")
+        return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._known, self._maps = (), JointMaps()
