@@ -49,10 +49,21 @@ def measured(case: Case) -> dict[str, object]:
         "breakers": len(found.breakers),
         "first_breaker": f"{found.breakers[0].module}: {found.breakers[0].function}" if found.breakers else "",
     }
-    found.project_()
+    _project_at_size(found, model)
     error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)
     row["error"] = f"{error.relative_worst:.1e}"
     return row
+
+
+def _project_at_size(binding: iw.Binding, model: torch.nn.Module) -> None:
+    """Projects, and brings each weight back to its norm: random ones shrink, so that deep networks would give zeros."""
+    tensors = dict(model.named_parameters())
+    names = [entry.name for entry in binding if entry.kind == "weight" and entry.name in tensors]
+    before = {name: tensors[name].detach().norm() for name in names}
+    binding.project_()
+    with torch.no_grad():
+        for name in names:
+            tensors[name].mul_(before[name] / tensors[name].norm().clamp(min=1e-12))
 
 
 def _seconds(call: Callable[[], object]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -18,3 +19,25 @@ class Case:
     rep_out: Any
     example: Any
     size: str
+
+
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    """A model in eval mode with weights of one seed, random running statistics, and nothing that begins as zero.
+
+    Zeros at the end of a head or of a residual branch would make every error one of nothing.
+    """
+    torch.manual_seed(0)
+    model = make().eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+    for parameter in model.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            nn.init.normal_(parameter, std=0.02)
+    return model
+
+
+def drawn(*shape: int) -> torch.Tensor:
+    """An example of one seed."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))

@@ -86,7 +86,7 @@ def test_kernels_of_unequal_sides_are_named_and_mirrors_keep_them():
     binding = iw.bind(Strips(), rep_in=iw.on_grid(3 * D4.trivial()), rep_out=None, example=x)
     assert [one.module for one in binding.breakers] == ["wide", "high"]
     assert "kernel 1 and 5" in binding.breakers[0].reason
-    assert "Dihedral(2)" in binding.breakers[0].reason
+    assert "mirrors of images are Dihedral(2)" in binding.breakers[0].reason
     assert set(binding.unaccounted) == {"wide.weight", "high.weight"}
     assert "which the group exchanges" in binding.inference.reasons["wide.weight"]
 
@@ -163,6 +163,13 @@ def test_a_code_of_positions_breaks_and_its_weights_are_typed():
     assert "made of code.weight, code.bias" in broken.reason
     assert not binding.unaccounted
     assert not binding.inference.unknown
+
+
+def test_a_tensor_made_of_a_tensor_is_the_same():
+    net = nn.Sequential(nn.Linear(8, 8), Calls(torch.as_tensor), nn.Linear(8, 8))
+    binding = iw.bind(net, rep_in=R, rep_out=R, example=torch.randn(3, 8))
+    assert not binding.notes
+    assert binding["2.weight"].projector.rank == 8
 
 
 def test_a_parametrised_layer_that_is_called_twice_has_one_type():

@@ -1,10 +1,7 @@
 """Classifiers of timm."""
 
-import torch
-from torch import nn
-
 import intertwine as iw
-from benchmarks.models.case import Case
+from benchmarks.models.case import Case, drawn, seeded
 
 # Families of timm, at a size whose strides meet the centre where one was known from the arithmetic of their strides.
 TIMM = {
@@ -56,28 +53,12 @@ def cases() -> list[Case]:
         Case(
             name,
             f"timm {timm.__version__}",
-            lambda name=name, side=side: _timm(name, side),  # type: ignore[misc]
+            lambda name=name: seeded(lambda: timm.create_model(name, pretrained=False)),  # type: ignore[misc]
             images,
             None,
-            torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0)),
+            drawn(2, 3, side, side),
             f"{side} px",
         )
         for name, sides in TIMM.items()
         for side in sides
     ]
-
-
-def _timm(name: str, side: int) -> nn.Module:
-    import timm
-
-    torch.manual_seed(0)
-    model: nn.Module = timm.create_model(name, pretrained=False).eval()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
-    # Some heads begin as zero, which would make every error one of nothing.
-    for parameter in model.parameters():
-        if parameter.ndim > 1 and not parameter.any():
-            nn.init.normal_(parameter, std=0.02)
-    return model

@@ -8,7 +8,7 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine.groups import Group
-from intertwine.tracing.axes import Axis, Digit, Factor, Fixed, Nested, Squared, fixed, single
+from intertwine.tracing.axes import Axis, Digit, Factor, Fixed, Nested, Squared, Unknown, fixed, single
 from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.gathers import Gather
 from intertwine.tracing.normal_form import is_alone, is_squared, permutes, resolved, unknowns
@@ -33,6 +33,7 @@ class Context:
         buffers: which of the names are buffers'.
         given: leading axes of parameters that are typed by hand.
         slices: what was read of pixels at even distances, see ``functions.strided``.
+        hidden: features that layers make, as they came up.
         lost: parameters that went into a call for which there is no rule, by name, and why.
     """
 
@@ -43,6 +44,7 @@ class Context:
     gathers: list[Gather] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
+    hidden: list[Unknown] = field(default_factory=list)
     buffers: frozenset[str] = frozenset()
     given: Mapping[str, Sequence[Axis | None]] = field(default_factory=dict)
     slices: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
@@ -148,6 +150,7 @@ class Context:
         """``axis``, made of ``tensor``: hidden features if that depends on the input."""
         if self.dynamic(tensor):
             self.solver.mark_feature(axis)
+            self.hidden += unknowns(resolved(axis))
         return axis
 
     def alone(self, axis: Axis, why: str) -> Axis:

@@ -9,6 +9,7 @@ import torch
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.projectors.positions.translation import TorusField
 from intertwine.representations import Representation
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, Digit, fixed, single
@@ -125,6 +126,13 @@ def _space(group: Group, spaces: list[Representation | None]) -> Representation 
     field = space.as_field()
     images = field.generator_images()
     whole = bool((abs(images.round() - images) < 1e-9).all()) and not field.algebra().any()
+    if isinstance(space.segments[0].field, TorusField):
+        raise ArgumentError(
+            "rep_in",
+            expected="turns and mirrors of pixels",
+            got=f"shifts, {space}",
+            advice="iw.geometry and iw.first_breaker judge shifts layer by layer, equivariance_error measures them.",
+        )
     if not whole or not 1 <= space.dim <= 3:
         raise ArgumentError(
             "rep_in",
@@ -140,7 +148,12 @@ def _end(leaf: Any, argument: str) -> tuple[End, Representation | None]:
         return End(None, False, "", argument), None
     if hasattr(leaf, "rep") and hasattr(leaf, "interpolation"):  # on_grid(...)
         if leaf.interpolation is not None:
-            raise ArgumentError(argument, expected="on_grid without interpolation", got=repr(leaf))
+            raise ArgumentError(
+                argument,
+                expected="on_grid without interpolation",
+                got=repr(leaf),
+                advice="Between the pixels nothing is exact; equivariance_error measures there.",
+            )
         if leaf.rep.is_complex:
             raise ArgumentError(argument, expected="a real representation", got=str(leaf.rep))
         return End(leaf.rep, True, "", argument), leaf.space

@@ -156,3 +156,9 @@ def carried(rep: Representation) -> Axis:
 def is_squared(axis: Axis) -> bool:
     """Whether an axis has products ``u_i w_i`` of features on it."""
     return any(isinstance(factor, Squared) for term in axis.terms for factor in term)
+
+
+def is_pixels(axis: Axis) -> bool:
+    """Whether an axis is one coordinate of pixels."""
+    terms = resolved(axis).terms
+    return len(terms) == len(terms[0]) == 1 and isinstance(terms[0][0], Digit)

@@ -7,7 +7,7 @@ from intertwine.layers.grid.axis_moves import axis_moves
 from intertwine.layers.grid.finding import Finding
 from intertwine.tracing.axes import Digit
 from intertwine.tracing.calls import TypedCall, leaves
-from intertwine.tracing.checking.vectors import constant_text, vector_reason
+from intertwine.tracing.checking.vectors import LEARN, constant_text, vector_reason
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.functions import combine
 from intertwine.tracing.functions.grid_maps import grid_map
@@ -41,13 +41,13 @@ def _constants(typed: TypedCall) -> str:
     made = [kind for kind in constants if kind.parameters and not typed.parameters]
     if made:
         what = f"its constant {made[0]}, made of {listing(made[0].parameters)} and of constants of the model,"
-        return f"{what} is not one that the group leaves as it is, whatever these parameters are"
+        return f"{what} is not one that the group leaves as it is, though these are equivariant. {LEARN}"
     if typed.place.function in JOINED and constants:
         return (
             f"its constant {constants[0]} is not one that the group leaves as it is, as coordinates of pixels are not: "
             "leave it out, or give coordinates from the centre as an input that carries vectors"
         )
-    if any(not kind.parameters for kind in constants):
+    if constants:
         return constant_text(constants[0])
     return ""
 

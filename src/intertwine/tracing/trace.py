@@ -23,6 +23,7 @@ from intertwine.tracing.calls import (
     memory_of,
     writes,
 )
+from intertwine.tracing.checking.forced import forced, forced_notes
 from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
@@ -331,6 +332,7 @@ class _Tracer:
         kinds = [kind for call in self.result.calls for kind in (*call.inputs, *call.outputs)]
         features = [axis for kind in kinds if kind.dynamic for axis in kind.axes]
         weights = [use.type for use in context.uses.values()]
+        constrained = forced(context.hidden)
         if policy is None:
             decisions.leave_alone(without_direction(context.uses.values()))
         decisions.decide(features)
@@ -344,6 +346,7 @@ class _Tracer:
                 if node.bound is None:
                     solver.bind(node, fixed(node.size))
         self.result.notes += list(dict.fromkeys(context.notes))
+        self.result.notes += forced_notes(constrained, self.result.notes)
         if self._kept:
             self.result.notes.append(
                 f"what an earlier run made of {listing(self._kept)} is kept: after project_() or a step the model "

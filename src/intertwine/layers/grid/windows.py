@@ -177,5 +177,5 @@ def _differ(move: AxisMove, windows: Sequence[Window]) -> Finding:
     return Finding(
         "breaks",
         f"{axes}, which the group exchanges, differ: {', '.join(differing)}",
-        "Use the same for both, or a group that exchanges no axes, as Dihedral(2) with two mirrors.",
+        "Use the same for both, or a group that does not exchange them: the mirrors of images are Dihedral(2).",
     )

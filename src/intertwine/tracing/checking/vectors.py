@@ -1,5 +1,6 @@
 """Why calls on vectors break the symmetry: components used one by one, norms along another axis, a fixed direction."""
 
+from intertwine.errors import listing
 from intertwine.representations import Representation
 from intertwine.tracing.axes import Axis, Carried, Nested, Squared
 from intertwine.tracing.calls import TypedCall
@@ -20,6 +21,7 @@ ENTRIES = (
     "a function of each entry by itself, on {}, which the group does not permute. Gate these features by invariants "
     "(iw.nn.Gate), or type them as permuted or trivial"
 )
+LEARN = "Make it a parameter of this shape, which is typed and projected, or leave it out"
 CAUSES = (
     (frozenset(["getitem", "select", "narrow", "unbind", "split", "chunk", "index_select"]), READS),
     (frozenset((*reduction.LINEAR, "layer_norm", "group_norm")), SUMS),
@@ -45,10 +47,11 @@ def vector_reason(typed: TypedCall) -> str:
 
 def constant_text(kind: TensorType) -> str:
     """Of a constant that the group would have to leave as it is."""
-    text = f"its constant {kind} is not one that the group leaves as it is"
+    named = f", {listing(kind.parameters)}," if kind.parameters else ""
+    text = f"its constant {kind}{named} is not one that the group leaves as it is"
     if any(mixed_fields(axis) for axis in kind.axes):
         return f"{text}, but a direction of its own. Give it to the model as an input that turns along, or leave it out"
-    return text
+    return f"{text}. {LEARN}"
 
 
 def mixed_fields(axis: Axis) -> list[Representation]:

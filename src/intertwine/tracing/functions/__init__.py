@@ -55,8 +55,6 @@ CREATED = frozenset(
         "randn",
         "randint",
         "randperm",
-        "tensor",
-        "as_tensor",
         "zeros_like",
         "ones_like",
         "empty_like",

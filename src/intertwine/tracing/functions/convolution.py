@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, Digit, Fixed, bare, fixed, single
+from intertwine.tracing.axes import Axis, Digit, Fixed, Unknown, bare, fixed, single
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.normal_form import resolved
@@ -50,11 +50,22 @@ def _convolved(
         channel = inner
     ctx.unify(w_in, channel)
     for side, axis in zip(kernel, pixels, strict=True):
-        ctx.unify(side, kernel_axis(axis, side.size))
+        ctx.unify(side, kernel_axis(_one_coordinate(ctx, axis), side.size))
     if bias is not None:
         ctx.meet(bias, ctx.axes(bias)[0], w_out)
     made = [ctx.resized(axis, size) for axis, size in zip(pixels, out.shape[-dims:], strict=True)]
     return [*axes[: -dims - 1], ctx.carries(x, w_out), *made]
+
+
+def _one_coordinate(ctx: Context, axis: Axis) -> Axis:
+    """Pixels, and what they were repeated along, as one coordinate: ``x[..., None].expand(..., 2).flatten(-2)``."""
+    term = resolved(axis).terms[0]
+    digit = next((factor for factor in term if isinstance(factor, Digit)), None)
+    if digit is not None and len(resolved(axis).terms) == 1:
+        for factor in term:
+            if isinstance(factor, Unknown):
+                ctx.unify(single(factor), single(Digit(digit.coordinate, factor.size)))
+    return resolved(axis)
 
 
 def kernel_axis(axis: Axis, size: int) -> Axis:

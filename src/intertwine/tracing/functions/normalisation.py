@@ -1,10 +1,12 @@
 """Norm layers: their weights are diagonal maps, their biases fixed vectors."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 
+from intertwine.tracing.axes import term_size
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
 
@@ -55,7 +57,15 @@ def group_norm(
 ) -> Axes:
     """Each run of channels by itself: whole fields inside, or runs that the group permutes."""
     axes = ctx.axes(x)
-    groups, inner = ctx.factor(axes[1], (num_groups, x.shape[1] // num_groups))
+    width = x.shape[1] // num_groups
+    ends = accumulate(term_size(term) for term in axes[1].terms)
+    if min(map(term_size, axes[1].terms)) >= width and any(end % width for end in ends):
+        runs = " + ".join(str(term_size(term)) for term in axes[1].terms)
+        ctx.notes.append(
+            f"{x.shape[1]} features forced to trivial by {ctx.solver.place}: groups of {width} channels lie across the "
+            f"boundaries of {runs}. Take groups that do not, or one group"
+        )
+    groups, inner = ctx.factor(axes[1], (num_groups, width))
     ctx.need(groups, "pointwise")
     ctx.need(inner, "ones")
     _affine(ctx, axes[1:2], diagonal=(weight,), vectors=(bias,))

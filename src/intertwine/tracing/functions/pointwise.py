@@ -10,6 +10,9 @@ from intertwine.tracing.functions.rule import Rule
 SAME = [
     "contiguous",
     "clone",
+    "as_tensor",
+    "asarray",
+    "tensor",
     "detach",
     "detach_",
     "to",

@@ -10,7 +10,7 @@ import torch
 from intertwine.tracing.axes import Axis, Fixed, Nested, fixed
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import is_alone, resolved, unknowns
+from intertwine.tracing.normal_form import is_alone, is_pixels, resolved, unknowns
 
 
 def reshaped(ctx: Context, axes: Axes, shape: Sequence[int]) -> Axes:
@@ -139,6 +139,8 @@ def repeat(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) 
         if axis.size == size
         else ctx.fresh(size)
         if axis.size == 1
+        else ctx.resized(axis, size)
+        if is_pixels(axis)
         else resolved(Axis(((Fixed(size // axis.size), Nested(axis)),)))
         for axis, size in zip(axes, out.shape, strict=True)
     ]
@@ -151,7 +153,9 @@ def repeat_interleave(
     axes = ctx.axes(x)
     if dim is None:
         axes, dim = [ctx.product(axes)], 0
-    if isinstance(repeats, int):
+    if isinstance(repeats, int) and is_pixels(axes[dim]):
+        axes[dim] = ctx.resized(axes[dim], out.shape[dim])
+    elif isinstance(repeats, int):
         axes[dim] = resolved(Axis(((Nested(axes[dim]), Fixed(repeats)),)))
     else:
         ctx.alone(axes[dim], "repeats its entries by numbers")
