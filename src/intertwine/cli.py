@@ -4,12 +4,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import print_exception
 from typing import Annotated, Any
 
 from intertwine.errors import IntertwineError, missing_extra
 
-# Exit codes: wrong input, and Ctrl-C as shells have it.
-FAILED, INTERRUPTED = 2, 130
+# Exit codes: what --strict finds, wrong input, and Ctrl-C as shells have it.
+FOUND, FAILED, INTERRUPTED = 1, 2, 130
+MODEL = "A module, or a function that returns one, such as models:build."
+CHECKPOINT = "State dict to load first (read with weights_only)."
+TRACEBACK = "Show where an error comes from."
 
 
 def main() -> None:
@@ -70,81 +74,116 @@ def application() -> Any:
 
     @app.command("report")
     def _report(
-        model: Annotated[
-            str,
-            typer.Argument(
-                metavar="MODULE:FACTORY", help="A module, or a function that returns one, such as models:build."
-            ),
-        ],
+        model: Annotated[str, typer.Argument(metavar="MODULE:FACTORY", help=MODEL)],
         types: Annotated[
             Path, typer.Option("--types", help="TOML file with the group and the representations.", show_default=False)
         ],
-        checkpoint: Annotated[
-            Path | None, typer.Option(help="State dict to load first (read with weights_only).")
-        ] = None,
+        checkpoint: Annotated[Path | None, typer.Option(help=CHECKPOINT)] = None,
         html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
         json: Annotated[Path | None, typer.Option(help="Write the numbers.")] = None,
+        traceback: Annotated[bool, typer.Option("--traceback", help=TRACEBACK)] = False,
     ) -> None:
         """Report what each typed parameter of a model violates, beside chance, and what has no type."""
-        with plain_errors():
-            _run_report(model, types, checkpoint, html, json)
+        with plain_errors(traceback):
+            from intertwine.diagnostics.command.reported_model import report_of
+
+            _check_writable(html, json)
+            result = report_of(model, types, checkpoint)
+            _print(result)
+            _write(result, html, json)
 
     @app.command("check")
-    def _check(
-        model: Annotated[
-            str,
-            typer.Argument(
-                metavar="MODULE:FACTORY", help="A module, or a function that returns one, such as models:build."
-            ),
-        ],
+    def _check(  # noqa: PLR0913, PLR0917 - the options of a command line
+        model: Annotated[str, typer.Argument(metavar="MODULE:FACTORY", help=MODEL)],
         group: Annotated[str, typer.Option(help="The group, such as D4.", show_default=False)],
         rep_in: Annotated[
             list[str], typer.Option("--in", help="'images 3xtrivial', '2xregular', 'none'; one an input.")
         ],
         rep_out: Annotated[list[str], typer.Option("--out", help="Likewise; one an output.")],
         example: Annotated[
-            list[str], typer.Option(help="Sides such as 2x3x65x65, or a .pt file with a tensor; one an input.")
-        ],
-        checkpoint: Annotated[
-            Path | None, typer.Option(help="State dict to load first (read with weights_only).")
+            list[str] | None,
+            typer.Option(
+                help="Sides such as 2x3x65x65, or a .pt file with a tensor; one an input.", show_default=False
+            ),
         ] = None,
+        size: Annotated[str | None, typer.Option(help="Pixels of made up images, such as 65x65.")] = None,
+        hidden: Annotated[
+            list[str] | None,
+            typer.Option(
+                help="What hidden features carry: 'regular', or '64=8xregular' at a width.", show_default=False
+            ),
+        ] = None,
+        types: Annotated[Path | None, typer.Option(help="TOML file with names that are typed by hand.")] = None,
+        checkpoint: Annotated[Path | None, typer.Option(help=CHECKPOINT)] = None,
+        html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+        json: Annotated[Path | None, typer.Option(help="Write the numbers.")] = None,
+        strict: Annotated[
+            bool,
+            typer.Option("--strict", help="Exit code 1 if anything but weights breaks the symmetry, or is not typed."),
+        ] = False,
+        seed: Annotated[int, typer.Option(min=0, help="Of weights that the factory draws, and of elements.")] = 0,
+        traceback: Annotated[bool, typer.Option("--traceback", help=TRACEBACK)] = False,
     ) -> None:
         """Say how equivariant a model is, how equivariant it could be, and what breaks it, from one run."""
-        with plain_errors():
-            from intertwine.diagnostics.command.check_text import check_of
+        with plain_errors(traceback):
+            from intertwine.diagnostics.command.checked_model import Asked, check_of, faults, text_of
 
-            typer.echo(str(check_of(model, group, rep_in, rep_out, example, checkpoint)))
+            _check_writable(html, json)
+            asked = Asked(model, group, rep_in, rep_out, example or (), size, hidden or (), types, checkpoint, seed)
+            found = check_of(asked)
+            typer.echo(text_of(found))
+            _write(found, html, json)
+            wrong = faults(found) if strict else ""
+            if wrong:
+                typer.secho(f"strict: {wrong}", fg="red", err=True)
+                raise typer.Exit(FOUND)
 
     return app
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Our errors as one red line and exit code 2, Ctrl-C as 130; anything else keeps its traceback."""
+def plain_errors(traceback: bool = False) -> Iterator[None]:
+    """Our errors as one red line and exit code 2, Ctrl-C as 130; anything else keeps its traceback.
+
+    Args:
+        traceback: whether to show where our errors come from, above that line.
+    """
     import typer
 
     try:
         yield
     except IntertwineError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+        if traceback:
+            print_exception(error)
+        typer.secho(f"error: {' '.join(str(error).split())}", fg="red", err=True)
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         typer.secho("interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _run_report(spec: str, types: Path, checkpoint: Path | None, html: Path | None, json: Path | None) -> None:
-    from intertwine.diagnostics.command.report_files import report_of, write_numbers, write_page
-
-    result = report_of(spec, types, checkpoint)
+def _print(result: Any) -> None:
     try:
         from rich.console import Console
     except ModuleNotFoundError:
         print(result)
     else:
         Console().print(result)
+
+
+def _check_writable(html: Path | None, json: Path | None) -> None:
+    from intertwine.diagnostics.command.written import check_writable
+
+    for path, option in ((html, "--html"), (json, "--json")):
+        if path is not None:
+            check_writable(path, option)
+
+
+def _write(result: Any, html: Path | None, json: Path | None) -> None:
+    from intertwine.diagnostics.command.written import write_numbers
+
     if html is not None:
-        write_page(result, html)
+        result.to_html(html)
     if json is not None:
         write_numbers(result, json)
 

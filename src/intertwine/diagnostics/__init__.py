@@ -12,12 +12,13 @@ from intertwine.diagnostics.grids.geometry import Geometry, LayerGeometry, geome
 from intertwine.diagnostics.grids.on_grid import GridAction, on_grid
 from intertwine.diagnostics.reports.between_layers import LayerVerdict
 from intertwine.diagnostics.reports.environment import environment
-from intertwine.diagnostics.reports.html import Bar, PictureSection, Section, TableSection, TextSection, render_html
+from intertwine.diagnostics.reports.html import render_html
 from intertwine.diagnostics.reports.kernel_plots import plot_chain, plot_kernel
 from intertwine.diagnostics.reports.measure_report import report
 from intertwine.diagnostics.reports.parameter_report import PairShare, ParameterReport
 from intertwine.diagnostics.reports.plots import plot_report
 from intertwine.diagnostics.reports.report import Report
+from intertwine.diagnostics.reports.sections import Bar, PictureSection, Section, TableSection, TextSection
 from intertwine.diagnostics.reports.unanalysed import Unanalysed
 
 __all__ = [

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 import intertwine as iw
-from intertwine.diagnostics.command.check_text import check_of
+from intertwine.diagnostics.command.checked_model import Asked, check_of
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
-from intertwine.diagnostics.command.report_files import report_of, write_numbers
+from intertwine.diagnostics.command.reported_model import report_of
+from intertwine.diagnostics.command.written import write_numbers
 
 TYPES = """
 group = "C4"
@@ -86,11 +87,11 @@ def test_a_report_from_files(module):
 )
 def test_texts_of_a_check_that_say_nothing_are_refused_by_the_option(ins, example, message):
     with pytest.raises(iw.errors.ArgumentError, match=message):
-        check_of("torch.nn:Identity", "C4", [ins], ["none"], [example])
+        check_of(Asked("torch.nn:Identity", "C4", [ins], ["none"], [example]))
 
 
 @pytest.mark.filterwarnings("ignore::intertwine.IdentityActionWarning")
 def test_a_check_of_an_action_that_does_nothing_says_so():
-    text = str(check_of("torch.nn:Identity", "C4", ["4xtrivial"], ["4xtrivial"], ["2x4"]))
+    text = str(check_of(Asked("torch.nn:Identity", "C4", ["4xtrivial"], ["4xtrivial"], ["2x4"])))
     assert "nothing was tested" in text
     assert "error" not in text

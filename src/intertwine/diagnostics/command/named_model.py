@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine.diagnostics.command.users_code import users_code
 from intertwine.errors import ArgumentError
 
 
@@ -21,7 +22,7 @@ def named_model(spec: str) -> nn.Module:
         spec: the text; the factory is a function without arguments, or a module itself.
 
     Raises:
-        ArgumentError: there is no such model; the message says what there is.
+        ArgumentError: there is no such model, and the message says what there is; or its code raises.
 
     Examples:
         >>> named_model("torch.nn:Identity")
@@ -35,14 +36,15 @@ def named_model(spec: str) -> nn.Module:
         raise ArgumentError("MODULE:FACTORY", expected=expected, got=repr(spec))
     # As `python -m` does it: the user's file need not be installed.
     sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise
-        raise ArgumentError(
-            "MODULE:FACTORY", expected=f"a module in {Path.cwd()} or installed", got=repr(module_name)
-        ) from error
+    with users_code(f"MODULE:FACTORY {spec}", "a module that can be imported"):
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+                raise
+            raise ArgumentError(
+                "MODULE:FACTORY", expected=f"a module in {Path.cwd()} or installed", got=repr(module_name)
+            ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             names = ", ".join(name for name in vars(found) if not name.startswith("_")) or "nothing"
@@ -50,7 +52,8 @@ def named_model(spec: str) -> nn.Module:
         found = getattr(found, part)
     if not isinstance(found, nn.Module) and callable(found):
         _check_takes_nothing(found, spec, expected)
-        found = found()
+        with users_code(f"MODULE:FACTORY {spec}", "a function that returns a model"):
+            found = found()
     model = found
     if not isinstance(model, nn.Module):
         raise ArgumentError("MODULE:FACTORY", expected=expected, got=f"{spec}, which gives {type(model).__name__}")

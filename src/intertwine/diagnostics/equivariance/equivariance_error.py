@@ -152,6 +152,8 @@ def equivariance_error(  # noqa: PLR0913 - a measurement says all that it depend
         tolerance=comparison.tolerance,
         training=training_modules(function),
         unmeasured=comparison.unmeasured,
+        elements=elements.clone(),
+        by_element=relative.amax(1),
     )
 
 

@@ -41,6 +41,8 @@ class EquivarianceError:
         tolerance: the table's tolerance for the dtype of x, or of the outputs where x holds integers.
         training: names of modules inside the function that are in train mode and act otherwise there.
         unmeasured: outputs for which ``rep_out`` has no entry, in words.
+        elements: the elements that were used, their defining matrices, float64, shape (num_elements, d, d).
+        by_element: the relative error of each, of its worst output; float64, shape (num_elements,).
 
     Examples:
         >>> import intertwine as iw, torch
@@ -68,6 +70,8 @@ class EquivarianceError:
     tolerance: float = 0.0
     training: tuple[str, ...] = field(default=())
     unmeasured: tuple[str, ...] = field(default=())
+    elements: torch.Tensor | None = None
+    by_element: torch.Tensor | None = None
 
     def __float__(self) -> float:
         return self.relative_worst
@@ -78,7 +82,7 @@ class EquivarianceError:
         return values | {
             "worst_element": self.worst_element.tolist(),
             "worst_element_text": self.worst_element_text or element_text(self.worst_element),
-            "by_sample": None if self.by_sample is None else self.by_sample.tolist(),
+            **{name: _listed(getattr(self, name)) for name in ("by_sample", "elements", "by_element")},
             "training": list(self.training),
             "unmeasured": list(self.unmeasured),
         }
@@ -139,3 +143,7 @@ class EquivarianceError:
 
     def __repr__(self) -> str:
         return f"EquivarianceError({self})"
+
+
+def _listed(values: torch.Tensor | None) -> list[object] | None:
+    return None if values is None else values.tolist()

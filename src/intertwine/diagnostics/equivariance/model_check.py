@@ -4,14 +4,22 @@ import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from intertwine._arguments import check_generator
 from intertwine.binding import Binding, bind
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
+from intertwine.diagnostics.reports.check_page import check_sections
+from intertwine.diagnostics.reports.check_values import check_values, error_text
+from intertwine.diagnostics.reports.html import render_html, write_page
+from intertwine.diagnostics.reports.measure_report import report
+from intertwine.diagnostics.reports.report import Report
 from intertwine.errors import IntertwineError, listing
 from intertwine.groups import Group
 
@@ -35,6 +43,10 @@ class ModelCheck:
         >>> found = check(layer, rep_in=V, rep_out=V, example=torch.randn(8, 4))
         >>> found.share_typed, float(found.projected_error) < 1e-5 < float(found.error)
         (1.0, True)
+        >>> found.to_dict()["verdict"].startswith("As it stands the model's output is off by")
+        True
+        >>> found.to_html().startswith("<!doctype html>")
+        True
     """
 
     binding: Binding
@@ -48,10 +60,38 @@ class ModelCheck:
         total = sum(sizes.values())
         return 1.0 - sum(sizes.get(name, 0) for name in self.binding.unaccounted) / total if total else 1.0
 
+    @cached_property
+    def report(self) -> Report:
+        """The residual of each typed parameter, beside chance; measured when first asked for."""
+        return report(self.binding)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that was found as plain values, ready for JSON: the page is made of them too."""
+        projected = None if self.projected_error is None else self.projected_error.to_dict()
+        return check_values(self.binding, self.error.to_dict(), projected, self.report, self.share_typed)
+
+    def to_html(self, path: str | Path | None = None, *, title: str = "") -> str:
+        """A self-contained page; written to ``path`` if given, and returned.
+
+        Raises:
+            ArgumentError: ``path`` is no file that can be written.
+            MissingExtraError: jinja2 is not installed.
+        """
+        values = self.to_dict()
+        page = render_html(
+            title or self.report.heading,
+            check_sections(values, self.report.kernels),
+            lead=values["verdict"],
+            environment=values["environment"],
+        )
+        if path is not None:
+            write_page(path, page)
+        return page
+
     def __str__(self) -> str:
         binding = self.binding
-        after = "not measured" if self.projected_error is None else f"{self.projected_error.relative_worst:.1e}"
-        said = f"error {self.error.relative_worst:.1e} as it stands, {after} with equivariant weights"
+        after = "not measured" if self.projected_error is None else error_text(self.projected_error.relative_worst)
+        said = f"error {error_text(self.error.relative_worst)} as it stands, {after} with equivariant weights"
         if not self.error.tested:
             said = "nothing was tested, as every element leaves the inputs and outputs alone"
         lines = [
@@ -131,9 +171,14 @@ def check(  # noqa: PLR0913 - a keyword for each thing that may be said of a mod
         rules=rules,
     )
 
+    # Both errors are those of the same elements.
+    check_generator("generator", generator)
+    seed = int(torch.randint(2**62, (), generator=generator))
+
     def measured(function: nn.Module) -> EquivarianceError:
+        same = torch.Generator().manual_seed(seed)
         return equivariance_error(
-            function, rep_in, rep_out, example, num_samples=num_samples, generator=generator, group=binding.group
+            function, rep_in, rep_out, example, num_samples=num_samples, generator=same, group=binding.group
         )
 
     twin = copy.deepcopy(model)

@@ -5,6 +5,7 @@ from torch.nn.parameter import is_lazy
 from intertwine._arguments import check_instance, flag
 from intertwine.binding import Binding
 from intertwine.binding.measure import check_finite
+from intertwine.diagnostics.pictures.kernel_parts import kernel_parts
 from intertwine.diagnostics.reports.between_layers import LayerVerdict, sequential_verdicts
 from intertwine.diagnostics.reports.environment import environment
 from intertwine.diagnostics.reports.parameter_report import measure_parameter
@@ -73,6 +74,7 @@ def report(binding: Binding, *, split: bool = True, example: object = None) -> R
         between=between,
         unanalysed=tuple(module for module in unanalysed if module.name not in judged),
         environment=environment(),
+        kernels=kernel_parts(binding),
     )
 
 

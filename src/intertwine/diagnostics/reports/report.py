@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from intertwine.diagnostics.pictures.kernel_parts import KernelParts
 from intertwine.diagnostics.reports.between_layers import LayerVerdict
-from intertwine.diagnostics.reports.html import Bar, Section, TableSection, TextSection, render_html, write_page
+from intertwine.diagnostics.reports.html import render_html, write_page
+from intertwine.diagnostics.reports.kernel_section import kernel_section
 from intertwine.diagnostics.reports.parameter_report import ParameterReport, number
+from intertwine.diagnostics.reports.sections import Bar, Quantity, Section, TableSection, TextSection
 from intertwine.diagnostics.reports.text import plain_table, rich_table, to_text
 from intertwine.diagnostics.reports.unanalysed import Unanalysed
 from intertwine.errors import missing_extra
@@ -28,6 +31,7 @@ class Report:
         between: a verdict on every norm layer and pointwise function whose input has a known type.
         unanalysed: modules that no type reaches, which may break the symmetry where W = PW does not.
         environment: versions and machine.
+        kernels: some channels of a few convolution kernels, for pictures.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -48,6 +52,7 @@ class Report:
     between: tuple[LayerVerdict, ...]
     unanalysed: tuple[Unanalysed, ...]
     environment: dict[str, str]
+    kernels: tuple[KernelParts, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def norm(self) -> float:
@@ -91,7 +96,9 @@ class Report:
             "unaccounted_numel": self.unaccounted_numel,
         }
         unaccounted = [{"name": name, "shape": list(shape)} for name, shape in self.unaccounted]
-        return _listed(asdict(self)) | {"totals": totals, "unaccounted": unaccounted}
+        values = asdict(replace(self, kernels=()))
+        del values["kernels"]  # pictures
+        return _listed(values) | {"totals": totals, "unaccounted": unaccounted}
 
     def to_dataframe(self) -> Any:
         """A pandas data frame with a row per typed parameter.
@@ -160,10 +167,10 @@ class Report:
                 entry.name,
                 " ← ".join(entry.axes),
                 "×".join(map(str, entry.shape)),
-                f"{entry.rank}\u00a0/\u00a0{entry.numel}",
+                Quantity(f"{entry.rank}\u00a0/\u00a0{entry.numel}", entry.rank / max(1, entry.numel)),
                 entry.method if entry.exact else f"{entry.method} (not exact: {entry.reason})",
-                f"{entry.norm:.3g}",
-                f"{entry.residual:.2e}",
+                Quantity(f"{entry.norm:.3g}", entry.norm),
+                Quantity(f"{entry.residual:.2e}", entry.residual),
                 Bar(number(entry.relative_residual), entry.relative_residual, entry.chance, entry.level),
                 f"{entry.chance:.3f}",
                 ", ".join(map(str, entry.worst)).replace("<-", "←"),
@@ -197,6 +204,8 @@ class Report:
             found.append(
                 TableSection("Not analysed", ("module", "kind", "what equivariance asks of it"), modules, (note,))
             )
+        if self.kernels:
+            found.append(kernel_section(self.kernels))
         return found
 
     def __str__(self) -> str:

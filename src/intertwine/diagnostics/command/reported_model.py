@@ -1,8 +1,5 @@
-"""The report on a named model with a file of types, and the files that it is written to."""
+"""What ``intertwine report`` does: the report on a named model with a file of types."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from intertwine.binding import bind
@@ -11,7 +8,7 @@ from intertwine.binding.words_of_files import in_words_of
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
 from intertwine.diagnostics.reports.measure_report import report
 from intertwine.diagnostics.reports.report import Report
-from intertwine.errors import ArgumentError, IntertwineError
+from intertwine.errors import IntertwineError
 
 
 def report_of(spec: str, types: Path, checkpoint: Path | None = None) -> Report:
@@ -35,33 +32,3 @@ def report_of(spec: str, types: Path, checkpoint: Path | None = None) -> Report:
     except IntertwineError as error:
         raise in_words_of(types, error) from error
     return report(binding)
-
-
-def write_page(result: Report, path: Path) -> None:
-    """The report as a page.
-
-    Raises:
-        ArgumentError: ``path`` is no file that can be written.
-    """
-    with _writing(path):
-        result.to_html(path)
-
-
-def write_numbers(result: Report, path: Path) -> None:
-    """The report as JSON.
-
-    Raises:
-        ArgumentError: ``path`` is no file that can be written.
-    """
-    with _writing(path):
-        path.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArgumentError(
-            str(path), expected="a file that can be written", got=error.strerror or type(error).__name__
-        ) from error
