@@ -19,7 +19,7 @@ import intertwine as iw
 from benchmarks.models import sources
 from benchmarks.models.case import Case
 from benchmarks.models.table import FIELDS, write
-from intertwine.tracing.record import run
+from intertwine.tracing.models.evaluating import Runner
 
 
 def measured(case: Case) -> dict[str, object]:
@@ -27,9 +27,9 @@ def measured(case: Case) -> dict[str, object]:
     model = case.make().eval()
     row: dict[str, object] = {"model": case.name, "source": case.source, "size": case.size}
     options = {"rep_in": case.rep_in, "rep_out": case.rep_out, "example": case.example}
-    with torch.no_grad():
-        run(model, case.example)
-        row["forward_s"] = _seconds(lambda: run(model, case.example))
+    runner = Runner(model)
+    runner(case.example)
+    row["forward_s"] = _seconds(lambda: runner(case.example))
     start = time.perf_counter()
     binding = iw.bind(model, **options, check=False)
     middle = time.perf_counter()

@@ -8,7 +8,7 @@ from torch import nn
 
 import intertwine as iw
 from benchmarks.models.case import Case
-from benchmarks.models.sources.molecules import edges, molecule, nearest, radius_graph, triplets
+from benchmarks.models.molecules import edges, molecule, nearest, radius_graph, triplets
 
 # Layers on graphs whose nodes have two vectors; layers of points have positions beside.
 GRAPHS: dict[str, dict[str, Any]] = {

@@ -1,6 +1,7 @@
 """Typing a model: by hand, names of modules and parameters to representations, or inferred from one run."""
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -93,7 +94,8 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
         overrides: names typed by hand as in ``types``; the rest is inferred around them.
         rules: what layers of your own mean, ``{MyLayer: iw.LayerRule(parameters=...)}``; they come before ours, and
             reports use them too. Inferred: also rules of functions, ``{torch.special.expit: rule}``, where
-            ``rule(ctx, out, *args, **kwargs)`` gives the axes of the result (``intertwine.tracing.functions``).
+            ``rule(ctx, out, *args, **kwargs)`` gives the axes of the result (``intertwine.tracing.functions``), and of
+            classes of modules and Python functions that are one call each, ``{MyHarmonics: rule}``, the module first.
         strict: raise where a function is unknown, a parameter stays untyped, or a call breaks the symmetry.
         check: whether to repeat every call on moved arguments; without it ``breakers`` is empty.
 
@@ -139,8 +141,9 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    inferred = rep_in is not UNSAID or rep_out is not UNSAID or example is not None
     scripted = [name for name, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
-    if scripted:
+    if scripted and not inferred:  # what knows its own irreps may hold scripted code, and is seen from outside
         raise ArgumentError(
             "model",
             expected="modules of Python code",
@@ -148,7 +151,7 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
             advice="Bind the model before torch.jit.script.",
         )
     layers, functions = split_rules(rules)
-    if rep_in is not UNSAID or rep_out is not UNSAID or example is not None:
+    if inferred:
         if types is not None:
             raise ArgumentError(
                 "types",
@@ -180,6 +183,11 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
     return Binding(model, read.entries(), read.ends, layers)
 
 
+def _is_whole(kind: type, rule: object) -> bool:
+    """Whether a rule takes modules of a class as one call of a run, which the parameters' rules (LayerRule) do not."""
+    return issubclass(kind, nn.Module) and isinstance(rule, FunctionType)
+
+
 def split_rules(rules: Mapping[Any, Any] | None) -> tuple[Rules, dict[Any, Any]]:
     """Rules of layers, by class, and rules of functions.
 
@@ -190,7 +198,11 @@ def split_rules(rules: Mapping[Any, Any] | None) -> tuple[Rules, dict[Any, Any]]
         return {}, {}
     if not isinstance(rules, Mapping):
         return check_rules(rules), {}
-    functions = {key: rule for key, rule in rules.items() if not isinstance(key, type) and callable(key)}
+    functions = {
+        key: rule
+        for key, rule in rules.items()
+        if callable(key) and (not isinstance(key, type) or _is_whole(key, rule))
+    }
     for key, rule in functions.items():
         if not callable(rule):
             raise ArgumentError(

@@ -21,6 +21,7 @@ from intertwine.tracing.ends import read_ends
 from intertwine.tracing.inference import Inference, infer
 from intertwine.tracing.parameters import TypedParameter
 from intertwine.tracing.policy import HiddenByUnknown, Policy
+from intertwine.tracing.whole.seams import Seams
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
         raise ArgumentError("overrides", expected="a mapping", got=type(options.overrides).__name__)
     if options.hidden is not None and not callable(options.hidden) and not isinstance(options.hidden, HiddenByUnknown):
         raise ArgumentError("hidden", expected="a function of the width", got=type(options.hidden).__name__)
+    Seams(model, options.functions).refuse_scripted()
     types = read_ends(*ends, options.group)
     read = ReadTypes(model, options.overrides, options.layers, "overrides")
     by_hand = {name: slot.projector for name, slot in read.slots.items()}

@@ -1,12 +1,13 @@
 """The tensors of a module that ``torch.nn.utils.parametrize`` computes."""
 
+import torch
 from torch import nn
 
 
 def parametrized_names(module: nn.Module) -> tuple[str, ...]:
     """The attributes of ``module`` that ``torch.nn.utils.parametrize`` computes."""
     # A missing attribute, and an empty ModuleDict, take as long as the arithmetic of a small weight.
-    found = module._modules.get("parametrizations")
+    found = None if isinstance(module, torch.jit.ScriptModule) else module._modules.get("parametrizations")
     return tuple(found.keys()) if isinstance(found, nn.ModuleDict) else ()
 
 

@@ -1,13 +1,18 @@
 """Unknowns and what they were found to be, step by step, so that every step can be undone."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from intertwine.tracing.axes import (
     Axis,
+    Carried,
+    Digit,
+    Nested,
+    Squared,
     Unknown,
+    Wave,
     fixed,
     single,
 )
@@ -111,3 +116,63 @@ class Bindings(ABC):
 
 def _forget(needs: dict[str, str], kind: str) -> None:
     needs.pop(kind, None)
+
+
+# The axes of a parameter, and the one of its outputs where that is known.
+Weighed = tuple[Sequence[Axis], int | None]
+
+
+def without_direction(parameters: Iterable[Weighed]) -> list[Unknown]:
+    """The features that parameters make of invariants alone, directly or over several layers, bound since then or not.
+
+    An equivariant weight from invariants to a vector is zero, and one from invariants to a field that the group
+    permutes is constant on it. So such features are best typed invariant: nothing is lost, and every weight stays free.
+
+    Args:
+        parameters: the axes of each, and which of them are its outputs. A weight with known outputs makes these of
+            its other axes; of any other parameter each axis is made of the others, as learnt positions bring
+            directions to features.
+    """
+    births = list(_births(parameters))
+    moved: set[Unknown] = set()
+    grew = True
+    while grew:
+        grew = False
+        for made, sources in births:
+            fresh = made - moved
+            if fresh and any(_moves(source, moved) for source in sources):
+                moved |= fresh
+                grew = True
+    born = dict.fromkeys(node for made, _ in births for node in made)
+    return [node for node in born if node not in moved and node.feature]
+
+
+def _births(parameters: Iterable[Weighed]) -> Iterable[tuple[set[Unknown], Sequence[Axis]]]:
+    for given, output in parameters:
+        axes = [resolved(axis) for axis in given]
+        for position in range(len(axes)) if output is None else [output]:
+            yield set(_chain(given[position])), axes[:position] + axes[position + 1 :]
+
+
+def _chain(axis: Axis) -> Iterable[Unknown]:
+    """Every unknown of an axis, those too that are bound, and those that these are bound to."""
+    for term in axis.terms:
+        for factor in term:
+            if isinstance(factor, Unknown):
+                yield factor
+                if factor.bound is not None:
+                    yield from _chain(factor.bound)
+            elif isinstance(factor, Nested | Squared):
+                yield from _chain(factor.axis)
+
+
+def _moves(axis: Axis, moved: set[Unknown]) -> bool:
+    """Whether the group moves anything on an axis in normal form."""
+    return any(
+        (isinstance(factor, Digit | Wave) and factor.size > 1)
+        or isinstance(factor, Carried)
+        or (isinstance(factor, Unknown) and factor in moved)
+        or (isinstance(factor, Nested | Squared) and _moves(resolved(factor.axis), moved))
+        for term in axis.terms
+        for factor in term
+    )

@@ -14,7 +14,7 @@ from intertwine.tracing.acting import Motion, can_act, half_reduced
 from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
-from intertwine.tracing.checking.dependence import without_effect
+from intertwine.tracing.checking.dependence import Awaken, without_effect
 from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.models.evaluating import evaluating
@@ -50,7 +50,7 @@ class Checked:
     ignored: tuple[str, ...] = ()
 
 
-def check_calls(trace: Trace, model: nn.Module, example: Any, *, may_ignore: bool = False) -> Checked:
+def check_calls(trace: Trace, model: nn.Module, example: Any, *, awaken: Awaken | None = None) -> Checked:
     """Repeat every call of ``model(example)`` on ``g args`` and compare with ``g f(args)``, for generators g.
 
     Arguments that do not depend on the input are not moved. What goes into each call is an exact image by construction,
@@ -60,17 +60,17 @@ def check_calls(trace: Trace, model: nn.Module, example: Any, *, may_ignore: boo
         trace: types of the calls.
         model: the model with equivariant weights.
         example: as it was traced.
-        may_ignore: whether to ask which inputs have no effect, at a forward pass for each.
+        awaken: draws weights that are zero; if given, it is asked which inputs have no effect, at a pass for each.
     """
     checker = _Checker(trace)
-    watch = Watch(model, checker.call)
+    watch = Watch(model, checker.call, trace.seams)
     with evaluating(model):
         given = copied(example)
         with torch.set_grad_enabled(trace.gradients):
             run(model, copied(example))  # layers make their state in the first run, as they did before the typed one
             with watch.watching():
                 output = run(model, given)
-            ignored = without_effect(trace.ends, model, example, output) if may_ignore else []
+            ignored = without_effect(trace.ends, model, example, output, awaken) if awaken else []
     blind = tuple(dict.fromkeys(checker.blind))
     return Checked(grouped(checker.broken), checker.count, blind, checker.parted, tuple(ignored))
 

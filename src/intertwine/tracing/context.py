@@ -9,7 +9,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine.groups import Group
 from intertwine.tracing.axes import Axis, Digit, Factor, Fixed, Nested, Squared, Unknown, fixed, single
-from intertwine.tracing.bindings import ConflictError
+from intertwine.tracing.bindings import ConflictError, Weighed, without_direction
 from intertwine.tracing.gathers import Gather
 from intertwine.tracing.normal_form import is_alone, is_squared, permutes, resolved, unknowns
 from intertwine.tracing.solver import Solver
@@ -146,6 +146,10 @@ class Context:
         """An axis of which nothing is known yet."""
         return self.solver.fresh(size)
 
+    def weighed(self) -> list[Weighed]:
+        """The axes of every parameter so far, and which of them are outputs."""
+        return [(use.type.axes, use.output) for use in self.uses.values()]
+
     def carries(self, tensor: torch.Tensor, axis: Axis) -> Axis:
         """``axis``, made of ``tensor``: hidden features if that depends on the input."""
         if self.dynamic(tensor):
@@ -158,10 +162,12 @@ class Context:
         clean = resolved(axis)
         if is_alone(clean):
             return clean
-        features = [node.size for node in unknowns(clean) if node.feature and node.size > 1]
+        features = [node for node in unknowns(clean) if node.feature and node.size > 1]
+        blind = without_direction(self.weighed()) if features else []
+        seeing = [node.size for node in features if node not in blind]
         self.unify(clean, fixed(clean.size))
-        if features:
-            self.notes.append(f"{features[0]} features forced to trivial by {self.solver.place}, which {why}")
+        if seeing:
+            self.notes.append(f"{seeing[0]} features forced to trivial by {self.solver.place}, which {why}")
         return fixed(clean.size)
 
     def resized(self, axis: Axis, size: int) -> Axis:

@@ -66,7 +66,7 @@ class Inference:
         if self.trace is None:
             return self
         doubtful = any(note.startswith("no path") or "forced to trivial" in note for note in self.notes)
-        found: Checked = check_calls(self.trace, model, example, may_ignore=doubtful)
+        found: Checked = check_calls(self.trace, model, example, awaken=self._awaken if doubtful else None)
         notes = (*self.notes, *found.ignored)
         if found.parted:
             anew = None if again is None else again(model).trace
@@ -76,6 +76,18 @@ class Inference:
                 after = after if found.parted else "the way that projected weights take was checked"
             notes = (*notes, f"two runs part: {parted}; {after}")
         return replace(self, breakers=found.breakers, blind=found.blind, notes=notes, checked=True)
+
+    def _awaken(self, model: nn.Module) -> bool:
+        """Draw equivariant values for parameters that are zero; whether there were any."""
+        found = False
+        generator = torch.Generator().manual_seed(0)
+        for name, parameter in model.named_parameters():
+            if parameter.is_floating_point() and not parameter.detach().any():
+                drawn = 0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                typed = self.parameters.get(name)
+                parameter.data.copy_(drawn if typed is None else typed.projector.project(drawn))
+                found = found or bool(parameter.detach().any())
+        return found
 
     def without_trace(self) -> "Inference":
         """The same without the model that was traced."""

@@ -36,6 +36,22 @@ def cut_representation(rep: Representation, size: int) -> tuple[Representation, 
     return Representation(rep.group, tuple(first)), Representation(rep.group, tuple(segments))
 
 
+def first_of_fields(rep: Representation) -> list[int]:
+    """For each feature the number of the first in its field.
+
+    Examples:
+        >>> import intertwine as iw
+        >>> first_of_fields(iw.SO(3).irreps("2x0 + 2x1"))
+        [0, 1, 2, 2, 2, 5, 5, 5]
+    """
+    found: list[int] = []
+    for segment in rep.segments:
+        start, size = len(found), segment.field.dim
+        inner = segment.layout == "mul_ir"
+        found += [start + (i // size * size if inner else i % segment.mul) for i in range(segment.dim)]
+    return found
+
+
 def outer_factor(rep: Representation, copies: int) -> Representation | None:
     """``chunk`` with ``rep = copies * chunk``, copy after copy; None if there is none.
 

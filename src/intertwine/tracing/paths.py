@@ -1,14 +1,11 @@
-"""Features that no equivariant weight takes further, and those that see no direction: what a model must ignore."""
+"""Features that no equivariant weight takes further: the parts of an input that a model must ignore."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
 
 from intertwine.projectors import Projector
-from intertwine.tracing.axes import Axis, Carried, Digit, Nested, Squared, Unknown, Wave
-from intertwine.tracing.context import ParameterUse
-from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.parameters import TypedParameter
 
 # Larger weights are not drawn to see which of their columns are zero.
@@ -56,47 +53,3 @@ def dead_features(P: Projector, output: int) -> list[tuple[str, str]]:
         if names:
             words.append(("to" if axis == output else "from", " + ".join(names)))
     return words
-
-
-def without_direction(uses: Iterable[ParameterUse]) -> list[Unknown]:
-    """The open unknowns that parameters make of invariants alone, directly or over several layers.
-
-    An equivariant weight from invariants to a vector is zero, and one from invariants to a field that the group
-    permutes is constant on it. So such features are best typed invariant: nothing is lost, and every weight stays free.
-
-    Args:
-        uses: the parameters of a run with their types. A weight with a known output makes that of its other axes; of
-            any other parameter each axis is made of the others, as learnt positions bring directions to features.
-    """
-    births = list(_births(uses))
-    moved: set[Unknown] = set()
-    grew = True
-    while grew:
-        grew = False
-        for axis, sources in births:
-            made = set(unknowns(axis)) - moved
-            if made and any(_moves(source, moved) for source in sources):
-                moved |= made
-                grew = True
-    born = dict.fromkeys(node for axis, _ in births for node in unknowns(axis))
-    return [node for node in born if node not in moved and node.feature]
-
-
-def _births(uses: Iterable[ParameterUse]) -> Iterable[tuple[Axis, Sequence[Axis]]]:
-    for use in uses:
-        axes = [resolved(axis) for axis in use.type.axes]
-        made = range(len(axes)) if use.output is None else [use.output]
-        for position in made:
-            yield axes[position], axes[:position] + axes[position + 1 :]
-
-
-def _moves(axis: Axis, moved: set[Unknown]) -> bool:
-    """Whether the group moves anything on an axis in normal form."""
-    return any(
-        (isinstance(factor, Digit | Wave) and factor.size > 1)
-        or isinstance(factor, Carried)
-        or (isinstance(factor, Unknown) and factor in moved)
-        or (isinstance(factor, Nested | Squared) and _moves(resolved(factor.axis), moved))
-        for term in axis.terms
-        for factor in term
-    )

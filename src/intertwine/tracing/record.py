@@ -15,8 +15,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from intertwine.errors import ArgumentError
 from intertwine.tracing.function_names import function_name
+from intertwine.tracing.whole.seams import Seams, Whole
 
 # What reads a tensor's attributes, or checks and prints it, makes no tensor of the model.
 SILENT = frozenset(
@@ -95,6 +95,8 @@ class _Mode(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self._watch.inside:
+            return func(*args, **(kwargs or {}))
         return self._watch.call(func, args, kwargs or {})
 
 
@@ -104,20 +106,28 @@ class Watch:
     Args:
         model: a module, in eval mode.
         handler: ``(place, function, args, kwargs) -> result``.
+        seams: the modules and functions that are one call each; None: those that know their own irreps.
         on_parametrized: told the name and the value of every tensor that a parametrisation computes.
         on_read: told every tensor whose values Python takes.
+
+    Attributes:
+        count: how many calls there were.
+        inside: whether a module or function runs that is one call.
     """
 
     def __init__(
         self,
         model: nn.Module,
         handler: Handler,
+        seams: Seams | None = None,
         on_parametrized: Callable[[str, torch.Tensor], None] | None = None,
         on_read: Callable[[torch.Tensor], None] | None = None,
     ) -> None:
         self._handler = handler
+        self._seams = Seams(model, {}) if seams is None else seams
+        self.inside = False
         self._on_parametrized, self._on_read = on_parametrized, on_read
-        self._modules = tuple(model.modules())
+        self._modules = tuple(m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule))
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[str] = []
         self.count = 0
@@ -130,7 +140,7 @@ class Watch:
         try:
             for module in self._modules:
                 handles += [module.register_forward_pre_hook(self._enter), module.register_forward_hook(self._leave)]
-            with _Mode(self):
+            with self._seams.opened(self.whole), _Mode(self):
                 yield
         finally:
             for handle in handles:
@@ -150,6 +160,19 @@ class Watch:
             owner, _, attribute = f".{path}".rpartition(".parametrizations.")
             if "." not in attribute:
                 self._on_parametrized(f"{owner[1:]}.{attribute}" if owner else attribute, output)
+
+    def whole(self, whole: Whole, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call of a module or function that is not looked into."""
+        if self.inside:
+            return whole(*args, **kwargs)
+        module = self._stack[-1] if self._stack else ""
+        place = Place(self.count, whole.name, module, _source())
+        self.count += 1
+        self.inside = True
+        try:
+            return self._handler(place, whole, args, kwargs)
+        finally:
+            self.inside = False
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call."""
@@ -186,19 +209,3 @@ def run(model: Callable[..., Any], example: Any) -> Any:
         if type(example) is tuple:
             return model(*example)
         return model(**example) if isinstance(example, Mapping) else model(example)
-
-
-def refuse_scripted(model: nn.Module) -> None:
-    """Whether every module shows its calls.
-
-    Raises:
-        ArgumentError: one is TorchScript, of which nothing is seen.
-    """
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ArgumentError(
-                "model",
-                expected="modules whose torch functions can be watched",
-                got=f"TorchScript, {name or 'the model itself'}",
-                advice="Give the Python model that it was scripted or traced from.",
-            )

@@ -12,7 +12,7 @@ from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, Unknown, fixed
-from intertwine.tracing.bindings import ConflictError
+from intertwine.tracing.bindings import ConflictError, without_direction
 from intertwine.tracing.calls import (
     TypedCall,
     checked_axes,
@@ -32,10 +32,10 @@ from intertwine.tracing.models.evaluating import evaluating
 from intertwine.tracing.models.first_run import first_run
 from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.normal_form import resolved, unknowns
-from intertwine.tracing.paths import without_direction
 from intertwine.tracing.policy import Decisions, Policy
-from intertwine.tracing.record import Place, Watch, refuse_scripted, run
+from intertwine.tracing.record import Place, Watch, run
 from intertwine.tracing.solver import Solver
+from intertwine.tracing.whole.seams import Seams, Whole
 
 # What a function asks that leaves the features of a Lie group invariant, and what would not.
 FORCED = {
@@ -53,6 +53,7 @@ class Trace:
         ends: how the group acts on inputs and outputs.
         calls: every call that made or changed a tensor, in order.
         context: parameters with their types.
+        seams: the modules and functions that are one call each.
         notes: what was forced or left alone, what has no path, where two runs part.
         output_conflict: why the output is not of the type that was asked for; empty if it is.
         gradients: whether the model runs with gradients only, as one that differentiates its own energy does.
@@ -62,6 +63,7 @@ class Trace:
     model: nn.Module
     ends: EndTypes
     context: Context
+    seams: Seams
     calls: list[TypedCall] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     output_conflict: str = ""
@@ -105,7 +107,6 @@ def trace(
     Raises:
         ArgumentError: TorchScript, an example that does not fit.
     """
-    refuse_scripted(model)
     tracer = _Tracer(model, ends, rules or {}, given or {})
     with evaluating(model):
         tracer.result.gradients = tracer.warm_up(model, example)
@@ -134,8 +135,15 @@ class _Tracer:
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
-        self.result = Trace(model, ends, context)
-        self.watch = Watch(model, self.call, self._parametrized, lambda x: self._read.append(context.type_of(x)))
+        self.result = Trace(model, ends, context, Seams(model, rules))
+        self.result.seams.refuse_scripted()
+        self.watch = Watch(
+            model,
+            self.call,
+            self.result.seams,
+            self._parametrized,
+            lambda tensor: self._read.append(context.type_of(tensor)),
+        )
         self._keep: list[torch.Tensor] = []
         self._read: list[TensorType] = []
         self._cached: WeakIdKeyDictionary = WeakIdKeyDictionary()
@@ -151,7 +159,7 @@ class _Tracer:
         for tensor in tensors(given):
             self.result.context.assign(tensor, _OF_THE_INPUT)
         made: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        gradients = first_run(model, given, lambda *call: self._first_call(made, *call))
+        gradients = first_run(model, given, lambda *call: self._first_call(made, *call), self.result.seams)
         self.result.calls.clear()
         self._read.clear()
         self._cached = made
@@ -231,7 +239,8 @@ class _Tracer:
         mutates = writes(function, name, args, kwargs)
         dynamic = any(kind.dynamic for kind in before) and name not in CREATED
         typed = TypedCall(place, before, [], "rule", mutates=mutates, shapes=[tuple(t.shape) for t in given])
-        typed.parameters = tuple(context.names[id(tensor)] for tensor in given if id(tensor) in context.names)
+        held = tuple(function.module.parameters()) if isinstance(function, Whole) and function.module else ()
+        typed.parameters = tuple(context.names[id(tensor)] for tensor in (*given, *held) if id(tensor) in context.names)
         out_value = out if not mutates else args[0] if name == "setitem" else kwargs.get("out", out)
         # Of constants of the model nothing is known before they meet parameters or features.
         constant = not any(kind.dynamic or kind.parameters for kind in before)
@@ -239,7 +248,7 @@ class _Tracer:
         axes = None if made else self._typed(typed, function, out_value, args, kwargs)
         outs = leaves(out_value)
         if axes is None and typed.reason:
-            for kind in before:
+            for kind in (*before, *map(context.type_of, held)):
                 for parameter in kind.parameters:
                     context.lost.setdefault(parameter, f"{place}: {typed.reason}")
         if axes is None and not dynamic:
@@ -287,7 +296,8 @@ class _Tracer:
     ) -> Any:
         """The axes by a rule; None where there is none or it failed, and then the reason is kept."""
         name = typed.place.function
-        rule = self._rules.get(function) or (RULES.get(name) if is_torchs(function) else None)
+        rule = function.axes if isinstance(function, Whole) else self._rules.get(function)
+        rule = rule or (RULES.get(name) if is_torchs(function) else None)
         context = self.result.context
         if rule is None:
             typed.rule, typed.reason = "proposal", f"no rule for {name}"
@@ -332,9 +342,10 @@ class _Tracer:
         kinds = [kind for call in self.result.calls for kind in (*call.inputs, *call.outputs)]
         features = [axis for kind in kinds if kind.dynamic for axis in kind.axes]
         weights = [use.type for use in context.uses.values()]
-        constrained = forced(context.hidden)
+        blind = dict.fromkeys(without_direction(context.weighed()))
+        constrained = forced(node for node in context.hidden if node not in blind)
         if policy is None:
-            decisions.leave_alone(without_direction(context.uses.values()))
+            decisions.leave_alone(blind)
         decisions.decide(features)
         self.result.chosen = decisions.chosen
         for _ in range(2):

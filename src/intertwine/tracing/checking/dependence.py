@@ -1,5 +1,6 @@
 """Whether an output depends on an input at all: a model that ignores it is equivariant, and useless."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,7 +17,11 @@ from intertwine.tracing.record import run
 SHARE = 0.2
 
 
-def without_effect(ends: EndTypes, model: nn.Module, example: Any, output: Any) -> list[str]:
+# Draws anew, equivariantly, every parameter of a model that is zero; says whether there was one.
+Awaken = Callable[[nn.Module], bool]
+
+
+def without_effect(ends: EndTypes, model: nn.Module, example: Any, output: Any, awaken: Awaken) -> list[str]:
     """One sentence for each input that the group moves, whose values change nothing in ``output = model(example)``.
 
     Args:
@@ -24,7 +29,15 @@ def without_effect(ends: EndTypes, model: nn.Module, example: Any, output: Any) 
         model: with equivariant weights, in eval mode.
         example: what it took.
         output: what it gave.
+        awaken: called if there is such an input, as parameters that begin as zero hide paths that training opens.
     """
+    found = _ignored(ends, model, example, output)
+    if found and awaken(model):
+        return _ignored(ends, model, example, run(model, copied(example)))
+    return found
+
+
+def _ignored(ends: EndTypes, model: nn.Module, example: Any, output: Any) -> list[str]:
     found = []
     generator = torch.Generator().manual_seed(0)
     for tensor, end in ends.inputs(example):

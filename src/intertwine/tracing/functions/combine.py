@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis, fixed
+from intertwine.tracing.axes import Axis, Carried, fixed
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
+from intertwine.tracing.known_fields import first_of_fields
 from intertwine.tracing.normal_form import is_squared, resolved, unknowns
 
 ADD = ["add", "add_", "sub", "sub_", "rsub", "subtract", "lerp", "lerp_", "addcmul_", "copy_", "hypot"]
@@ -58,6 +59,9 @@ ENTRYWISE = [
     "logaddexp",
 ]
 
+# The tensors that have one axis of a result, with their axes.
+Row = list[tuple[torch.Tensor, Axis]]
+
 
 def add(ctx: Context, out: Any, *args: Any, **options: Any) -> Axes:
     """``x + y``: one type. What is added alike along an axis asks that the group fixes the vector of ones there."""
@@ -94,10 +98,8 @@ def multiply(ctx: Context, out: Any, x: Any, y: Any, *args: Any, **options: Any)
     return found
 
 
-def _without_equal(
-    ctx: Context, row: list[tuple[torch.Tensor, Axis]], position: int
-) -> list[tuple[torch.Tensor, Axis]]:
-    """A row of factors without those that multiply all entries of their axis by one number.
+def _without_equal(ctx: Context, row: Row, position: int) -> Row:
+    """A row of factors without those that multiply all entries of one field by one number.
 
     That is what counts and masks do that are laid out in full; of them nothing else is known than that they are no
     features of the model.
@@ -105,17 +107,22 @@ def _without_equal(
     if len(row) < 2:
         return row
     left = []
-    for tensor, axis in row:
+    for i, (tensor, axis) in enumerate(row):
         nodes = unknowns(resolved(axis))
-        bare = bool(nodes) and not any(node.feature for node in nodes)
-        if bare and not ctx.type_of(tensor).parameters and _is_constant_along(tensor.detach(), position):
+        bare = bool(nodes) and not any(node.feature for node in nodes) and not ctx.type_of(tensor).parameters
+        if bare and _scales_fields(tensor.detach(), position, resolved(row[1 - i][1])):
             ctx.unify(axis, fixed(axis.size))
         else:
             left.append((tensor, axis))
     return left or row
 
 
-def _is_constant_along(values: torch.Tensor, position: int) -> bool:
+def _scales_fields(values: torch.Tensor, position: int, other: Axis) -> bool:
+    """Whether numbers are equal along an axis, or within each field of one that is known and not permuted."""
+    known = other.terms[0][0] if len(other.terms) == len(other.terms[0]) == 1 else None
+    if isinstance(known, Carried) and not known.rep.is_permutation:
+        first = torch.tensor(first_of_fields(known.rep), device=values.device)
+        return bool((values == values.index_select(position, first)).all())
     return bool((values == values.narrow(position, 0, 1)).all()) and bool(values.any())
 
 
@@ -156,7 +163,7 @@ def addcmul(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, z: torch.T
     return [resolved(axis) for axis in axes]
 
 
-def _unified(ctx: Context, row: list[tuple[torch.Tensor, Axis]]) -> Axis:
+def _unified(ctx: Context, row: Row) -> Axis:
     """One axis of all tensors that have it; those that depend on the input come first."""
     if not row:
         return fixed(1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import Axis
+from intertwine.tracing.axes import Axis, fixed
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.index import rows_read
 from intertwine.tracing.functions.rule import Rule
@@ -139,6 +139,11 @@ def embedding(ctx: Context, out: Any, index: torch.Tensor, weight: torch.Tensor,
     return [*rows_read(ctx, rows, index), ctx.carries(index, width)]
 
 
+def one_hot(ctx: Context, out: Any, index: torch.Tensor, classes: int = -1) -> Axes:
+    """A 1 in the place that an index says, among classes that the group leaves alone."""
+    return [*ctx.axes(index), fixed(out.shape[-1])]
+
+
 def bilinear(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> Axes:
     """``x^T A_k y + b_k``."""
     w_out, w_x, w_y = ctx.axes(weight)
@@ -177,6 +182,7 @@ RULES: dict[str, Rule] = {
     "tensordot": tensordot,
     **dict.fromkeys(("outer", "ger"), outer),
     "embedding": embedding,
+    "one_hot": one_hot,
     "bilinear": bilinear,
     "cdist": cdist,
 }

@@ -11,7 +11,7 @@ from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.normal_form import is_squared, resolved
 
 LINEAR = ["sum", "mean", "nansum", "nanmean"]
-NORMS = ["norm", "vector_norm", "linalg_vector_norm", "frobenius_norm"]
+NORMS = ["norm", "vector_norm", "linalg_norm", "linalg_vector_norm", "linalg_matrix_norm", "frobenius_norm"]
 OTHERS = [
     "amax",
     "amin",

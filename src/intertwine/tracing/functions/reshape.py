@@ -205,6 +205,7 @@ def trace(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
 
 
 VIEWS = ["reshape", "view", "flatten", "unflatten", "_unsafe_view", "reshape_as", "view_as", "ravel", "contiguous_view"]
+VIEWS += ["atleast_1d", "atleast_2d", "atleast_3d"]
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(VIEWS, reshape),

@@ -8,9 +8,10 @@ from torch import nn
 from intertwine.errors import ArgumentError, IntertwineError, with_article
 from intertwine.tracing.models.value_trees import tensors
 from intertwine.tracing.record import Handler, Watch, run
+from intertwine.tracing.whole.seams import Seams
 
 
-def first_run(model: nn.Module, example: Any, handler: Handler) -> bool:
+def first_run(model: nn.Module, example: Any, handler: Handler, seams: Seams) -> bool:
     """Run ``model(example)`` once, every call of it through ``handler``; without gradients, unless it fails without.
 
     Returns:
@@ -27,10 +28,10 @@ def first_run(model: nn.Module, example: Any, handler: Handler) -> bool:
             raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
     try:
         try:
-            with Watch(model, handler).watching():
+            with Watch(model, handler, seams).watching():
                 run(model, example)
         except RuntimeError:
-            with torch.enable_grad(), Watch(model, handler).watching():
+            with torch.enable_grad(), Watch(model, handler, seams).watching():
                 run(model, example)
             return True
     except IntertwineError:
