@@ -14,11 +14,14 @@ from intertwine.tracing.acting import Motion, can_act, half_reduced
 from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import TypedCall, leaves
+from intertwine.tracing.checking.again import again, replaced
+from intertwine.tracing.checking.chains import Chain, undone
 from intertwine.tracing.checking.dependence import Awaken, without_effect
+from intertwine.tracing.checking.distance import distance
 from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.models.evaluating import evaluating
-from intertwine.tracing.models.value_trees import children, copied, rebuilt
+from intertwine.tracing.models.value_trees import copied
 from intertwine.tracing.normal_form import resolved
 from intertwine.tracing.reasons import reason_of
 from intertwine.tracing.record import Place, Watch, run
@@ -26,9 +29,6 @@ from intertwine.tracing.trace import Trace
 
 # A call's own rounding stays below so many tolerances of its dtype.
 MARGIN = 20
-MOST_SUMMED = 2.0**12
-# Outputs that are zero but for rounding are measured against so small a share of the arguments.
-FLOOR = 1e-3
 
 
 @dataclass
@@ -72,7 +72,9 @@ def check_calls(trace: Trace, model: nn.Module, example: Any, *, awaken: Awaken 
                 output = run(model, given)
             ignored = without_effect(trace.ends, model, example, output, awaken) if awaken else []
     blind = tuple(dict.fromkeys(checker.blind))
-    return Checked(grouped(checker.broken), checker.count, blind, checker.parted, tuple(ignored))
+    whole = undone(checker.chains, leaves(output))
+    broken = grouped([one for one in checker.broken if one.index not in whole])
+    return Checked(broken, checker.count, blind, checker.parted, tuple(ignored))
 
 
 class _Checker:
@@ -82,6 +84,8 @@ class _Checker:
         self._motions = [Motion(trace.acting, g) for g in generating_elements(trace.group)]
         self._moved: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
         self._shadows: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
+        self._others: list[list[torch.Tensor]] = []
+        self.chains: list[Chain] = []
         self.broken: list[BrokenCall] = []
         self.blind: list[str] = []
         self.count = 0
@@ -100,22 +104,73 @@ class _Checker:
         if place.function == "grad":  # of an energy whose own calls were judged; moved arguments have no graph
             return function(*args, **kwargs)
         moved = [self._arguments(number, typed, args, kwargs) for number in range(len(self._motions))]
+        chains = [chain for chain in self.chains if chain.takes(typed, given)]
+        chained = [[self._chained(chain, n, typed, args, kwargs) for n in range(len(moved))] for chain in chains]
         scale = [t for t, kind in zip(given, typed.inputs, strict=True) if kind.dynamic]
         out = function(*args, **kwargs)
         result = args[0] if typed.mutates and place.function == "setitem" else out
         worst = 0.0
+        self._others = []
         for number, pair in enumerate(moved):
             if pair is None:
                 self.blind.append(f"{place}: its arguments are of no type that the group acts on")
                 continue
             worst = max(worst, self._compared(number, typed, function, pair, result, scale))
         self.count += 1
-        if not worst <= self._limit(result, scale):
+        broken = not worst <= self._limit(result, scale)
+        for chain, pairs in zip(chains, chained, strict=True):
+            chain.calls |= {place.index} if broken else set()
+            self._follow(chain, typed, function, pairs, result, scale)
+        if broken:
             reason = reason_of(typed, args, kwargs, out, self._acting.space)
             self.broken.append(
                 BrokenCall(place.module, place.function, place.source, worst, _types(typed), reason, (), place.index)
             )
+            if not chains and [len(part) for part in self._others] == [len(leaves(result))] * len(moved):
+                self.chains.append(Chain.begun(typed, worst, leaves(result), self._others))
         return out
+
+    def _chained(
+        self, chain: Chain, number: int, typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The arguments as they really are in a chain."""
+        kinds = iter(typed.inputs)
+
+        def value(tensor: torch.Tensor) -> torch.Tensor:
+            real = chain.value(number, tensor) if next(kinds).dynamic else tensor
+            return real.clone() if typed.mutates else real
+
+        return replaced((args, kwargs), value)
+
+    def _follow(
+        self,
+        chain: Chain,
+        typed: TypedCall,
+        function: Callable[..., Any],
+        pairs: list[Any],
+        result: Any,
+        scale: list[torch.Tensor],
+    ) -> None:
+        """One more call of a chain: it has come out right, or the chain goes on."""
+        worst, others = 0.0, []
+        for number, pair in enumerate(pairs):
+            try:
+                other = again(typed, function, *pair)
+                others.append(leaves(other))
+                for mine, moved, kind in zip(leaves(result), leaves(other), typed.outputs, strict=True):
+                    worst = max(worst, distance(moved, self._move(number, mine, kind), scale))
+            except CannotActError:
+                worst = math.inf
+            except RuntimeError:  # a shape that these arguments do not have
+                chain.failed = True
+                return
+        # Where nothing is left of a signal nothing is undone.
+        if chain.comes_right(worst, self._limit(result, scale)) and any(
+            len(part.unique()) > 1 for part in leaves(result)
+        ):
+            chain.matched = True
+        else:
+            chain.keep(worst, leaves(result), others)
 
     def _arguments(
         self, number: int, typed: TypedCall, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -123,7 +178,7 @@ class _Checker:
         """The moved arguments, or None if they cannot be moved."""
         kinds = iter(typed.inputs)
         try:
-            return _replaced((args, kwargs), lambda tensor: self._image(number, tensor, next(kinds), typed.mutates))
+            return replaced((args, kwargs), lambda tensor: self._image(number, tensor, next(kinds), typed.mutates))
         except CannotActError:
             return None
 
@@ -159,18 +214,12 @@ class _Checker:
         result: Any,
         scale: list[torch.Tensor],
     ) -> float:
-        args, kwargs = pair
         try:
-            other = function(*args, **kwargs)
-        except RuntimeError:  # a view of moved arguments that lie otherwise in memory
-            args, kwargs = _replaced((args, kwargs), lambda tensor: tensor.contiguous())
-            try:
-                other = function(*args, **kwargs)
-            except RuntimeError as error:  # a shape that the moved arguments do not have
-                self.blind.append(f"{typed.place}: {error}")
-                return float("inf")
-        if typed.mutates and typed.place.function == "setitem":
-            other = args[0]
+            other = again(typed, function, *pair)
+        except RuntimeError as error:  # a shape that the moved arguments do not have
+            self.blind.append(f"{typed.place}: {error}")
+            return float("inf")
+        self._others.append(leaves(other))
         worst = 0.0
         outputs = zip(leaves(result), leaves(other), typed.outputs, typed.reaching, strict=True)
         for mine, moved, kind, reaching in outputs:
@@ -180,7 +229,7 @@ class _Checker:
                 image = self._move(number, mine, kind)
                 if image.shape != moved.shape and half_reduced([one.axes for one in typed.inputs], kind.axes):
                     raise CannotActError("one coordinate without another")
-                worst = max(worst, _distance(moved, image, scale))
+                worst = max(worst, distance(moved, image, scale))
             except CannotActError:
                 self._shadows[number][mine] = (mine._version, moved)
         return worst
@@ -189,49 +238,6 @@ class _Checker:
         # The coarsest dtype decides: a float64 sum of float32 features rounds as these do.
         kinds = [t.dtype for t in leaves(result, given) if t.dtype in TOLERANCES]
         return MARGIN * max((TOLERANCES[kind] for kind in kinds), default=1e-5)
-
-
-def _replaced(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    if isinstance(value, torch.Tensor):
-        return function(value)
-    parts = children(value)
-    if parts is None or not leaves(value):
-        return value
-    return rebuilt(value, {key: _replaced(part, function) for key, part in parts.items()})
-
-
-def _root_mean_square(tensor: torch.Tensor) -> float:
-    if not tensor.numel() or not (tensor.is_floating_point() or tensor.is_complex()):
-        return 0.0
-    values = tensor.detach().abs().nan_to_num(0.0, 0.0, 0.0).float()
-    return float(torch.linalg.vector_norm(values)) / tensor.numel() ** 0.5
-
-
-def _distance(one: torch.Tensor, two: torch.Tensor, arguments: list[torch.Tensor]) -> float:
-    """``|one - two|`` over ``|two|``, or over a small share of the arguments' size where that is larger."""
-    if one.shape != two.shape:
-        return float("inf")
-    if not one.numel():
-        return 0.0
-    if not (one.is_floating_point() or one.is_complex()):
-        return float((one != two).to(torch.float32).mean())
-    one, two = one.detach(), two.detach()
-    difference = one - two
-    total = float(torch.linalg.vector_norm(difference))
-    if not math.isfinite(total):  # infinities and NaN in the same places are equal
-        equal = (one == two) | (torch.isnan(one) & torch.isnan(two))
-        total = float(torch.linalg.vector_norm(difference.masked_fill(equal, 0.0)))
-    if total == 0:
-        return 0.0
-    size = float(torch.linalg.vector_norm(two))
-    relative = total / size if 0 < size < math.inf else math.inf
-    if relative > TOLERANCES.get(one.dtype, 0.0):  # which a sum that ought to be zero is too
-        # A sum over n entries rounds like sqrt(n) of them.
-        summed = (_root_mean_square(t) * min(max(t.numel() / one.numel(), 1.0), MOST_SUMMED) ** 0.5 for t in arguments)
-        floor = FLOOR * max(summed, default=0.0)
-        size = max(_root_mean_square(two), floor, 1e-30)
-        relative = total / one.numel() ** 0.5 / size
-    return relative if math.isfinite(relative) else math.inf
 
 
 def _types(typed: TypedCall) -> str:
