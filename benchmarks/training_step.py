@@ -21,6 +21,7 @@ def rows(settings: Settings) -> Iterator[Row]:
     for mlp in typed_mlps(settings):
         yield from _large_batch(mlp, large, settings)
         yield from _small_batch(mlp, small, settings)
+        yield from _every(mlp, small, settings)
 
 
 def _large_batch(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]:
@@ -88,6 +89,26 @@ def _small_works(mlp: TypedMLP, batch: int, settings: Settings) -> Mapping[str, 
         "penalty alone": steps.penalty_alone(),
         "plain L2 alone": steps.plain_l2_alone(),
     }
+
+
+def _every(mlp: TypedMLP, batch: int, settings: Settings) -> Iterator[Row]:
+    """Steps of AdamW with ours at each one, and at every eighth."""
+    budgets = {("decay", 1): 1.35, ("penalty", 1): 1.6, ("decay", 8): 1.1, ("penalty", 8): 1.1}
+    names = {key: f"{key[0]} at every {key[1]}" for key in budgets}
+    questions = {names[key]: Question(ratio(names[key], "steps"), budget=budget) for key, budget in budgets.items()}
+    found = answered(partial(_eight_works, names, mlp, batch, settings), questions, settings)
+    for kind, every in budgets:
+        at = "each step" if every == 1 else f"every {every}th step"
+        what = f"8 steps of AdamW with {kind} at {at} / without, MLP of {mlp.name}, batch {batch}"
+        yield estimate_row("step", what, found, questions, names[kind, every])
+
+
+def _eight_works(
+    names: Mapping[tuple[str, int], str], mlp: TypedMLP, batch: int, settings: Settings
+) -> Mapping[str, Work]:
+    steps = Steps(mlp, batch, settings)
+    works = {name: steps.eight(kind, every=every) for (kind, every), name in names.items()}
+    return {"steps": steps.eight(None, every=1), **works}
 
 
 def _extra_over_alone(samples: Samples) -> float:

@@ -84,6 +84,25 @@ class Steps:
         iw.EquivarianceDecay(optimizer, iw.bind(model, self.mlp.types), strength=0.1)
         return self._step(model, optimizer, lambda output: output.new_zeros(()))
 
+    def eight(self, kind: str | None, *, every: int) -> Callable[[], None]:
+        """Eight steps of AdamW, alone or with ours (``"penalty"``, ``"decay"``) at every so many."""
+        model = copy.deepcopy(self.mlp.model)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+        binding = iw.bind(model, self.mlp.types)
+        if kind == "decay":
+            iw.EquivarianceDecay(optimizer, binding, strength=0.1, every=every)
+
+        def work() -> None:
+            for step in range(8):
+                optimizer.zero_grad(set_to_none=True)
+                loss = (model(self.x) - self.y).pow(2).mean()
+                if kind == "penalty":
+                    loss = loss + binding.penalty(strength=0.1, every=every, step=step)
+                loss.backward()
+                optimizer.step()
+
+        return work
+
     def with_plain_l2(self) -> Callable[[], None]:
         """``W.pow(2).sum()`` of every parameter, as a loss term."""
         model, optimizer = self._copy()

@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 from intertwine._arguments import check_dense, flag
 from intertwine._numerics import in_own_precision
 from intertwine.binding.entry import Entry
-from intertwine.binding.forms import Form, penalty_of
+from intertwine.binding.forms import Form, is_due, no_penalty, penalty_of
 from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import nearest
 from intertwine.binding.seeded import seeded
@@ -124,7 +124,13 @@ class Binding:
 
     @in_own_precision
     def penalty(
-        self, strength: Strength = 1.0, equivariant_strength: Strength = 0.0, form: Form = "squared"
+        self,
+        strength: Strength = 1.0,
+        equivariant_strength: Strength = 0.0,
+        form: Form = "squared",
+        *,
+        every: int = 1,
+        step: int | None = None,
     ) -> torch.Tensor:
         """How far the typed parameters are from equivariant, as a loss term, summed over them; buffers have no part.
 
@@ -142,6 +148,8 @@ class Binding:
             strength: a number >= 0, or a mapping from names of parameters or modules to numbers (see below).
             equivariant_strength: likewise; 0 for the relative form.
             form: ``"squared"``, ``"norm"`` or ``"relative"``.
+            every: k > 1 gives k times the penalty at every k-th ``step`` and 0 at the others, at a k-th of the cost.
+            step: the number of steps of the optimiser done so far, which ``every`` > 1 goes by.
 
         In a mapping the longest name that fits a parameter counts, ``""`` fits all, and what no name fits has
         strength 0. Several groups: add the penalties of their bindings, or use ``intertwine.penalty``.
@@ -171,7 +179,11 @@ class Binding:
             True
         """
         check_stored(self.model, self.entries, "penalty")
-        return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self.joint_maps)
+        if every == 1 and not isinstance(every, bool):
+            return penalty_of(self.model, self.entries, strength, equivariant_strength, form, self.joint_maps)
+        if is_due(every, step):
+            return every * penalty_of(self.model, self.entries, strength, equivariant_strength, form, self.joint_maps)
+        return no_penalty(self.model, self.entries)
 
     @in_own_precision
     def residuals(self) -> dict[str, Residual]:

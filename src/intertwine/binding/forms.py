@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from intertwine._arguments import check_choice
+from intertwine._arguments import check_choice, integer
 from intertwine._numerics import accumulation_dtype, divided, norm, scale_of, scaled_square
 from intertwine.binding.entry import Entry
 from intertwine.binding.strengths import Strength, entry_strengths
@@ -55,9 +55,31 @@ def penalty_of(
     if squared:
         return weighted_squared_norms(squared, maps)
     if not values:
-        first = entries[0].tensor(model)
-        return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())
+        return no_penalty(model, entries)
     return total(values)
+
+
+def no_penalty(model: nn.Module, entries: Sequence[Entry]) -> torch.Tensor:
+    """Zero, as a penalty without terms."""
+    first = entries[0].tensor(model)
+    return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())
+
+
+def is_due(every: object, step: object) -> bool:
+    """Whether the penalty of several steps is taken in this one: the last of them, as a decay's.
+
+    Raises:
+        ArgumentError: no numbers of steps.
+    """
+    count = integer("every", every, 1)
+    if step is None:
+        raise ArgumentError(
+            "step",
+            expected=f"the number of steps done so far, which every={count} goes by",
+            got="None",
+            advice="As in binding.penalty(0.1, every=8, step=step).",
+        )
+    return (integer("step", step, 0) + 1) % count == 0
 
 
 def _term(P: Projector, W: torch.Tensor, form: Form, *, projected: bool = False) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from intertwine.binding.writing import write_
 from intertwine.decay.averages import Correction, correction, holds_no_weights, iterates, weight_sum
 from intertwine.decay.targets import Target
+from intertwine.errors import ArgumentError, with_article
 from intertwine.projectors import Projector
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
@@ -59,10 +60,15 @@ class Averaging:
 
 
 class DecayStep:
-    """The proximal steps of all tensors, gathered and then taken together."""
+    """The proximal steps of all tensors, gathered and then taken together.
 
-    def __init__(self, averaging: Averaging) -> None:
-        self._averaging = averaging
+    Args:
+        averaging: how the optimiser averages weights.
+        together: whether these are the steps of several steps of the optimiser.
+    """
+
+    def __init__(self, averaging: Averaging, *, together: bool = False) -> None:
+        self._averaging, self._together = averaging, together
         self._steps: list[Shrinkage] = []
         self._corrections: list[tuple[Correction, torch.Tensor]] = []
         self._computed: list[tuple[Target, torch.Tensor]] = []
@@ -104,6 +110,13 @@ class DecayStep:
             found = self._averaging.correction(trained, group)
             self.is_reaching &= bool(found.followers) or not self._averaging.switches
             self._steps.append(Shrinkage(found.stepped, pairs, lr, in_turn))
+            if self._together and (found.followers or self._averaging.inside):
+                raise ArgumentError(
+                    "every",
+                    expected=f"1, as {with_article(type(self._averaging.optimizer).__name__)} averages weights",
+                    got="more",
+                    advice="An average of steps that wait is not that of steps taken.",
+                )
             if found.followers:
                 self._corrections.append((found, found.stepped.clone()))
 

@@ -2,12 +2,12 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from intertwine._arguments import is_integer
+from intertwine._arguments import integer, is_integer
 from intertwine.binding import Binding
 from intertwine.binding.writing import check_stored
 from intertwine.decay.checks import (
@@ -19,6 +19,7 @@ from intertwine.decay.checks import (
     unprojected_buffers,
 )
 from intertwine.decay.decay_step import Averaging, DecayStep, project_gradients
+from intertwine.decay.due import Due, by_key
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.reading import Found, Reading
 from intertwine.decay.schedules import Schedule, Schedules
@@ -82,6 +83,10 @@ class EquivarianceDecay:
         strength: a number >= 0 or ``inf``; a mapping from names of parameters or modules to numbers, as in
             ``Binding.penalty``; or a callable from the number of steps done so far (0 at the first) to either. For
             several bindings, a sequence with one of these for each.
+        every: k > 1 takes the proximal steps of k steps together at every k-th one, ``W - P W`` divided by the product
+            of their ``1 + lr s``, which costs a k-th; ``catch_up`` takes what waits. Steps of several projectors on one
+            weight, or in a norm of its own, are taken one after the other, which saves nothing. At infinite strength
+            gradients are projected at each step all the same, weights at every k-th.
 
     Attributes:
         exact: whether every parameter's step is the proximal step of the summed penalty.
@@ -92,7 +97,7 @@ class EquivarianceDecay:
         ArgumentError: typed parameters that the optimiser does not hold (unless frozen, or of constant strength 0),
             here or in a later step; those that hooks compute, that are sharded, or whose parametrisation cannot make
             their projection; a bad strength; a param group without a learning rate; at finite strength, averages whose
-            rule is not known.
+            rule is not known, or any with ``every`` > 1.
         DtypeError: float16 or bfloat16 parameters at finite strength, in which a factor near 1 rounds to 1.
         UnknownNameError: a name in a strength that fits no typed parameter.
 
@@ -124,7 +129,10 @@ class EquivarianceDecay:
         optimizer: torch.optim.Optimizer,
         binding: Binding | Sequence[Binding],
         strength: Schedule | Sequence[Schedule],
+        *,
+        every: int = 1,
     ) -> None:
+        self._due = Due(integer("every", every, 1))
         self.optimizer = hooked_optimizer(optimizer)
         self._averaging = Averaging(
             self.optimizer,
@@ -166,11 +174,11 @@ class EquivarianceDecay:
             handle.remove()
 
     def state_dict(self) -> dict[str, Any]:
-        """``{"steps": n}``: what a callable strength goes by."""
-        return {"steps": self.steps}
+        """``{"steps": n}``, what a callable strength goes by; for ``every`` > 1 with ``"due"``, the steps that wait."""
+        return {"steps": self.steps, **({"due": self._due.state()} if self._due.every > 1 else {})}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up the count of steps.
+        """Takes up the count of steps, and those that wait.
 
         Raises:
             ArgumentError: not a state that ``state_dict`` gave.
@@ -178,6 +186,7 @@ class EquivarianceDecay:
         steps = state.get("steps") if isinstance(state, Mapping) else None
         if not is_integer(steps):
             raise ArgumentError("state", expected="{'steps': an integer >= 0}", got=repr(state)[:80])
+        self._due.load(state.get("due", []), by_key(self._targets))
         self.steps = steps
 
     # -- hooks and copies -------------------------------------------------------------------------
@@ -206,6 +215,14 @@ class EquivarianceDecay:
 
     # -- the step ---------------------------------------------------------------------------------
 
+    @torch.no_grad()
+    def catch_up(self) -> None:
+        """Takes the steps that wait for ``every``, as at the end of training; nothing at ``every=1``."""
+        self._reading.take(self._acting)
+        self._begin(self._reading.found)
+        self._take_due(self._reading.group_of(), ())
+        self._current = []
+
     def _read(self) -> Found:
         """What may decay, with the parameters that the optimiser trains, read from the model now."""
         return [(target, target.trained(), s) for target, s in self._acting]
@@ -220,11 +237,14 @@ class EquivarianceDecay:
             if frozen and len(frozen) < len(reading.found):
                 self._say(f"frozen, and left as they are: {listing(frozen)}")
             reading.keep()
-        self._current = reading.found
         if not self._watch.is_inner:
-            self._strengths = self._schedules.at(self.steps)
+            self._begin(reading.found)
         self._averaging.begin()
         return self._watch.begin([W for _, trained, _ in reading.found for W in trained], args, kwargs)
+
+    def _begin(self, found: Found) -> None:
+        self._current = found
+        self._strengths = self._schedules.at(self.steps)
 
     def _project_gradients(self) -> None:
         found = [(target, trained, target.pairs(self._strengths)) for target, trained, _ in self._current]
@@ -234,43 +254,74 @@ class EquivarianceDecay:
     def _after_step(self, *_: object) -> None:
         if self._watch.is_inner:
             return
-        step, acted, idle, skipped = DecayStep(self._averaging), False, False, self._watch.is_skipped
-        strengths = self._strengths
-        groups, updated, rates = self._reading.group_of(), self._watch.updated(), self._rates()
-        for target, trained, fixed in self._current:
-            pairs = target.pairs(strengths) if target.constant is None else target.constant
-            if not pairs or not trained:
-                continue
-            idle = True
-            for W in () if skipped else trained:
-                key = id(W)
-                if key in updated and key in groups:
-                    if None in fixed:
-                        check_dtype(target, [s for _, s in pairs])
-                    group = groups[key]
-                    computed = not self._reading.is_stored and target.is_parametrized
-                    step.add(target, pairs, W, group, rates[id(group)], computed=computed)
-                    acted = True
-                    break
-        for target in self._targets:
-            if target.is_buffer:
-                step.add_buffer(target, [(P, s) for P, s in target.pairs(strengths) if s == math.inf])
-        step.take(self.bindings[0].joint_maps)
-        if not self._schedules.is_constant:
-            self._say_unprojected((target, [s for _, s in target.pairs(strengths)]) for target in self._targets)
+        step, skipped = DecayStep(self._averaging), self._watch.is_skipped
+        groups, updated = self._reading.group_of(), self._watch.updated()
+        acted = self._gather(step, groups, updated)
         if not skipped:
             self.steps += 1
-            if idle and not acted:
+            if acted is False:
                 self._say(
                     "the optimiser took a step that updated no typed parameter, so that there was nothing to decay"
                 )
-        if not step.is_reaching:
+        is_reaching = True
+        if self._due.every == 1:
+            is_reaching = self._take(step, with_buffers=True)
+        elif self.steps % self._due.every == 0:
+            is_reaching = self._take_due(groups, updated)
+        if not self._schedules.is_constant:
+            self._say_unprojected((target, [s for _, s in target.pairs(self._strengths)]) for target in self._targets)
+        if not is_reaching:
             self._say(
                 f"{type(self.optimizer).__name__} puts other weights into the model for evaluation, which the decay "
                 "does not know; see whether they are equivariant after its eval()"
             )
         self._watch.end()
         self._current = []
+
+    def _gather(self, step: DecayStep, groups: Mapping[int, dict[str, Any]], updated: Collection[int]) -> bool | None:
+        """Puts what this step decays into ``step``, or to what waits; whether there is any, None if none may decay."""
+        skipped, strengths, rates, acted = self._watch.is_skipped, self._strengths, self._rates(), None
+        for target, trained, fixed in self._current:
+            pairs = target.pairs(strengths) if target.constant is None else target.constant
+            if not pairs or not trained:
+                continue
+            acted = bool(acted)
+            for W in () if skipped else trained:
+                if id(W) in updated and id(W) in groups:
+                    if None in fixed:
+                        check_dtype(target, [s for _, s in pairs])
+                    group = groups[id(W)]
+                    if self._due.every > 1:
+                        self._due.add(target, pairs, rates[id(group)])
+                    else:
+                        computed = not self._reading.is_stored and target.is_parametrized
+                        step.add(target, pairs, W, group, rates[id(group)], computed=computed)
+                    acted = True
+                    break
+        return acted
+
+    def _take_due(self, groups: Mapping[int, Mapping[str, Any]], updated: Collection[int]) -> bool:
+        """Takes all steps that wait; whether what is evaluated is among what they reach."""
+        waiting = [(target, trained, self._due.take(target)) for target, trained, _ in self._current]
+        is_reaching = True
+        for turn in range(max([1, *(len(waits) for _, _, waits in waiting)])):
+            step = DecayStep(self._averaging, together=True)
+            for target, trained, waits in waiting:
+                if turn < len(waits):
+                    held = [W for W in trained if id(W) in groups]
+                    W = next((W for W in held if id(W) in updated), held[0])
+                    pairs, rate = waits[turn]
+                    computed = not self._reading.is_stored and target.is_parametrized
+                    step.add(target, pairs, W, groups[id(W)], rate, computed=computed)
+            is_reaching &= self._take(step, with_buffers=turn == 0)
+        return is_reaching
+
+    def _take(self, step: DecayStep, *, with_buffers: bool) -> bool:
+        for target in self._targets if with_buffers else ():
+            if target.is_buffer:
+                step.add_buffer(target, [(P, s) for P, s in target.pairs(self._strengths) if s == math.inf])
+        step.take(self.bindings[0].joint_maps)
+        return step.is_reaching
 
     def _rates(self) -> dict[int, Rate | None]:
         """The learning rate of each param group, by the group's id: 0 in a step that was skipped."""
