@@ -2,8 +2,10 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -12,6 +14,7 @@ from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.binding.model_tensors import ModelTensor
+from intertwine.binding.writing import Stored
 from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.layers.channels.output_fields import OutputFields
@@ -61,18 +64,39 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     entries = (*read.entries(warn=False), *map(_joined_entry, together.values()))
     binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
     if options.check:
-        twin = copy.deepcopy(model)
         try:
-            dataclasses.replace(binding, model=twin).project_()
-        except IntertwineError as error:  # a parametrisation that does not take projected values
+            with _projected(binding) as twin:
+                inference = inference.with_check(twin, example, again=inferred)
+        except _NotProjectedError as error:
             note = f"not checked, as the weights of a copy could not be projected: {error}"
             inference = dataclasses.replace(inference, notes=(*inference.notes, note))
-        else:
-            inference = inference.with_check(twin, example, again=inferred)
         binding = dataclasses.replace(binding, inference=inference.without_trace())
     if options.strict:
         _refuse_open_ends(binding, inference)
     return binding
+
+
+class _NotProjectedError(Exception):
+    """A parametrisation that does not take projected values."""
+
+
+@contextmanager
+def _projected(binding: Binding) -> Iterator[nn.Module]:
+    """A copy of the model with projected weights; itself for as long, where something that it holds has no copy."""
+    model, before = binding.model, []
+    try:
+        twin = copy.deepcopy(model)
+    except Exception:  # noqa: BLE001 - whatever a user's objects raise
+        twin, before = model, [Stored(partial(entry.underlying, model)) for entry in binding]
+    try:
+        try:
+            dataclasses.replace(binding, model=twin).project_()
+        except IntertwineError as error:
+            raise _NotProjectedError(str(error)) from error
+        yield twin
+    finally:
+        for stored in before:
+            stored.put_back()
 
 
 def _joined_entry(typed: TypedParameter) -> JoinedEntry:

@@ -22,13 +22,14 @@ class TypedCall:
         place: function, module path and source line.
         inputs: types of its tensor arguments, in order, as they were before the call.
         outputs: types of the tensors that it gave.
-        rule: ``"rule"``, ``"constant"``, or ``"proposal"`` where no rule is known or the rule failed.
+        rule: ``"rule"``, ``"constant"``, ``"found"`` where there is no rule but its type was found by values, or
+            ``"proposal"`` where it was not, or the rule failed.
         reason: why there is a proposal only.
         mutates: whether it writes into its first argument.
         parameters: names of the parameters among its arguments.
         memory: where each of its tensor arguments lies, so that writes through a view are seen.
         written: where the tensors lie that it gave.
-        forced: what a proposal left alone, in words.
+        how: in what way its type was found.
         reaching: for each output whether the model's output depends on its values.
     """
 
@@ -42,7 +43,7 @@ class TypedCall:
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     memory: tuple[int, ...] = ()
     written: tuple[int, ...] = ()
-    forced: list[str] = field(default_factory=list)
+    how: str = ""
     reaching: tuple[bool, ...] = ()
 
     @property

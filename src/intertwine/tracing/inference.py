@@ -9,11 +9,13 @@ from torch import nn
 
 from intertwine.groups import Group
 from intertwine.projectors import Projector
+from intertwine.tracing.acting import Motion
 from intertwine.tracing.axes import Axis
 from intertwine.tracing.bindings import UntypedError
 from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall
 from intertwine.tracing.check import Checked, check_calls
+from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
@@ -22,6 +24,12 @@ from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy
 from intertwine.tracing.trace import Trace, trace
+from intertwine.tracing.unknown.rounds import asked
+from intertwine.tracing.unknown.search import FoundAction
+from intertwine.tracing.unknown.unseen import hidden_dependences
+
+# What ``unknown`` calls a function that was not seen at all.
+UNSEEN = "what was not seen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +45,8 @@ class Inference:
         reasons: why others are not typed, by name.
         calls: every call with the types of its tensors.
         notes: what was forced to trivial, what has no path, where runs part.
-        unknown: functions without a rule, and how often they were called; their results have a proposed type.
+        unknown: functions without a rule behind which no action was found, and how often they were called.
+        found: calls of functions without a rule whose type was found by values, with the way.
         breakers: calls that do not commute with the group though weights are equivariant; empty before the check.
         blind: calls that the check could not judge.
         checked: whether the check was made.
@@ -51,6 +60,7 @@ class Inference:
     calls: tuple[TypedCall, ...]
     notes: tuple[str, ...]
     unknown: Mapping[str, int]
+    found: tuple[str, ...] = ()
     breakers: tuple[BrokenCall, ...] = ()
     blind: tuple[str, ...] = ()
     checked: bool = False
@@ -120,7 +130,14 @@ def infer(
     by_hand = given or {}
     tensors = _tensors(model)
     said = {name: _leading_axes(P, tuple(tensors[name].shape)) for name, P in by_hand.items()}
-    traced = trace(model, ends, example, policy=policy, rules=rules, given=said)
+
+    def typed_run(found: Mapping[int, FoundAction]) -> Trace:
+        return trace(model, ends, example, policy=policy, rules=rules, given=said, found=found)
+
+    motions = [Motion(ends.acting, g) for g in generating_elements(ends.acting.group)]
+    asking = asked(typed_run, ends.acting.group, motions, model, example)
+    traced = asking.run
+    hidden = hidden_dependences(model, example, traced.unseen, traced.seams, gradients=traced.gradients)
     types = ParameterTypes(ends.acting)
     parameters: dict[str, TypedParameter] = {}
     free: list[str] = []
@@ -158,7 +175,7 @@ def infer(
         if name not in traced.context.uses and name not in by_hand:
             reasons[name] = "the run did not use it: another branch does, or a cache holds what was made from it"
     constants += [name for name, _ in model.named_buffers() if name not in {*traced.context.uses, *by_hand}]
-    notes = (*traced.notes, *no_path(parameters))
+    notes = (*traced.notes, *asking.notes, *hidden, *no_path(parameters))
     _settle(traced)
     return Inference(
         ends.acting.group,
@@ -168,7 +185,8 @@ def infer(
         reasons,
         tuple(traced.calls),
         notes,
-        dict(traced.unknown_functions),
+        dict(asking.unknown) | ({UNSEEN: len(hidden)} if hidden else {}),
+        asking.found,
         trace=traced,
     )
 

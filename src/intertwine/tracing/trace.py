@@ -17,7 +17,6 @@ from intertwine.tracing.calls import (
     TypedCall,
     checked_axes,
     flat_axes,
-    kind_shape,
     leaves,
     mark_reaching,
     memory_of,
@@ -35,6 +34,10 @@ from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.policy import Decisions, Policy
 from intertwine.tracing.record import Place, Watch, run
 from intertwine.tracing.solver import Solver
+from intertwine.tracing.unknown.asked import Asked
+from intertwine.tracing.unknown.proposal import proposed
+from intertwine.tracing.unknown.search import FoundAction
+from intertwine.tracing.unknown.unseen import OF_PYTHON, Unseen, is_transformed, refuse_nested
 from intertwine.tracing.whole.seams import Seams, Whole
 
 # What a function asks that leaves the features of a Lie group invariant, and what would not.
@@ -55,6 +58,7 @@ class Trace:
         context: parameters with their types.
         seams: the modules and functions that are one call each.
         notes: what was forced or left alone, what has no path, where two runs part.
+        unseen: values of tensors that no call was seen to make.
         output_conflict: why the output is not of the type that was asked for; empty if it is.
         gradients: whether the model runs with gradients only, as one that differentiates its own energy does.
         chosen: unknowns that no constraint typed but the policy, in order.
@@ -66,8 +70,8 @@ class Trace:
     seams: Seams
     calls: list[TypedCall] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unseen: Unseen = field(default_factory=dict)
     output_conflict: str = ""
-    unknown_functions: dict[str, int] = field(default_factory=dict)
     gradients: bool = False
     chosen: list[Unknown] = field(default_factory=list)
 
@@ -90,6 +94,7 @@ def trace(
     policy: Policy | None = None,
     rules: Mapping[Callable[..., Any], Rule] | None = None,
     given: Mapping[str, Sequence[Axis | None]] | None = None,
+    found: Mapping[int, FoundAction] | None = None,
 ) -> Trace:
     """Run ``model(example)`` and type every tensor in it.
 
@@ -103,11 +108,12 @@ def trace(
         policy: width of hidden features to their representation.
         rules: rules of the user's own, by function; they come before those of the library.
         given: leading axes of parameters that are typed by hand, by name; None where nothing is said.
+        found: the actions behind calls without a rule, by number, as a search found them.
 
     Raises:
         ArgumentError: TorchScript, an example that does not fit.
     """
-    tracer = _Tracer(model, ends, rules or {}, given or {})
+    tracer = _Tracer(model, ends, rules or {}, given or {}, found or {})
     with evaluating(model):
         tracer.result.gradients = tracer.warm_up(model, example)
         given = copied(example)
@@ -130,8 +136,9 @@ class _Tracer:
         ends: EndTypes,
         rules: Mapping[Callable[..., Any], Rule],
         given: Mapping[str, Sequence[Axis | None]],
+        found: Mapping[int, FoundAction],
     ) -> None:
-        self._rules, self._ends = rules, ends
+        self._rules, self._ends, self._found = rules, ends, found
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
@@ -148,6 +155,7 @@ class _Tracer:
         self._read: list[TensorType] = []
         self._cached: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._kept: dict[str, None] = {}
+        self._of_python: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
     def warm_up(self, model: nn.Module, example: Any) -> bool:
         """The first run: what parameters and constants give is typed, as the model may keep it for the next.
@@ -161,6 +169,7 @@ class _Tracer:
         made: WeakIdKeyDictionary = WeakIdKeyDictionary()
         gradients = first_run(model, given, lambda *call: self._first_call(made, *call), self.result.seams)
         self.result.calls.clear()
+        self.result.unseen.clear()
         self._read.clear()
         self._cached = made
         return gradients
@@ -174,6 +183,7 @@ class _Tracer:
         kwargs: dict[str, Any],
     ) -> Any:
         context = self.result.context
+        refuse_nested(leaves(args, kwargs), place)
         kinds = [context.known(tensor) for tensor in leaves(args, kwargs)]
         if not any(kind is not None and kind.dynamic for kind in kinds):
             out = self.call(place, function, args, kwargs)
@@ -194,6 +204,7 @@ class _Tracer:
 
     def end(self, output: Any) -> None:
         context = self.result.context
+        self._note_unseen(-1, "the output", leaves(output))
         for tensor, end in self._ends.outputs(output):
             context.solver.place = f"rep_out{end.where}"
             kind = context.type_of(tensor)
@@ -207,13 +218,14 @@ class _Tracer:
             if not kind.dynamic:
                 self.result.notes.append(f"the output{end.where} does not depend on the input")
         mark_reaching(self.result.calls, [*self._read, *(context.type_of(tensor) for tensor in tensors(output))])
-        for call in self.result.calls:
-            if any(call.reaching):
-                self.result.notes += call.forced
-        unknown = [
-            c.place.function for c in self.result.calls if c.rule == "proposal" and c.dynamic and any(c.reaching)
-        ]
-        self.result.unknown_functions = {name: unknown.count(name) for name in unknown}
+
+    def _note_unseen(self, index: int, place: str, given: list[torch.Tensor]) -> None:
+        """Keep the values of what comes up for the first time."""
+        context = self.result.context
+        for position, tensor in enumerate(given):
+            new = context.known(tensor) is None and id(tensor) not in context.names
+            if (new or tensor in self._of_python) and tensor.is_floating_point():
+                self.result.unseen[index, position] = (place, tensor.detach().clone())
 
     def _parametrized(self, name: str, value: torch.Tensor) -> None:
         context = self.result.context
@@ -228,6 +240,10 @@ class _Tracer:
         context, name = self.result.context, place.function
         context.solver.place = str(place)
         given = leaves(args, kwargs)
+        refuse_nested(given, place)
+        if any(map(is_transformed, given)):
+            return function(*args, **kwargs)
+        self._note_unseen(place.index, str(place), given)
         before = [context.type_of(tensor) for tensor in given]
         kept = [kind for tensor, kind in zip(given, before, strict=True) if self._outlives_runs(tensor)]
         self._kept |= dict.fromkeys(one for kind in kept for one in context.parameters_of(kind))
@@ -254,9 +270,12 @@ class _Tracer:
         if axes is None and not dynamic:
             typed.rule = "constant"
         if axes is None and dynamic:
-            axes = self._proposed(typed, out_value, given, before)
+            asked = Asked(function, args, kwargs, before)
+            axes = proposed(context, typed, asked, leaves(out_value), self._found.get(place.index))
         self._assign(outs, axes, dynamic, tuple(dict.fromkeys(one for kind in before for one in kind.parameters)))
         typed.outputs = [context.type_of(tensor) for tensor in outs]
+        if name in OF_PYTHON and not given:
+            self._of_python.update(dict.fromkeys(outs))
         typed.memory = () if name in CREATED else tuple(map(memory_of, given))
         if mutates:
             typed.written = tuple(map(memory_of, outs))
@@ -310,27 +329,6 @@ class _Tracer:
             typed.reason = f"the rule for {name} does not take this call: {type(error).__name__}: {error}"
         typed.rule = "proposal"
         return None
-
-    def _proposed(self, typed: TypedCall, out: Any, given: list[torch.Tensor], before: list[TensorType]) -> Any:
-        """The axes of an input of like shape, else axis by axis of like length, else left alone."""
-        name = typed.place.function
-        moving = [(tensor, kind) for tensor, kind in zip(given, before, strict=True) if kind.dynamic]
-        found = []
-        for part in leaves(out):
-            like = next((kind for _, kind in moving if kind_shape(kind) == tuple(part.shape)), None)
-            if like is not None:
-                found.append(list(like.axes))
-                continue
-            source = list(moving[0][1].axes) if moving else []
-            axes = []
-            for position, size in enumerate(part.shape):
-                match = next((axis for axis in source[position:] if axis.size == size), None)
-                axes.append(fixed(size) if match is None else match)
-                if match is None and size > 1:
-                    why = "whose rule failed" if name in RULES else "for which there is no rule"
-                    typed.forced.append(f"{size} features forced to trivial by {typed.place}, {why}")
-            found.append(axes)
-        return found
 
     # -- after the run ----------------------------------------------------------------------------
 
