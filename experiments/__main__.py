@@ -51,8 +51,12 @@ def application() -> Any:
         """Handwritten digits with a dial for symmetry breaking: plain, equivariant and approximate networks."""
         with plain_errors():
             with _extra("demo"):
+                from experiments.checked_transformer import check_transformer
                 from experiments.demo import demo
             code = demo.main(model=model, full=full, out=out, fresh=fresh, workers=workers, smoke=smoke)
+            if not code:
+                folder = Path("runs") / ("demo" if model == "mlp" else f"demo-{model}")
+                typer.echo(check_transformer(folder if out is None else out))
         raise typer.Exit(code or 0)
 
     @app.command("reproduce")

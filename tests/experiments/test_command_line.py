@@ -47,3 +47,14 @@ def test_demo_without_its_packages_names_the_extra(monkeypatch):
 def test_help_lists_the_commands():
     shown = run("--help").output
     assert all(name in shown for name in ("demo", "reproduce", "evidence"))
+
+
+def test_the_demo_ends_with_a_check_of_a_transformer(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "main", lambda **options: 0)
+    result = run("demo", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "torch.nn.Transformer under a mirror (checked in" in said
+    assert "184 tensors typed, 0 free, 100.0 % of the parameters" in said
+    assert "only its weights break the symmetry" in said
+    assert "Equivariance of torch.nn.Transformer under a mirror" in (tmp_path / "check.html").read_text()

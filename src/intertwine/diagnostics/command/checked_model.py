@@ -16,7 +16,6 @@ from intertwine.diagnostics.command.check_text import examples_of, parse_end, pa
 from intertwine.diagnostics.command.named_model import load_checkpoint_, named_model
 from intertwine.diagnostics.command.users_code import users_code
 from intertwine.diagnostics.equivariance.model_check import ModelCheck, check
-from intertwine.diagnostics.reports.check_table import layer_table
 from intertwine.errors import IntertwineError
 
 # What arguments of ``check`` are called on the command line.
@@ -92,8 +91,7 @@ def check_of(asked: Asked) -> ModelCheck:
 
 def text_of(found: ModelCheck) -> str:
     """What is printed: what was found, then the layers in order."""
-    values = found.to_dict()
-    return f"{found}\n\n{layer_table(values['parameters'])}\n\n{values['verdict']}"
+    return f"{found}\n\n{found.layers()}\n\n{found.to_dict()['verdict']}"
 
 
 def faults(found: ModelCheck) -> str:

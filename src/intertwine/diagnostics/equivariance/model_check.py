@@ -16,6 +16,7 @@ from intertwine.binding import Binding, bind
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.reports.check_page import check_sections
+from intertwine.diagnostics.reports.check_table import layer_table
 from intertwine.diagnostics.reports.check_values import check_values, error_text
 from intertwine.diagnostics.reports.html import render_html, write_page
 from intertwine.diagnostics.reports.measure_report import report
@@ -23,8 +24,10 @@ from intertwine.diagnostics.reports.report import Report
 from intertwine.errors import IntertwineError, listing
 from intertwine.groups import Group
 
-# What is printed of each list.
-SHOWN = 12
+# What is printed of each list, and of the layers.
+SHOWN, SHOWN_LAYERS = 12, 40
+# Larger models are not searched for their worst blocks.
+SPLIT = 2**25
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +65,15 @@ class ModelCheck:
 
     @cached_property
     def report(self) -> Report:
-        """The residual of each typed parameter, beside chance; measured when first asked for."""
-        return report(self.binding)
+        """The residual of each typed parameter, beside chance; measured when first asked for.
+
+        Which blocks are worst is left out in models of more than 33 million typed weights, where it takes a while.
+        """
+        return report(self.binding, split=sum(tensor.numel() for _, tensor in self.binding.tensors()) <= SPLIT)
+
+    def layers(self, shown: int = SHOWN_LAYERS) -> str:
+        """The layers as text, in the order of the run: rank, residual and chance of those that are not equivariant."""
+        return layer_table(self.to_dict()["parameters"], shown)
 
     def to_dict(self) -> dict[str, Any]:
         """All that was found as plain values, ready for JSON: the page is made of them too."""

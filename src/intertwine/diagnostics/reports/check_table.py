@@ -7,15 +7,16 @@ from intertwine.diagnostics.reports.parameter_report import number
 
 HEAD = ("parameter", "rank", "residual", "chance", "0 to 1, chance at |")
 WIDTH = 20
-# Longer tables are cut: a page or JSON has all of them.
+# Longer tables are cut.
 SHOWN = 40
 
 
-def layer_table(parameters: Sequence[Mapping[str, Any]]) -> str:
+def layer_table(parameters: Sequence[Mapping[str, Any]], count: int = SHOWN) -> str:
     """A line for each parameter with a residual above rounding, in the order of the run; others are counted.
 
     Args:
         parameters: as ``check_values`` has them.
+        count: of lines at most.
 
     Examples:
         >>> weight = {
@@ -32,11 +33,11 @@ def layer_table(parameters: Sequence[Mapping[str, Any]]) -> str:
         left out: 1 that may take any value
     """
     shown = [one for one in parameters if one["state"] == "typed" and one["level"] != "kept"]
-    rows = [HEAD, *(_cells(one) for one in shown[:SHOWN])]
+    rows = [HEAD, *(_cells(one) for one in shown[:count])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     counts = (
-        (len(shown) - SHOWN, "more with a residual (--html and --json have all)"),
+        (len(shown) - count, "more with a residual (the page and JSON have all)"),
         (sum(one["state"] == "typed" for one in parameters) - len(shown), "that are equivariant"),
         (sum(one["state"] == "free" for one in parameters), "that may take any value"),
         (sum(one["state"] == "not typed" for one in parameters), "without a type"),
