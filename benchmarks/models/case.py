@@ -41,3 +41,14 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 def drawn(*shape: int) -> torch.Tensor:
     """An example of one seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def randomised(model: nn.Module) -> nn.Module:
+    """A model with other weights than the first, of which many are zero, one or so small that nothing would show."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                std = 0.1 if parameter.ndim < 2 else 0.15
+                parameter.add_(std * torch.randn(parameter.shape, generator=generator))
+    return model

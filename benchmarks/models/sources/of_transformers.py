@@ -53,7 +53,8 @@ DECODERS: dict[str, dict[str, Any]] = {
                "num_experts_per_tok": 2},
     "Dbrx": {
         "vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 16,
-        "attn_config": {"kv_n_heads": 2}, "ffn_config": {"ffn_hidden_size": 32, "moe_num_experts": 4, "moe_top_k": 2},
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 1e4, "clip_qkv": 8.0},
+        "ffn_config": {"ffn_hidden_size": 32, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "Llama4Text": {**EXPERTS, "head_dim": 8, "num_local_experts": 4, "intermediate_size_mlp": 64},
     "DeepseekV3": {

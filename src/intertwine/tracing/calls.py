@@ -13,6 +13,9 @@ from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.models.value_trees import children, tensors
 from intertwine.tracing.record import Place
 
+# What takes of the others only the shape, dtype or device.
+OF_THE_FIRST = frozenset(["type_as", "expand_as", "view_as", "reshape_as", "to"])
+
 
 @dataclass
 class TypedCall:
@@ -126,8 +129,9 @@ def mark_reaching(calls: Sequence[TypedCall], read: Iterable[TensorType]) -> Non
         written = call.mutates and bool(memory.intersection(call.written))
         call.reaching = tuple(written or id(kind) in kinds for kind in call.outputs)
         if any(call.reaching):
-            kinds.update(id(kind) for kind in call.inputs)
-            memory.update(call.memory)
+            of = 1 if call.place.function in OF_THE_FIRST else None
+            kinds.update(id(kind) for kind in call.inputs[:of])
+            memory.update(call.memory[:of])
 
 
 def memory_of(tensor: torch.Tensor) -> int:

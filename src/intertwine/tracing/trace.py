@@ -11,9 +11,10 @@ from torch.utils.weak import WeakIdKeyDictionary
 from intertwine.errors import ArgumentError, listing
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
-from intertwine.tracing.axes import Axis, Unknown, fixed
+from intertwine.tracing.axes import Axis, Unknown, fixed, single
 from intertwine.tracing.bindings import ConflictError, without_direction
 from intertwine.tracing.calls import (
+    OF_THE_FIRST,
     TypedCall,
     checked_axes,
     flat_axes,
@@ -245,6 +246,7 @@ class _Tracer:
             return function(*args, **kwargs)
         self._note_unseen(place.index, str(place), given)
         before = [context.type_of(tensor) for tensor in given]
+        of = before[:1] if name in OF_THE_FIRST else before
         kept = [kind for tensor, kind in zip(given, before, strict=True) if self._outlives_runs(tensor)]
         self._kept |= dict.fromkeys(one for kind in kept for one in context.parameters_of(kind))
         out = function(*args, **kwargs)
@@ -253,13 +255,13 @@ class _Tracer:
             self._read += before
             return out
         mutates = writes(function, name, args, kwargs)
-        dynamic = any(kind.dynamic for kind in before) and name not in CREATED
+        dynamic = any(kind.dynamic for kind in of) and name not in CREATED
         typed = TypedCall(place, before, [], "rule", mutates=mutates, shapes=[tuple(t.shape) for t in given])
         held = tuple(function.module.parameters()) if isinstance(function, Whole) and function.module else ()
         typed.parameters = tuple(context.names[id(tensor)] for tensor in (*given, *held) if id(tensor) in context.names)
         out_value = out if not mutates else args[0] if name == "setitem" else kwargs.get("out", out)
         # Of constants of the model nothing is known before they meet parameters or features.
-        constant = not any(kind.dynamic or kind.parameters for kind in before)
+        constant = not any(kind.dynamic or kind.parameters for kind in of)
         made = name in CREATED or constant
         axes = None if made else self._typed(typed, function, out_value, args, kwargs)
         outs = leaves(out_value)
@@ -272,7 +274,7 @@ class _Tracer:
         if axes is None and dynamic:
             asked = Asked(function, args, kwargs, before)
             axes = proposed(context, typed, asked, leaves(out_value), self._found.get(place.index))
-        self._assign(outs, axes, dynamic, tuple(dict.fromkeys(one for kind in before for one in kind.parameters)))
+        self._assign(outs, axes, dynamic, tuple(dict.fromkeys(one for kind in of for one in kind.parameters)))
         typed.outputs = [context.type_of(tensor) for tensor in outs]
         if name in OF_PYTHON and not given:
             self._of_python.update(dict.fromkeys(outs))
@@ -340,11 +342,12 @@ class _Tracer:
         kinds = [kind for call in self.result.calls for kind in (*call.inputs, *call.outputs)]
         features = [axis for kind in kinds if kind.dynamic for axis in kind.axes]
         weights = [use.type for use in context.uses.values()]
+        inner = [node for kind in weights for axis in kind.axes for node in unknowns(resolved(axis)) if node.feature]
         blind = dict.fromkeys(without_direction(context.weighed()))
         constrained = forced(node for node in context.hidden if node not in blind)
         if policy is None:
             decisions.leave_alone(blind)
-        decisions.decide(features)
+        decisions.decide([*features, *map(single, inner)])
         self.result.chosen = decisions.chosen
         for _ in range(2):
             for gather in context.gathers:

@@ -1,5 +1,6 @@
 """Attention: heads are permuted or left alone, queries meet keys in one representation."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,26 +43,54 @@ def attention(
     return [*lead, q[-2], v[-1]]
 
 
-def multi_head(
+def flexible(
     ctx: Context, out: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *args: Any, **options: Any
 ) -> Any:
-    """``F.multi_head_attention_forward``, sequence first."""
-    embed_dim, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v, _, _, out_proj_weight, out_proj_bias = args[:10]
-    tensors = (query, key, value)
-    if in_proj_weight is not None:
-        rows, columns = ctx.axes(in_proj_weight)
-        made = ctx.cut(rows, (embed_dim,) * 3)
-        taken = [columns] * 3
+    """``flex_attention``: what its function does to the scores the check judges."""
+    if isinstance(out, torch.Tensor):
+        return attention(ctx, out, query, key, value)
+    result = attention(ctx, out[0], query, key, value)
+    return [result, *([result[:-1]] * (len(out) - 1))]
+
+
+# Arguments of ``F.multi_head_attention_forward`` behind query, key and value.
+_MULTI_HEAD = (
+    *("embed_dim", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v", "add_zero_attn", "dropout_p"),
+    *("out_proj_weight", "out_proj_bias", "training", "key_padding_mask", "need_weights", "attn_mask"),
+    *("use_separate_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
+)
+
+
+def _projected(ctx: Context, tensors: Sequence[torch.Tensor], said: Mapping[str, Any]) -> list[Axis]:
+    """Queries, keys and values, of one weight or of three."""
+    embed_dim, weight, bias = said["embed_dim"], said["in_proj_weight"], said["in_proj_bias"]
+    if isinstance(weight, torch.Tensor) and weight.numel():
+        rows, columns = ctx.axes(weight)
+        made, taken, weights = ctx.cut(rows, (embed_dim,) * 3), [columns] * 3, [weight]
     else:
-        weights = [options[f"{name}_proj_weight"] for name in "qkv"]
-        made = [ctx.axes(weight)[0] for weight in weights]
-        taken = [ctx.axes(weight)[1] for weight in weights]
-    if in_proj_bias is not None:
-        for run, axis in zip(ctx.cut(ctx.axes(in_proj_bias)[0], (embed_dim,) * 3), made, strict=True):
+        weights = [said[f"{name}_proj_weight"] for name in "qkv"]
+        made, taken = ([ctx.axes(one)[i] for one in weights] for i in range(2))
+    for one in weights:
+        ctx.output(one, 0)
+    if bias is not None:
+        for run, axis in zip(ctx.cut(ctx.axes(bias)[0], (embed_dim,) * 3), made, strict=True):
             ctx.unify(run, axis)
     for tensor, axis, run in zip(tensors, taken, made, strict=True):
         ctx.unify(axis, ctx.axes(tensor)[-1])
         ctx.carries(tensor, run)
+    return made
+
+
+def multi_head(
+    ctx: Context, out: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *args: Any, **options: Any
+) -> Any:
+    """``F.multi_head_attention_forward``, sequence first."""
+    said = {**dict(zip(_MULTI_HEAD, args, strict=False)), **options}
+    num_heads, embed_dim, out_proj_weight = (said[name] for name in ("num_heads", "embed_dim", "out_proj_weight"))
+    bias_k, bias_v, out_proj_bias, mask = (
+        said.get(name) for name in ("bias_k", "bias_v", "out_proj_bias", "attn_mask")
+    )
+    made = _projected(ctx, (query, key, value), said)
     heads = [ctx.factor(run, (num_heads, embed_dim // num_heads)) for run in made]
     for other in heads[1:]:
         ctx.unify(other[0], heads[0][0])
@@ -81,6 +110,10 @@ def multi_head(
         for position in range(1, len(q) - 1):
             ctx.meet(tensor, axes[position], q[position])
     ctx.unify(ctx.axes(value)[0], k[0])
+    if isinstance(mask, torch.Tensor):
+        for own, length in zip(ctx.axes(mask)[-2:], (q[0], k[0]), strict=True):
+            if own.size == length.size:
+                ctx.meet(mask, own, length)
     result = [*q[:-1], ctx.carries(query, w_out)]
     weights = out[1]
     if weights is None:
@@ -98,5 +131,6 @@ def _length(axis: Axis, size: int) -> Axis:
 
 RULES: dict[str, Rule] = {
     "scaled_dot_product_attention": attention,
+    "flex_attention": flexible,
     "multi_head_attention_forward": multi_head,
 }

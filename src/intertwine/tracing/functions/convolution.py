@@ -7,7 +7,7 @@ import torch
 from intertwine.tracing.axes import Axis, Digit, Fixed, Unknown, bare, fixed, single
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.functions.rule import Rule
-from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.normal_form import is_alone, resolved
 
 
 def convolution(
@@ -106,6 +106,21 @@ def im2col(ctx: Context, out: Any, x: torch.Tensor, kernel_size: Any, *args: Any
     return [*lead, ctx.product((channel, *patch)), ctx.product(windows)]
 
 
+def unfold(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """``F.unfold``, or ``x.unfold(dimension, size, step)``: windows along one axis, with an axis of their entries."""
+    if out.ndim != x.ndim + 1:
+        return im2col(ctx, out, x, *args, **options)
+    said = {**dict(zip(("dimension", "size", "step"), args, strict=False)), **options}
+    axes, dim, size = ctx.axes(x), said["dimension"] % x.ndim, said["size"]
+    count = out.shape[dim]
+    if size == said["step"] and count * size == x.shape[dim]:
+        windows, entries = ctx.factor(axes[dim], (count, size))
+    else:
+        windows = ctx.resized(axes[dim], count)
+        entries = fixed(size) if is_alone(windows) else kernel_axis(axes[dim], size)
+    return [*axes[:dim], windows, *axes[dim + 1 :], entries]
+
+
 def _window_counts(
     x: torch.Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> tuple[int, int]:
@@ -129,5 +144,5 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
     "pixel_shuffle": pixel_shuffle,
     "pixel_unshuffle": pixel_unshuffle,
-    "unfold": im2col,
+    "unfold": unfold,
 }

@@ -17,6 +17,7 @@ def linear(ctx: Context, out: Any, x: torch.Tensor, weight: torch.Tensor, bias: 
     *lead, last = ctx.axes(x)
     w_out, w_in = ctx.axes(weight)
     ctx.unify(w_in, last)
+    _between(ctx, x, weight, last)
     ctx.output(weight, 0)
     if bias is not None:
         ctx.meet(bias, ctx.axes(bias)[0], w_out)
@@ -31,10 +32,17 @@ def matmul(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor) -> Axes:
         rest = one[:-1] if x.ndim > 1 else [*two[:-2], *two[-1:]] if y.ndim > 1 else []
         return [_made(ctx, (x, y), axis) for axis in rest]
     ctx.unify(one[-1], two[-2])
+    _between(ctx, x, y, one[-1])
     if not ctx.dynamic(y):
         ctx.output(y, y.ndim - 1)
     lead = stacked(ctx, out.ndim - 2, ((x, one[:-2]), (y, two[:-2])))
     return [*lead, _made(ctx, (x, y), one[-2]), _made(ctx, (x, y), two[-1])]
+
+
+def _between(ctx: Context, x: torch.Tensor, y: torch.Tensor, axis: Axis) -> None:
+    """Features between two weights that are multiplied, as those of an adapter, are hidden ones."""
+    if not ctx.dynamic(x) and not ctx.dynamic(y) and ctx.trained(x) and ctx.trained(y):
+        ctx.solver.mark_feature(axis)
 
 
 def stacked(ctx: Context, count: int, parts: Sequence[tuple[torch.Tensor, Axes]]) -> Axes:
@@ -128,6 +136,41 @@ def tensordot(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, dims: An
     return [_made(ctx, (x, y), axis) for axis in rest]
 
 
+def kron(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor) -> Axes:
+    """``x_ij y_kl`` on axes (i, k), (j, l)."""
+    pairs = zip(ctx.axes(x), ctx.axes(y), strict=True)
+    return [ctx.product(pair) for pair in pairs]
+
+
+def blocks(ctx: Context, out: Any, *matrices: torch.Tensor) -> Axes:
+    """Matrices along a diagonal: direct sums of their rows and of their columns."""
+    axes = [ctx.axes(matrix) for matrix in matrices]
+    return [resolved(Axis(tuple(term for own in axes for term in resolved(own[i]).terms))) for i in range(2)]
+
+
+def solve(
+    ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor, *args: Any, left: bool = True, **options: Any
+) -> Axes:
+    """``z`` of ``x z = y``, or of ``z x = y``."""
+    *lead, rows, columns = ctx.axes(x)
+    *_, above, beside = ctx.axes(y)
+    ctx.unify(rows if left else columns, above if left else beside)
+    return [*lead, columns, _made(ctx, (x, y), beside)] if left else [*lead, _made(ctx, (x, y), above), rows]
+
+
+def inverse(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
+    """``x^-1``: rows are columns."""
+    *lead, rows, columns = ctx.axes(x)
+    return [*lead, columns, rows]
+
+
+def exponential(ctx: Context, out: Any, x: torch.Tensor) -> Axes:
+    """``exp(x)`` of matrices that map a representation to itself."""
+    axes = ctx.axes(x)
+    ctx.unify(axes[-2], axes[-1])
+    return axes
+
+
 def outer(ctx: Context, out: Any, x: torch.Tensor, y: torch.Tensor) -> Axes:
     """``x_i y_j``."""
     return [ctx.axes(x)[0], ctx.axes(y)[0]]
@@ -181,6 +224,11 @@ RULES: dict[str, Rule] = {
     "einsum": einsum,
     "tensordot": tensordot,
     **dict.fromkeys(("outer", "ger"), outer),
+    "kron": kron,
+    "block_diag": blocks,
+    **dict.fromkeys(("linalg_solve", "solve"), solve),
+    **dict.fromkeys(("linalg_inv", "inverse", "linalg_pinv", "pinverse"), inverse),
+    **dict.fromkeys(("matrix_exp", "linalg_matrix_exp"), exponential),
     "embedding": embedding,
     "one_hot": one_hot,
     "bilinear": bilinear,
