@@ -50,7 +50,7 @@ def test_a_denoiser_breaks_where_it_halves_the_sides_until_kernel_and_stride_agr
     assert "Use 15 or 17 pixels in place of 16" in binding.breakers[0].reason
     # Groups of 3 on 64 + 32 channels: the 22nd has one channel of the first and two of the second.
     (note,) = [note for note in binding.notes if "norm3" in note]
-    assert "96 features forced to trivial" in note
+    assert "96 features of fields of at most 2" in note
     assert "groups of 3 channels lie across the boundaries of 64 + 32" in note
 
     net.down = nn.Conv2d(32, 32, 2, 2)

@@ -1,12 +1,12 @@
 """Norm layers: their weights are diagonal maps, their biases fixed vectors."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 
-from intertwine.tracing.axes import term_size
+from intertwine.tracing.axes import Axis, term_size
 from intertwine.tracing.context import Axes, Context
 from intertwine.tracing.functions.rule import Rule
 
@@ -58,18 +58,24 @@ def group_norm(
     """Each run of channels by itself: whole fields inside, or runs that the group permutes."""
     axes = ctx.axes(x)
     width = x.shape[1] // num_groups
-    ends = accumulate(term_size(term) for term in axes[1].terms)
-    if min(map(term_size, axes[1].terms)) >= width and any(end % width for end in ends):
-        runs = " + ".join(str(term_size(term)) for term in axes[1].terms)
-        ctx.notes.append(
-            f"{x.shape[1]} features forced to trivial by {ctx.solver.place}: groups of {width} channels lie across the "
-            f"boundaries of {runs}. Take groups that do not, or one group"
-        )
+    _note_across(ctx, axes[1], width)
     groups, inner = ctx.factor(axes[1], (num_groups, width))
     ctx.need(groups, "pointwise")
     ctx.need(inner, "ones")
     _affine(ctx, axes[1:2], diagonal=(weight,), vectors=(bias,))
     return axes
+
+
+def _note_across(ctx: Context, axis: Axis, width: int) -> None:
+    """Groups that lie across what was concatenated have one field each on either side of the cut."""
+    sizes = [term_size(term) for term in axis.terms]
+    cuts = sorted({0, width, *(end % width for end in accumulate(sizes))})
+    if min(sizes) >= width and len(cuts) > 2:
+        widest = max(b - a for a, b in pairwise(cuts))
+        ctx.notes.append(
+            f"{axis.size} features of fields of at most {widest} by {ctx.solver.place}: groups of {width} channels lie "
+            f"across the boundaries of {' + '.join(map(str, sizes))}. Take groups that do not, or one group"
+        )
 
 
 def layer_norm(
