@@ -11,10 +11,23 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
+from intertwine.split import layout
 
 FINITE = iw.Cyclic(4).regular()
 IRREPS = iw.SO(3).irreps("4x0 + 2x1 + 1x2")
+SIGNED = 2 * iw.Mirror("x").permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, -1, 1, 1]])
+CYCLIC = iw.Cyclic(5).irreps("2x0 + 2x1 + 1x2")
 TURNS = iw.SO(2).irreps("3x0 + 2x1 + 2x2")
+
+
+@pytest.fixture(params=["by entry", "by coefficient", "in pieces"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How typed weights take their steps: the size decides, which here does not count."""
+    if request.param != "by entry":
+        monkeypatch.setattr(layout, "LEAST", 1)
+    if request.param == "in pieces":
+        monkeypatch.setattr(layout, "ENTRIES", 96)
+    return request.param
 
 
 def net(*reps: iw.Representation, dtype: torch.dtype = torch.float64, seed: int = 0) -> tuple[nn.Module, iw.Binding]:
@@ -47,9 +60,9 @@ def formula(W, P, grads, *, lr, betas, eps, wd, strengths):
     return W
 
 
-@pytest.mark.parametrize("rep", [FINITE, 2 * FINITE + FINITE.group.trivial(), IRREPS, TURNS], ids=str)
+@pytest.mark.parametrize("rep", [FINITE, 2 * FINITE + FINITE.group.trivial(), SIGNED, IRREPS, TURNS, CYCLIC], ids=str)
 @pytest.mark.parametrize("strength", [0.0, 3.0, math.inf])
-def test_step_is_its_formula(rep: iw.Representation, strength: float) -> None:
+def test_step_is_its_formula(rep: iw.Representation, strength: float, way: str) -> None:
     model, binding = net(rep, 2 * rep)
     W, P = model[0].weight, binding["0.weight"].projector
     options = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-6}
@@ -63,7 +76,7 @@ def test_step_is_its_formula(rep: iw.Representation, strength: float) -> None:
     torch.testing.assert_close(W.detach(), wanted, rtol=1e-10, atol=1e-12)
 
 
-def test_schedules_of_rate_and_strength_are_followed() -> None:
+def test_schedules_of_rate_and_strength_are_followed(way: str) -> None:
     model, binding = net(FINITE, FINITE)
     W, P = model[0].weight, binding["0.weight"].projector
     optimizer = iw.SplitAdamW(
@@ -79,7 +92,7 @@ def test_schedules_of_rate_and_strength_are_followed() -> None:
 
 
 @pytest.mark.parametrize("rep", [2 * FINITE, 2 * iw.Dihedral(4).regular(), IRREPS], ids=str)
-def test_at_infinity_it_is_adamw_on_the_coefficients(rep: iw.Representation) -> None:
+def test_at_infinity_it_is_adamw_on_the_coefficients(rep: iw.Representation, way: str) -> None:
     """Orbits and irreps of real type: P's coefficients are entries, on which AdamW does not depend but for eps."""
     model, binding = net(rep, rep)
     binding.project_()
@@ -110,7 +123,7 @@ def test_at_infinity_it_is_adamw_on_the_coefficients(rep: iw.Representation) -> 
         torch.testing.assert_close(stored[name].detach(), wanted, rtol=1e-7, atol=1e-9)
 
 
-def test_irreps_trained_from_the_subspace_on_an_equivariant_loss_stay_in_it() -> None:
+def test_irreps_trained_from_the_subspace_on_an_equivariant_loss_stay_in_it(way: str) -> None:
     """Under AdamW they leave it within ten steps, by rounding that its second moments make into steps of full size."""
     rep = iw.SO(3).irreps("4x0 + 4x1 + 2x2")
     drift = {}
@@ -156,7 +169,7 @@ def test_untyped_parameters_take_torchs_step() -> None:
 
 @pytest.mark.parametrize("foreach", [True, False])
 @pytest.mark.parametrize("capturable", [True, False])
-def test_foreach_and_capturable_change_nothing(foreach: bool, capturable: bool) -> None:
+def test_foreach_and_capturable_change_nothing(foreach: bool, capturable: bool, way: str) -> None:
     found = []
     for options in ({}, {"foreach": foreach, "capturable": capturable}):
         model, binding = net(FINITE, 2 * FINITE, FINITE)
@@ -173,7 +186,7 @@ def test_foreach_and_capturable_change_nothing(foreach: bool, capturable: bool) 
 
 @pytest.mark.parametrize("strength", [2.0, math.inf])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_resuming_goes_on_bit_by_bit(strength: float, dtype: torch.dtype) -> None:
+def test_resuming_goes_on_bit_by_bit(strength: float, dtype: torch.dtype, way: str) -> None:
     def made() -> tuple[nn.Module, iw.SplitAdamW]:
         model, binding = net(FINITE, 2 * FINITE, dtype=dtype)
         return model, iw.SplitAdamW(model.parameters(), binding, lr=0.01, strength=strength)
@@ -199,7 +212,7 @@ def test_resuming_goes_on_bit_by_bit(strength: float, dtype: torch.dtype) -> Non
             assert torch.equal(a, b)
 
 
-def test_half_precision_trains_a_copy_in_float32() -> None:
+def test_half_precision_trains_a_copy_in_float32(way: str) -> None:
     model, binding = net(FINITE, FINITE, dtype=torch.bfloat16)
     wide, other = net(FINITE, FINITE, dtype=torch.float32)
     wide.load_state_dict(model.state_dict())
@@ -352,7 +365,7 @@ def test_what_it_cannot_do_is_refused_by_name() -> None:
         iw.SplitAdamW(turned.parameters(), iw.bind(turned, {"": (FINITE, FINITE)}), strength=1.0)
 
 
-def test_a_grad_scaler_and_schedulers_take_it_for_an_optimiser() -> None:
+def test_a_grad_scaler_and_schedulers_take_it_for_an_optimiser(way: str) -> None:
     model, binding = net(FINITE, FINITE, dtype=torch.float32)
     optimizer = iw.SplitAdamW(model.parameters(), binding, lr=0.1, strength=1.0)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=4, cycle_momentum=False)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import final
@@ -12,7 +13,7 @@ import torch
 from intertwine._numerics import Array, accumulation_dtype
 from intertwine.errors import ArgumentError, SizeLimitError
 from intertwine.groups import Group
-from intertwine.projectors.axes.plan import AxisPlan, Part, Place
+from intertwine.projectors.axes.plan import AxisBlock, AxisPlan, Part, Place
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
 from intertwine.projectors.methods.method import TupleProjector
@@ -62,7 +63,7 @@ class BlocksProjector(Projector):
             folds = tuple([(None if rep is None else rep.dim,) for rep in axes])
         super().__init__(group, axes, folds, method, reason=reason, exact=exact)
         self.parts = parts
-        self._first = plans[0].blocks
+        self._plans, self._first = plans, plans[0].blocks
         # One tuple of blocks that is the whole tensor, axis by axis in its own layout, spares the copy that views
         # write into.
         self._single = len(parts) == 1
@@ -105,6 +106,33 @@ class BlocksProjector(Projector):
     def part_indices(self, shape: Sequence[int]) -> list[torch.Tensor]:
         wide = self._reordered(self.folded(torch.arange(prod(shape)).reshape(tuple(shape))))
         return self._views(wide)
+
+    def by_rows(self, shape: Sequence[int], entries: int) -> list[tuple[int, "BlocksProjector"]]:
+        """P in pieces along the tensor's first axis, of at most so many entries where copies can be told apart.
+
+        Pieces alike have one projector, and all of its constants are P's own.
+
+        Returns:
+            By piece, the number of its rows, and the projector on them; together all rows.
+        """
+        whole = any(block.mul is None or block.copies_innermost for block in self._first) or 0 in self._sorted_axes
+        if whole or len(self.folds[0]) != 1 or prod(shape) <= entries:
+            return [(shape[0], self)]
+        pieces: list[tuple[int, BlocksProjector]] = []
+        for block in self._first:
+            copies = block.mul or 0
+            step = max(1, min(copies, entries // (block.dim * prod(shape[1:]))))
+            pieces += [(step * block.dim, self._of_copies(block, step))] * (copies // step)
+            if copies % step:
+                pieces.append((copies % step * block.dim, self._of_copies(block, copies % step)))
+        return pieces
+
+    def _of_copies(self, block: AxisBlock, copies: int) -> "BlocksProjector":
+        """The projector on so many copies of one block of the first axis."""
+        first = replace(block, start=0, mul=copies)
+        parts = [Part((first, *part.blocks[1:]), part.projector) for part in self.parts if part.blocks[0] is block]
+        plans, folds = (AxisPlan((first,)), *self._plans[1:]), ((copies * block.dim,), *self.folds[1:])
+        return BlocksProjector(self.group, (None, *self.axes[1:]), plans, tuple(parts), self.method, folds=folds)
 
     def basis(self) -> torch.Tensor:
         """Orthonormal basis of the equivariant subspace, float64 (complex128), shape (rank, *shape); for small cases.

@@ -10,6 +10,7 @@ import torch
 from intertwine.decay.targets import COMMUTATION_TOLERANCE, Target
 from intertwine.projectors import Projector
 from intertwine.projectors.norms.joint import JointMaps, is_joinable
+from intertwine.split.layout import Piece, pieces_of
 
 Tensors = list[torch.Tensor]
 # A component's name has a sign for each projector: "+" for the image of P, "-" for that of 1 - P.
@@ -23,10 +24,12 @@ class Split:
     Attributes:
         projectors: commuting ones, at least one.
         names: the components that are not zero, in order; fewer where a strength is always infinite.
+        pieces: of one weight whose equivariant part has moments by coefficient; none where by entry.
     """
 
     projectors: tuple[Projector, ...]
     names: tuple[str, ...]
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def has_own_norm(self) -> bool:
@@ -40,11 +43,12 @@ def split_of(target: Target, strengths: Sequence[float | None]) -> Split:
     names = ["".join(signs) for signs in itertools.product("+-", repeat=len(projectors))]
     always = [i for i, strength in enumerate(strengths) if strength == math.inf]
     names = [name for name in names if all(name[i] == "+" for i in always)]
+    W = target.tensor()
     if len(projectors) == 1:
         P = projectors[0]
         zero = {"+": P.rank == 0, "-": P.rank == P.ambient_dim}
-        return Split(projectors, tuple(name for name in names if not zero[name]))
-    W = target.tensor()
+        names = [name for name in names if not zero[name]]
+        return Split(projectors, tuple(names), pieces_of(P, W) if "+" in names else ())
     kind = torch.complex128 if W.is_complex() else torch.float64
     X = torch.randn(W.shape, dtype=kind, generator=torch.Generator().manual_seed(0))
     parts = components([X], [Split(projectors, tuple(names))], None)

@@ -10,8 +10,9 @@ import torch
 from intertwine._numerics import HALF, accumulation_dtype
 from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.joint import JointMaps
-from intertwine.projectors.norms.proximal import Shrinkage, shrink_
+from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
 from intertwine.split.components import Split, Tensors, components, joined
+from intertwine.split.in_coefficients import take_in_coefficients
 from intertwine.split.options import Options
 
 # The state of a weight: AdamW's names, a second moment a component, a copy of half-precision weights in float32.
@@ -53,6 +54,14 @@ class Weight:
         master.copy_(torch.where(master.to(W.dtype) == W, master, W.to(master.dtype)))
         return master
 
+    def moments(self) -> dict[str, int | None]:
+        """Names, with the number of entries; None for the weight's own shape."""
+        names, pieces = self.split.names, self.split.pieces
+        if not pieces:
+            return dict.fromkeys((FIRST, *(f"{SECOND}{name}" for name in names)))
+        sizes = {"+": pieces[-1].coefficients.stop, "-": pieces[-1].rest.stop}
+        return {f"{kind}{name}": sizes[name] for name in names for kind in (f"{FIRST}_", SECOND)}
+
     def begin(self, *, capturable: bool) -> None:
         """Zeros for what the state lacks.
 
@@ -67,12 +76,17 @@ class Weight:
                 got=f"sparse ones of {self.name}",
                 advice="Make the embedding with sparse=False.",
             )
-        wanted = [FIRST, *(f"{SECOND}{name}" for name in self.split.names)]
+        wanted = self.moments()
         if not self.state:
             dtype = accumulation_dtype(W.dtype)
-            self.state[STEP] = torch.zeros((), dtype=torch.float32, device=W.device if capturable else "cpu")
-            for key in wanted:
-                self.state[key] = torch.zeros_like(W, dtype=dtype, memory_format=torch.preserve_format)
+            device = W.device if capturable or self.split.pieces else torch.device("cpu")
+            self.state[STEP] = torch.zeros((), dtype=torch.float32, device=device)
+            for key, size in wanted.items():
+                self.state[key] = (
+                    torch.zeros_like(W, dtype=dtype, memory_format=torch.preserve_format)
+                    if size is None
+                    else torch.zeros(size, dtype=dtype, device=W.device)
+                )
             if W.dtype in HALF:
                 self.state[MASTER] = W.detach().to(dtype, copy=True)
             return
@@ -91,7 +105,10 @@ def take(weights: Sequence[Weight], options: Options, maps: JointMaps, *, foreac
     alike: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights:
         weight.begin(capturable=options.capturable)
-        alike.setdefault(weight.kind, []).append(weight)
+        if weight.split.pieces:
+            _take_one(weight, options)
+        else:
+            alike.setdefault(weight.kind, []).append(weight)
     for together in alike.values():
         batch: list[Weight] = []
         for weight in together:
@@ -101,6 +118,19 @@ def take(weights: Sequence[Weight], options: Options, maps: JointMaps, *, foreac
                 batch = []
             batch.append(weight)
         _take(batch, options, maps)
+
+
+def _take_one(weight: Weight, options: Options) -> None:
+    state, value = weight.state, weight.value()
+    # The kernel wants the count where the weight is, which a file that was read on a processor does not have.
+    state[STEP] = state[STEP].to(value.device)
+    W, gradient, step = value.contiguous(), _gradient(weight, value).contiguous(), state[STEP].add_(1)
+    moments, factor = [state[key] for key in weight.moments()], _factor(weight, "-", options.lr)
+    take_in_coefficients(W, gradient, weight.split.pieces, moments, step, factor, options)
+    if W is not weight.parameter:
+        weight.parameter.copy_(W)
+    if value is not weight.parameter and value is not W:
+        value.copy_(W)
 
 
 def _take(weights: Sequence[Weight], options: Options, maps: JointMaps) -> None:
@@ -166,17 +196,17 @@ def _corrections(steps: Tensors, options: Options) -> tuple[Any, Any]:
 
 
 def _factors(weights: Sequence[Weight], name: str, options: Options) -> Any:
-    """By weight, ``1 / (1 + lr s)`` with the sum s of the strengths that penalise a component."""
-    lr = options.lr
-    totals = [
-        0.0
-        if weight.split.has_own_norm
-        else sum(s for s, sign in zip(weight.strengths, name, strict=True) if sign == "-")
-        for weight in weights
-    ]
-    if not isinstance(lr, torch.Tensor):
-        return [0.0 if total == math.inf else 1 / (1 + lr * total) for total in totals]
-    return [torch.zeros_like(lr) if total == math.inf else 1 / (1 + lr * total) for total in totals]
+    factors = [_factor(weight, name, options.lr) for weight in weights]
+    if not isinstance(options.lr, torch.Tensor):
+        return factors
+    return [torch.full_like(options.lr, f) if isinstance(f, float) else f for f in factors]
+
+
+def _factor(weight: Weight, name: str, lr: Rate) -> Rate:
+    """``1 / (1 + lr s)`` with the sum s of the strengths that penalise a component."""
+    signs = zip(weight.strengths, name, strict=True)
+    total = 0.0 if weight.split.has_own_norm else sum(s for s, sign in signs if sign == "-")
+    return 0.0 if total == math.inf else 1 / (1 + lr * total)
 
 
 def _real(tensors: Tensors) -> Tensors:

@@ -54,7 +54,9 @@ class SplitAdamW(torch.optim.Optimizer):
     is taken up at the next step. Typed buffers (running statistics) are projected at infinite strength.
 
     State: three tensors a typed weight (``exp_avg``, ``exp_avg_sq_+``, ``exp_avg_sq_-``) where AdamW has two; two where
-    the strength is always infinite.
+    the strength is always infinite. Weights of 4096 entries and more whose coefficients are means of signed entries
+    (orbits, diagonals of irreps) have moments of the coefficients, one number each (``exp_avg_+``, ``exp_avg_sq_+``),
+    and those of the rest (``exp_avg_-``, ``exp_avg_sq_-``): two tensors and a little, or the little alone.
 
     Args:
         params: parameters, named parameters, or param groups, as of ``torch.optim.AdamW``.

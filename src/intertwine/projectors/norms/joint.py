@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from intertwine._numerics import HALF, Array
+from intertwine._numerics import HALF
 from intertwine.projectors.constants import Constants
-from intertwine.projectors.methods.components import Components
-from intertwine.projectors.methods.method import copies_first
+from intertwine.projectors.norms.sorted_entries import sorted_entries
 from intertwine.projectors.projector import Projector
-
-# Decimals by which two bases count as the same.
-DECIMALS = 9
 
 
 def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
@@ -40,29 +36,14 @@ class JointMap:
         self._sizes = [prod(shape) for shape in shapes]
         # Shapes as torch cuts one tensor by in one call, which is not right for those without entries.
         self._templates = [torch.empty(shape, device="meta") for shape in shapes] if all(self._sizes) else None
-        kinds: dict[Any, tuple[Array, list[Array]]] = {}
-        zero, same, start = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
-        for projector, shape in zip(projectors, shapes, strict=True):
-            mixed = np.zeros(prod(shape), dtype=bool)
-            for places, components in _placed(projector, shape):
-                mixed[places] = True
-                where = places + start
-                if components.is_identity:
-                    same.append(where.reshape(-1))
-                    continue
-                # Zero is added so that minus zero is zero.
-                key = components.basis.shape, (np.round(components.basis, DECIMALS) + 0.0).tobytes()
-                kinds.setdefault(key, (components.basis, []))[1].append(where)
-            zero.append(np.flatnonzero(~mixed) + start)
-            start += len(mixed)
-        found = [(basis, np.concatenate(columns, axis=1)) for basis, columns in kinds.values()]
-        order = np.concatenate([*(columns.reshape(-1) for _, columns in found), *zero, *same])
+        entries = sorted_entries(projectors, shapes)
+        found, order = entries.kinds, entries.order
         self._segments = []
         end = 0
         for _, columns in found:
             self._segments.append((end, end + columns.size, columns.shape))
             end += columns.size
-        self._mixed, self._changed = end, len(order) - sum(map(len, same))
+        self._mixed, self._changed = end, len(order) - len(entries.same)
         bases = {f"basis{i}": basis for i, (basis, _) in enumerate(found)}
         adjoints = {f"adjoint{i}": np.ascontiguousarray(basis.conj().T) for i, (basis, _) in enumerate(found)}
         # 32 bits an index: the weights are small.
@@ -145,14 +126,3 @@ class JointMaps:
 
     def __reduce__(self) -> tuple[type["JointMaps"], tuple[()]]:
         return JointMaps, ()
-
-
-def _placed(projector: Projector, shape: torch.Size) -> list[tuple[Array, Components]]:
-    """The components of each part with where their entries lie in a flattened weight, shape (size, count)."""
-    places = []
-    for indices, components in zip(projector.part_indices(shape), projector.components or (), strict=True):
-        tuples = copies_first(indices).reshape(-1, prod(indices.shape[1::2])).numpy()
-        for found in components:
-            columns = tuples[:, found.entries]
-            places.append((np.moveaxis(columns, 1, 0).reshape(len(found.entries), -1), found))
-    return places

@@ -1,0 +1,50 @@
+"""Moments by coefficient: how large weights are cut into pieces, and what is kept of them."""
+
+import pytest
+import torch
+
+import intertwine as iw
+from intertwine.split import layout
+from tests.split.test_split_adamw import FINITE, IRREPS, SIGNED, TURNS, gradients, net
+
+
+@pytest.mark.parametrize("rep", [FINITE + FINITE.group.trivial(), SIGNED, IRREPS, TURNS], ids=str)
+def test_large_weights_have_moments_by_coefficient(rep: iw.Representation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number an orbit or a diagonal in place of a tensor; general commutants keep a tensor."""
+    monkeypatch.setattr(layout, "LEAST", 1)
+    model, binding = net(rep, 3 * rep)
+    P = binding["0.weight"].projector
+    optimizer = iw.SplitAdamW(model.parameters(), binding, strength=1.0)
+    gradients(model, 0)
+    optimizer.step()
+    state = optimizer.state[model[0].weight]
+    assert state["exp_avg_+"].numel() == state["exp_avg_sq_+"].numel() == P.rank
+    assert state["exp_avg_-"].numel() <= P.numel
+    assert "exp_avg" not in state
+
+
+def test_pieces_of_a_large_weight_share_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "LEAST", 1)
+    monkeypatch.setattr(layout, "ENTRIES", 2 * 4 * 64)
+    rep = 16 * FINITE
+    pieces = layout.pieces_of(iw.projector(rep, rep), torch.zeros(64, 64))
+    assert len(pieces) == 8
+    assert len({id(piece.layout) for piece in pieces}) == 1
+    assert pieces[-1].entries.stop == 64 * 64
+
+
+def test_weights_of_other_strides_and_gradients_take_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "LEAST", 1)
+    found = []
+    for turned in (False, True):
+        model, binding = net(FINITE, 2 * FINITE)
+        W = model[0].weight
+        optimizer = iw.SplitAdamW(model.parameters(), binding, lr=0.1, strength=1.0)
+        if turned:
+            W.data = W.data.t().contiguous().t()
+        for step in range(3):
+            gradients(model, step)
+            W.grad = W.grad.t().contiguous().t() if turned else W.grad
+            optimizer.step()
+        found.append(W.detach())
+    torch.testing.assert_close(*found)
