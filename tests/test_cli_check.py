@@ -65,7 +65,7 @@ class Outside(nn.Module):
         self.inner, self.unused = nn.Linear(4, 4), nn.Parameter(torch.ones(3))
 
     def forward(self, x):
-        return torch.special.bessel_j0(self.inner(x))
+        return torch.vmap(lambda row: row.relu() * row.sum())(self.inner(x))
 """
 C4 = ("--group", "C4", "--in", "regular", "--out", "regular")
 IMAGES = ("--group", "D4", "--in", "images 3xtrivial", "--out", "none")

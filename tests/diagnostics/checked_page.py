@@ -8,8 +8,14 @@ import intertwine as iw
 NAME = "<b onclick=alert(1)>&amp;</b>"
 
 
+@torch.library.custom_op("checked_page::added_up", mutates_args=())
+def added_up(x: torch.Tensor) -> torch.Tensor:
+    """An operator of an extension, behind which is no action."""
+    return x.cumsum(-1)
+
+
 class Net(nn.Module):
-    """A stride off centre, a function without a rule, and a parameter that nothing uses."""
+    """A stride off centre, a function whose rule is found, one without, and a parameter that nothing uses."""
 
     def __init__(self):
         super().__init__()
@@ -22,7 +28,7 @@ class Net(nn.Module):
     def forward(self, x):
         x = torch.relu(self.first(x))
         x = torch.special.bessel_j0(getattr(self, NAME)(x))  # <script>alert("a line of the model's source")</script>
-        return self.last(torch.relu(self.middle(x)).mean((2, 3)))
+        return self.last(added_up(self.middle(x).mean((2, 3))))
 
 
 def checked(group=None, size=16):

@@ -206,6 +206,8 @@ def _open_ends(values: Mapping[str, Any]) -> list[Section]:
     if unknown:
         note = "Their results were taken to have the type of an argument of their shape, and were judged like others."
         found.append(TableSection("Functions without a rule", ("function", "calls"), list(unknown.items()), (note,)))
+    if values["found_functions"]:
+        found.append(TextSection("Functions whose type was found by values", values["found_functions"], bullets=True))
     if values["not_judged"]:
         found.append(TextSection("Calls that could not be judged", values["not_judged"], bullets=True))
     return found

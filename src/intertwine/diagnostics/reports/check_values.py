@@ -48,6 +48,7 @@ def check_values(
         "breakers": [asdict(one) | {"also": list(one.also)} for one in binding.breakers],
         "notes": notes_by_kind(binding.notes),
         "unknown_functions": dict(found.unknown) if found is not None else {},
+        "found_functions": list(found.found) if found is not None else [],
         "not_judged": list(found.blind) if found is not None else [],
         "picture": picture_of(binding.group),
         "elements": _elements(binding, error, projected),
