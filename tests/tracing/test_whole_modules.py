@@ -206,3 +206,53 @@ def test_python_functions_have_rules_too():
     assert outputs(binding, "flipped") == [f"(6, [{rep}])"]
     assert binding.breakers == ()
     assert flipped is original
+
+
+class Written(nn.Module):
+    """Harmonics of degrees 1 and 2 by components, with the polar axis given, and products of both by norms."""
+
+    def __init__(self, polar):
+        super().__init__()
+        self.polar = polar
+
+    def forward(self, v):
+        x, y, z = (v[:, (i + self.polar + 1) % 3] for i in range(3))  # z is polar
+        s = 3**0.5
+        two = [s * x * y, s * y * z, z * z - (x * x + y * y) / 2, s * x * z, s / 2 * (x * x - y * y)]
+        return torch.stack([v[:, 0], v[:, 1], v[:, 2], *two], -1)
+
+
+class OfHarmonics(nn.Module):
+    """Vectors weighted by what the harmonics of degree 2 of two arrays have in common."""
+
+    def __init__(self, polar=2):
+        super().__init__()
+        self.harmonics, self.mix = Written(polar), nn.Linear(8, 8, bias=False)
+
+    def forward(self, v, w):
+        one, two = self.mix(self.harmonics(v)), self.harmonics(w)
+        return (one[:, 3:] * two[:, 3:]).sum(-1, keepdim=True) * one[:, :3]
+
+
+@pytest.mark.parametrize("polar", [1, 2])
+def test_harmonics_that_a_module_writes_out_are_typed_by_their_values(polar):
+    vector, example = O3.standard(), (POSITIONS, POSITIONS.roll(1, 0))
+    torch.manual_seed(0)
+    binding = bound(OfHarmonics(polar), (vector, vector), vector, example)
+    # With the polar axis of e3nn's irreps, y, it is 2e in its own basis, else in another one.
+    second = "1o + 2e" if polar == 1 else "1o + images[5]"
+    assert outputs(binding, "Written") == [f"(6, [{second}])"] * 2
+    assert binding["mix.weight"].projector.rank == 2
+    assert (binding.breakers, binding.notes) == ((), ())
+    assert error(binding, (vector, vector), vector, example) < 1e-5
+    found = bound(OfHarmonics(polar), (OH.standard(),) * 2, OH.standard(), example)
+    assert found["mix.weight"].projector.rank == 1 + 2  # five components are E and T2
+    assert found.breakers == ()
+
+
+def test_what_is_multiplied_by_nothing_breaks_nothing():
+    class Unused(nn.Module):
+        def forward(self, v):
+            return v + v.sum() * 0
+
+    assert bound(Unused(), O3.standard(), O3.standard(), POSITIONS).breakers == ()

@@ -1,6 +1,6 @@
 """Types of a whole model from one run: projectors of its parameters, what breaks the symmetry, what is open."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,9 +24,10 @@ from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy
 from intertwine.tracing.trace import Trace, trace
-from intertwine.tracing.unknown.rounds import asked
+from intertwine.tracing.unknown.rounds import Asking, asked
 from intertwine.tracing.unknown.search import FoundAction
 from intertwine.tracing.unknown.unseen import hidden_dependences
+from intertwine.tracing.whole.fitted import fitted
 
 # What ``unknown`` calls a function that was not seen at all.
 UNSEEN = "what was not seen"
@@ -130,12 +131,15 @@ def infer(
     by_hand = given or {}
     tensors = _tensors(model)
     said = {name: _leading_axes(P, tuple(tensors[name].shape)) for name, P in by_hand.items()}
-
-    def typed_run(found: Mapping[int, FoundAction]) -> Trace:
-        return trace(model, ends, example, policy=policy, rules=rules, given=said, found=found)
-
     motions = [Motion(ends.acting, g) for g in generating_elements(ends.acting.group)]
-    asking = asked(typed_run, ends.acting.group, motions, model, example)
+
+    def asked_with(whole: Mapping[Any, Rule]) -> Asking[Trace]:
+        def typed_run(found: Mapping[int, FoundAction]) -> Trace:
+            return trace(model, ends, example, policy=policy, rules=whole, given=said, found=found)
+
+        return asked(typed_run, ends.acting.group, motions, model, example)
+
+    asking = _with_harmonics(asked_with, model, rules or {})
     traced = asking.run
     hidden = hidden_dependences(model, example, traced.unseen, traced.seams, gradients=traced.gradients)
     types = ParameterTypes(ends.acting)
@@ -189,6 +193,37 @@ def infer(
         asking.found,
         trace=traced,
     )
+
+
+def _with_harmonics(
+    typed: Callable[[Mapping[Any, Rule]], Asking[Trace]], model: nn.Module, rules: Mapping[Any, Rule]
+) -> Asking[Trace]:
+    """The typed run, in which what computes with components is taken as a whole if its values have a representation."""
+    first = typed(rules)
+    reading = _reading_modules(model, first.run.calls)
+    while reading:
+        again = typed({**rules, **dict.fromkeys(reading, fitted)})
+        failed = {call.place.function for call in again.run.calls if call.rule == "proposal"}
+        left = [kind for kind in reading if kind.__name__ not in failed]
+        if len(left) == len(reading):
+            return again
+        reading = left
+    return first
+
+
+# Calls that pick components of features.
+READS = frozenset(["getitem", "select", "narrow", "unbind", "split", "chunk", "index_select"])
+
+
+def _reading_modules(model: nn.Module, calls: Iterable[TypedCall]) -> list[type[nn.Module]]:
+    """Classes of the modules without parameters in which single components of features are read."""
+    found: dict[type[nn.Module], None] = {}
+    for call in calls:
+        if call.rule == "proposal" and call.dynamic and call.place.function in READS and call.place.module:
+            module = model.get_submodule(call.place.module)
+            if next(module.parameters(), None) is None:
+                found[type(module)] = None
+    return list(found)
 
 
 def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:

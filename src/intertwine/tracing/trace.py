@@ -28,6 +28,7 @@ from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
 from intertwine.tracing.functions import CREATED, RULES, Rule
+from intertwine.tracing.functions.combine import MULTIPLY
 from intertwine.tracing.models.evaluating import evaluating
 from intertwine.tracing.models.first_run import first_run
 from intertwine.tracing.models.value_trees import copied, tensors
@@ -255,6 +256,8 @@ class _Tracer:
             self._read += before
             return out
         mutates = writes(function, name, args, kwargs)
+        if name in MULTIPLY and isinstance(args[1], int | float) and args[1] == 0:  # nothing of the features is left
+            before = of = []
         dynamic = any(kind.dynamic for kind in of) and name not in CREATED
         typed = TypedCall(place, before, [], "rule", mutates=mutates, shapes=[tuple(t.shape) for t in given])
         held = tuple(function.module.parameters()) if isinstance(function, Whole) and function.module else ()

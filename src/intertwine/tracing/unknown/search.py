@@ -246,4 +246,4 @@ class _One:
 
 
 def _rows(x: torch.Tensor, position: int) -> torch.Tensor:
-    return x.movedim(position, 0).flatten(1)
+    return x.movedim(position, 0).reshape(x.shape[position], -1)
