@@ -46,8 +46,10 @@ def measured(case: Case) -> dict[str, object]:
         "unaccounted": len(found.unaccounted),
         "share_typed": f"{1 - lost / max(sum(sizes.values()), 1):.3f}",
         "unknown": " ".join(found.inference.unknown),
-        "breakers": len(found.breakers),
-        "first_breaker": f"{found.breakers[0].module}: {found.breakers[0].function}" if found.breakers else "",
+        "breakers": len(found.breakers) + bool(found.inference.output_conflict),
+        "first_breaker": f"{found.breakers[0].module}: {found.breakers[0].function}"
+        if found.breakers
+        else found.inference.output_conflict.partition(":")[0],
     }
     _project_at_size(found, model)
     error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)

@@ -146,6 +146,9 @@ def test_products_of_vectors_have_no_action_but_their_sums_do():
     assert str(binding.types[0].outputs[0]) == "(5, ([1])^2)"
     wrong = iw.bind(nn.Sequential(Square()), rep_in=rep, rep_out=rep, example=x)
     assert any("rep_out says" in note for note in wrong.notes)
+    assert "rep_out says" in wrong.inference.output_conflict
+    with pytest.raises(iw.IntertwineError, match="rep_out says"):
+        iw.bind(nn.Sequential(Square()), rep_in=rep, rep_out=rep, example=x, strict=True)
 
 
 class Square(nn.Module):

@@ -96,7 +96,8 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
             reports use them too. Inferred: also rules of functions, ``{torch.special.expit: rule}``, where
             ``rule(ctx, out, *args, **kwargs)`` gives the axes of the result (``intertwine.tracing.functions``), and of
             classes of modules and Python functions that are one call each, ``{MyHarmonics: rule}``, the module first.
-        strict: raise where a function is unknown, a parameter stays untyped, or a call breaks the symmetry.
+        strict: raise where a function is unknown, a parameter stays untyped, a call breaks the symmetry, or the output
+            is not of the type that was asked for.
         check: whether to repeat every call on moved arguments; without it ``breakers`` is empty.
 
     Returns:

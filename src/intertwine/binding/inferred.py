@@ -126,12 +126,13 @@ def _refuse_open_ends(binding: Binding, inference: Inference) -> None:
     """What ``strict`` refuses.
 
     Raises:
-        ArgumentError: unknown functions, untyped parameters, broken calls.
+        ArgumentError: unknown functions, untyped parameters, broken calls, an output of another type than was asked.
     """
     found = [f"unknown functions {listing(inference.unknown)}"] if inference.unknown else []
     if binding.unaccounted:
         found.append(f"untyped parameters {listing(binding.unaccounted)}")
     found += [str(one) for one in inference.breakers]
+    found += [inference.output_conflict] if inference.output_conflict else []
     if found:
         raise ArgumentError(
             "model",

@@ -51,6 +51,7 @@ class Inference:
         breakers: calls that do not commute with the group though weights are equivariant; empty before the check.
         blind: calls that the check could not judge.
         checked: whether the check was made.
+        output_conflict: why the output cannot be of the type that was asked for, whatever the weights; empty if it can.
     """
 
     group: Group
@@ -65,6 +66,7 @@ class Inference:
     breakers: tuple[BrokenCall, ...] = ()
     blind: tuple[str, ...] = ()
     checked: bool = False
+    output_conflict: str = ""
     trace: Trace | None = field(default=None, repr=False)
 
     def with_check(
@@ -191,6 +193,7 @@ def infer(
         notes,
         dict(asking.unknown) | ({UNSEEN: len(hidden)} if hidden else {}),
         asking.found,
+        output_conflict=traced.output_conflict,
         trace=traced,
     )
 
