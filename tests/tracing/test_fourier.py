@@ -213,3 +213,14 @@ def test_the_projection_is_the_null_space_of_the_layers_own_commutator(make, sid
     with torch.no_grad():
         y = layer(x)
         assert all(float((layer(rep(g, x)) - rep(g, y)).abs().max()) < 1e-12 for g in group.generators)
+
+
+@pytest.mark.parametrize("side", [8, 12])
+def test_waves_that_are_cut_off_at_the_end_of_their_axis_are_the_cause(side):
+    class Resized(nn.Module):
+        def forward(self, x):
+            return torch.fft.irfft2(torch.fft.rfft2(x), s=(side, side))
+
+    x = torch.randn(2, 1, 10, 10)
+    (breaker,) = bound(Resized(), ONE, ONE, x).breakers
+    assert f"it makes {side} pixels of ky:10" in breaker.reason

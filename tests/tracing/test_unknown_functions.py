@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 import intertwine as iw
 from intertwine.tracing.functions import RULES
+from intertwine.tracing.functions.pointwise import permuted
 from intertwine.tracing.unknown.signed_permutations import AlikeError, signed_permutation
 from tests.tracing import networks
 
@@ -329,3 +330,12 @@ def test_without_the_rule_of_a_layer_its_own_calls_are_unknown_and_nothing_else_
     assert f"{module}.weight" in binding.unaccounted
     assert f"no rule for {name}" in binding.inference.reasons[f"{module}.weight"]
     assert not any("forced to trivial" in note for note in binding.notes)
+
+
+def test_an_operator_has_a_rule_under_each_of_its_names_and_a_rule_without_a_call_is_named():
+    x = torch.randn(4, 8)
+    for key in (bessel, torch.ops.intertwine_tests.bessel, torch.ops.intertwine_tests.bessel.default):
+        binding = iw.bind(Between(bessel), rep_in=R, rep_out=R, example=x, rules={key: permuted}, strict=True)
+        assert (binding.inference.found, binding.notes) == ((), ())
+    binding = iw.bind(Between(torch.relu), rep_in=R, rep_out=R, example=x, rules={bessel: permuted})
+    assert any("was not used: the run did not call it" in note for note in binding.notes)

@@ -141,6 +141,7 @@ class _Tracer:
         found: Mapping[int, FoundAction],
     ) -> None:
         self._rules, self._ends, self._found = rules, ends, found
+        self._used: set[Rule | None] = set()
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
@@ -220,6 +221,12 @@ class _Tracer:
             if not kind.dynamic:
                 self.result.notes.append(f"the output{end.where} does not depend on the input")
         mark_reaching(self.result.calls, [*self._read, *(context.type_of(tensor) for tensor in tensors(output))])
+
+        self.result.notes += [
+            f"rules[{getattr(key, '__name__', key)}] was not used: the run did not call it, or by no name in a module"
+            for key, rule in self._rules.items()
+            if rule not in self._used
+        ]
 
     def _note_unseen(self, index: int, place: str, given: list[torch.Tensor]) -> None:
         """Keep the values of what comes up for the first time."""
@@ -315,12 +322,18 @@ class _Tracer:
         """Whether an earlier run has made it, and no view of a parameter, which follows that."""
         return tensor in self._cached and tensor._base is None
 
+    def _given_rule(self, function: Callable[..., Any]) -> Rule | None:
+        """The user's rule of a function; of an operator, of what ``torch.library`` or ``torch.ops`` calls it too."""
+        keys = (function, getattr(function, "overloadpacket", None))
+        return next((rule for key, rule in self._rules.items() if getattr(key, "_opoverload", key) in keys), None)
+
     def _typed(
         self, typed: TypedCall, function: Callable[..., Any], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The axes by a rule; None where there is none or it failed, and then the reason is kept."""
         name = typed.place.function
-        rule = function.axes if isinstance(function, Whole) else self._rules.get(function)
+        rule = function.axes if isinstance(function, Whole) else self._given_rule(function)
+        self._used.add(function.rule if isinstance(function, Whole) else rule)
         rule = rule or (RULES.get(name) if is_torchs(function) else None)
         context = self.result.context
         if rule is None:
