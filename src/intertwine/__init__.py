@@ -59,7 +59,7 @@ from intertwine.projectors.spectral.spectral import spectral_projector
 from intertwine.projectors.spectral.spherical import spherical_projector
 from intertwine.representations import Field, Representation, Segment
 from intertwine.representations.decomposition import Decomposition, decompose
-from intertwine.split import SplitAdamW
+from intertwine.split import SplitAdamW, SplitOptimizer
 
 try:
     __version__ = version("intertwine")
@@ -100,6 +100,7 @@ __all__ = [
     "Rings",
     "Segment",
     "SplitAdamW",
+    "SplitOptimizer",
     "Symmetric",
     "Tetrahedral",
     "Trivial",

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -54,6 +55,12 @@ def split_of(target: Target, strengths: Sequence[float | None]) -> Split:
     parts = components([X], [Split(projectors, tuple(names))], None)
     least = COMMUTATION_TOLERANCE * torch.linalg.vector_norm(X)
     return Split(projectors, tuple(name for name in names if torch.linalg.vector_norm(parts[name][0]) > least))
+
+
+def factor(strengths: Sequence[float], name: str, lr: Any) -> Any:
+    """``1 / (1 + lr s)`` with the sum s of the strengths that penalise the component of that name; 0 at infinity."""
+    total = sum(s for s, sign in zip(strengths, name, strict=True) if sign == "-")
+    return 0.0 if total == math.inf else 1 / (1 + lr * total) if total else 1.0
 
 
 def components(tensors: Tensors, splits: Sequence[Split], maps: JointMaps | None) -> Parts:

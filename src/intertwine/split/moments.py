@@ -11,7 +11,7 @@ from intertwine._numerics import HALF, accumulation_dtype
 from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
-from intertwine.split.components import Split, Tensors, components, joined
+from intertwine.split.components import Split, Tensors, components, factor, joined
 from intertwine.split.in_coefficients import take_in_coefficients
 from intertwine.split.options import Options
 
@@ -125,8 +125,8 @@ def _take_one(weight: Weight, options: Options) -> None:
     # The kernel wants the count where the weight is, which a file that was read on a processor does not have.
     state[STEP] = state[STEP].to(value.device)
     W, gradient, step = value.contiguous(), _gradient(weight, value).contiguous(), state[STEP].add_(1)
-    moments, factor = [state[key] for key in weight.moments()], _factor(weight, "-", options.lr)
-    take_in_coefficients(W, gradient, weight.split.pieces, moments, step, factor, options)
+    moments, scale = [state[key] for key in weight.moments()], _factor(weight, "-", options.lr)
+    take_in_coefficients(W, gradient, weight.split.pieces, moments, step, scale, options)
     if W is not weight.parameter:
         weight.parameter.copy_(W)
     if value is not weight.parameter and value is not W:
@@ -203,10 +203,7 @@ def _factors(weights: Sequence[Weight], name: str, options: Options) -> Any:
 
 
 def _factor(weight: Weight, name: str, lr: Rate) -> Rate:
-    """``1 / (1 + lr s)`` with the sum s of the strengths that penalise a component."""
-    signs = zip(weight.strengths, name, strict=True)
-    total = 0.0 if weight.split.has_own_norm else sum(s for s, sign in signs if sign == "-")
-    return 0.0 if total == math.inf else 1 / (1 + lr * total)
+    return 1.0 if weight.split.has_own_norm else factor(weight.strengths, name, lr)
 
 
 def _real(tensors: Tensors) -> Tensors:

@@ -1,7 +1,6 @@
 """SplitAdamW: AdamW with second moments of its own for the equivariant part of each weight, and for the rest."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,13 +11,13 @@ from intertwine._arguments import flag
 from intertwine._numerics import HALF, in_own_precision
 from intertwine.binding import Binding
 from intertwine.binding.writing import check_stored
-from intertwine.decay.checks import check_bindings, check_held, unprojected_buffers
+from intertwine.decay.checks import check_bindings, check_held
 from intertwine.decay.schedules import Schedule, Schedules
 from intertwine.decay.targets import targets_of
-from intertwine.errors import ArgumentError, DecayWarning, listing
+from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
-from intertwine.split.checks import check_targets
+from intertwine.split.checks import check_targets, warn_unprojected
 from intertwine.split.components import split_of
 from intertwine.split.moments import FIRST, STEP, Weight, take
 from intertwine.split.options import Options, check_options, options_of
@@ -125,14 +124,7 @@ class SplitAdamW(torch.optim.Optimizer):
         super().__init__(params, options)
         self._known: tuple[int, ...] = ()
         self._typed()
-        unprojected = unprojected_buffers(zip(self._targets, self._fixed, strict=True))
-        if unprojected:
-            warnings.warn(
-                f"SplitAdamW: {listing(unprojected)} stay as they are, so that eval mode is not exact: running "
-                "statistics are projected at strength inf of their own.",
-                DecayWarning,
-                stacklevel=2,
-            )
+        warn_unprojected(self._targets, self._fixed)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As of torch's optimisers.
