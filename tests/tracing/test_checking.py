@@ -5,7 +5,20 @@ import pytest
 import torch
 
 import intertwine as iw
+from intertwine.tracing.acting import Acting, Motion
+from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, fixed, single
 from intertwine.tracing.checking.elements import generating_elements
+from intertwine.tracing.judging.moves import move_of
+from intertwine.tracing.normal_form import carried
+
+D4 = iw.Dihedral(4)
+R = D4.regular()
+WINDOW = Axis(((Digit(0, 2, (1,)), Digit(1, 2, (1,))),))
+
+
+def pixel(coordinate, size):
+    return single(Digit(coordinate, size))
+
 
 GROUPS = {
     "D4": (iw.Dihedral(4), 2, lambda G: G.regular()),
@@ -28,3 +41,46 @@ def test_what_commutes_with_the_elements_commutes_with_the_group(name):
     left = rep.dim**2 - np.linalg.matrix_rank(np.concatenate(rows), tol=1e-6)
     assert left == iw.projector(rep, rep).rank
     assert all(torch.equal(a, b) for a, b in zip(elements, generating_elements(G), strict=True))
+
+
+C4, O3 = iw.Cyclic(4), iw.O(3)
+ACTING = {
+    "images": (Acting(D4, D4.standard()), [fixed(2), carried(2 * R), pixel(0, 5), pixel(1, 5)]),
+    "tokens behind a class token": (
+        Acting(D4, D4.standard()),
+        [fixed(2), Axis(((Fixed(1),), (Digit(0, 3), Digit(1, 3)))), carried(3 * R)],
+    ),
+    "windows": (
+        Acting(D4, D4.standard()),
+        [Axis(((Fixed(2), Digit(0, 3, (0,)), Digit(1, 3, (0,))),)), fixed(3), WINDOW, carried(R)],
+    ),
+    "attention of pixels": (
+        Acting(D4, D4.standard()),
+        [fixed(2), fixed(3), *2 * [Axis(((Digit(0, 3), Digit(1, 3)),))]],
+    ),
+    "unequal sides": (Acting(D4, D4.standard()), [fixed(2), carried(D4.irreps("0+ + 2x1")), pixel(0, 3), pixel(1, 4)]),
+    "channels of a flattened map": (
+        Acting(D4, D4.standard()),
+        [fixed(3), Axis(((Carried(2 * R), Digit(0, 3), Digit(1, 3)),))],
+    ),
+    "a short run behind": (Acting(C4), [fixed(2), carried(C4.regular()), fixed(3)]),
+    "signs": (Acting(iw.Cyclic(2)), [fixed(2), carried(iw.Cyclic(2).irreps("2x0 + 3x1"))]),
+    "vectors": (Acting(O3), [fixed(2), carried(O3.irreps("3x0e + 2x1o + 1x2e")), fixed(4)]),
+    "many vectors": (Acting(O3), [fixed(2), carried(O3.irreps("30x0e + 32x1o"))]),
+    "copies of vectors": (Acting(O3), [fixed(2), Axis(((Fixed(5), Carried(O3.irreps("1o"))),))]),
+}
+
+
+@pytest.mark.parametrize("name", ACTING)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int64])
+def test_moves_of_a_type_are_the_action(name, dtype):
+    acting, axes = ACTING[name]
+    x = (8 * torch.randn([axis.size for axis in axes], dtype=torch.float64)).to(dtype)
+    for g in generating_elements(acting.group):
+        motion = Motion(acting, g)
+        wanted, found = motion(x, axes), move_of(motion, axes)(x)
+        assert found.dtype == dtype
+        assert found.shape == wanted.shape
+        torch.testing.assert_close(found, wanted)
+        strided = x.transpose(0, 1).contiguous().transpose(0, 1)
+        torch.testing.assert_close(move_of(motion, axes)(strided), wanted)

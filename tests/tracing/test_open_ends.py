@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import intertwine as iw
+from intertwine.errors import ArgumentError
 from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.functions.pointwise import permuted
 from intertwine.tracing.policy import default_policy
@@ -87,12 +88,15 @@ def _no_rule(ctx, out, *args, **kwargs):
     raise ConflictError("no idea")
 
 
-def test_weights_that_take_no_projection_leave_a_note_in_place_of_the_check():
-    model = nn.Sequential(nn.Linear(8, 16), nn.utils.parametrizations.orthogonal(nn.Linear(16, 16)), nn.Linear(16, 8))
-    binding = bound(model)
-    assert any(note.startswith("not checked") and "1.weight" in note for note in binding.notes)
-    assert not binding.inference.checked
+def test_weights_that_take_no_projection_are_checked_all_the_same():
+    """An orthogonal parametrisation cannot make the projection; the check needs its value alone."""
+    layer = nn.utils.parametrizations.orthogonal(nn.Linear(16, 16))
+    binding = bound(nn.Sequential(nn.Linear(8, 16), layer, nn.Linear(16, 8)))
+    assert binding.inference.checked
+    assert binding.breakers == ()
     assert binding["1.weight"].projector.rank == 16 * 16 // 8
+    with pytest.raises(ArgumentError, match=r"1\.weight"):
+        binding.project_()
 
 
 def test_a_parameter_that_an_unknown_function_swallows_is_unaccounted_with_the_reason():

@@ -1,11 +1,8 @@
 """Bindings inferred from one run of a model."""
 
-import copy
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -14,7 +11,7 @@ from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
 from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.binding.model_tensors import ModelTensor
-from intertwine.binding.writing import Stored
+from intertwine.binding.swapped import equivariant_weights
 from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.layers.channels.output_fields import OutputFields
@@ -22,6 +19,7 @@ from intertwine.layers.layer_type import Kind, Slot
 from intertwine.layers.rule import Rules
 from intertwine.tracing.ends import read_ends
 from intertwine.tracing.inference import Inference, infer
+from intertwine.tracing.models.preserved import preserved
 from intertwine.tracing.parameters import TypedParameter
 from intertwine.tracing.policy import HiddenByUnknown, Policy
 from intertwine.tracing.whole.seams import Seams
@@ -51,52 +49,36 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     read = ReadTypes(model, options.overrides, options.layers, "overrides")
     by_hand = {name: slot.projector for name, slot in read.slots.items()}
 
-    def inferred(model: nn.Module) -> Inference:
+    def inferred() -> Inference:
         return infer(model, types, example, policy=options.hidden, rules=options.functions, given=by_hand)
 
-    inference = inferred(model)
-    together = {name: typed for name, typed in inference.parameters.items() if typed.joined}
-    for name, typed in inference.parameters.items():
-        if name in together:
-            continue
-        read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
-    read.check_group()
-    entries = (*read.entries(warn=False), *map(_joined_entry, together.values()))
-    binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
-    if options.check:
-        try:
-            with _projected(binding) as twin:
-                inference = inference.with_check(twin, example, again=inferred)
-        except _NotProjectedError as error:
-            note = f"not checked, as the weights of a copy could not be projected: {error}"
-            inference = dataclasses.replace(inference, notes=(*inference.notes, note))
-        binding = dataclasses.replace(binding, inference=inference.without_trace())
+    with preserved(model):  # what layers keep of one run is there in the next, and gone in the end
+        inference = inferred()
+        together = {name: typed for name, typed in inference.parameters.items() if typed.joined}
+        for name, typed in inference.parameters.items():
+            if name not in together:
+                read.add({name: _slot(read.tensors[name], name, typed)}, f"the inferred type of {name}")
+        read.check_group()
+        entries = (*read.entries(warn=False), *map(_joined_entry, together.values()))
+        binding = Binding(model, entries, read.ends, options.layers, inference.without_trace())
+        if options.check:
+            inference = inference.with_check(example, by_hand)
+            if inference.parted:
+                inference = _checked_anew(binding, inference, lambda: inferred().with_check(example, by_hand))
+            binding = replace(binding, inference=inference.without_trace())
     if options.strict:
         _refuse_open_ends(binding, inference)
     return binding
 
 
-class _NotProjectedError(Exception):
-    """A parametrisation that does not take projected values."""
-
-
-@contextmanager
-def _projected(binding: Binding) -> Iterator[nn.Module]:
-    """A copy of the model with projected weights; itself for as long, where something that it holds has no copy."""
-    model, before = binding.model, []
-    try:
-        twin = copy.deepcopy(model)
-    except Exception:  # noqa: BLE001 - whatever a user's objects raise
-        twin, before = model, [Stored(partial(entry.underlying, model)) for entry in binding]
-    try:
-        try:
-            dataclasses.replace(binding, model=twin).project_()
-        except IntertwineError as error:
-            raise _NotProjectedError(str(error)) from error
-        yield twin
-    finally:
-        for stored in before:
-            stored.put_back()
+def _checked_anew(binding: Binding, inference: Inference, checked: Callable[[], Inference]) -> Inference:
+    """With the breakers of the way that equivariant weights take, as experts get other tokens there."""
+    after = "what comes after was not checked"
+    with suppress(IntertwineError), equivariant_weights(binding):
+        anew = checked()
+        inference = replace(inference, breakers=anew.breakers, blind=anew.blind, alike={})
+        after = after if anew.parted else "the way that projected weights take was checked"
+    return replace(inference, notes=(*inference.notes, f"two runs part: {inference.parted}; {after}"))
 
 
 def _joined_entry(typed: TypedParameter) -> JoinedEntry:

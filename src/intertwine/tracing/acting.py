@@ -14,6 +14,7 @@ from intertwine.representations import Representation
 from intertwine.tracing.axes import Axis, Carried, Digit, Factor, Nested, Squared, Term, Unknown, Wave, term_size
 from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.normal_form import resolved
+from intertwine.tracing.types.side_by_side import matrix_of_several, multiplied
 from intertwine.tracing.types.wave_motion import is_whole, moved_waves
 
 # Of contiguous numbers so many are worth a copy of their own.
@@ -102,6 +103,8 @@ class Motion:
         self._g = g.cpu().numpy().reshape(1, *g.shape)
         self._key = self._g.tobytes()
         self._moves = acting.moves(g)
+        self._tables: dict[tuple[Representation, torch.device], tuple[torch.Tensor | None, torch.Tensor | None] | None]
+        self._tables = {}
         self._matrices: dict[tuple[Representation, torch.dtype, torch.device], list[torch.Tensor | None]] = {}
 
     def __call__(self, x: torch.Tensor, axes: Sequence[Axis]) -> torch.Tensor:
@@ -124,6 +127,10 @@ class Motion:
             return moved.reshape(_merged_shape(moved.shape, terms)) if moved.numel() else x.reshape(shape)
         return self._of_factors(x, [term[0] for term in terms])
 
+    def permutes(self, rep: Representation) -> bool:
+        """Whether g permutes the features of ``rep``, with signs at most."""
+        return _sources(rep, self._key) is not None
+
     def _of_factors(self, x: torch.Tensor, factors: list[Factor]) -> torch.Tensor:
         for position, factor in enumerate(factors):
             if isinstance(factor, Carried):
@@ -137,7 +144,7 @@ class Motion:
 
     def _carried(self, x: torch.Tensor, position: int, rep: Representation) -> torch.Tensor:
         """``rho(g) x`` along one axis: by index where the group permutes features, masks and numbers as such."""
-        table = _sources(rep, self._key)
+        table = self._table(rep, x.device)
         if table is None:
             wide = x if x.dtype.is_floating_point or x.dtype.is_complex else x.to(torch.float64)
             turned = self._turned(rep, wide.movedim(position, -1)).movedim(-1, position)
@@ -145,9 +152,21 @@ class Motion:
         source, signs = table
         moved = x if source is None else _taken(x, position, source)
         if signs is not None:
-            shape = [-1 if axis == position else 1 for axis in range(x.ndim)]
-            moved = moved * torch.tensor(signs, device=x.device, dtype=x.dtype).reshape(shape)
+            moved = moved * signs.to(x.dtype).reshape([-1 if axis == position else 1 for axis in range(x.ndim)])
         return moved
+
+    def _table(
+        self, rep: Representation, device: torch.device
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None] | None:
+        key = (rep, device)
+        if key not in self._tables:
+            found = _sources(rep, self._key)
+            arrays = () if found is None else found
+            source, signs = (
+                None if array is None else torch.tensor(array, device=device) for array in arrays or (None,) * 2
+            )
+            self._tables[key] = None if found is None else (source, signs)
+        return self._tables[key]
 
     @in_own_precision
     def _turned(self, rep: Representation, x: torch.Tensor) -> torch.Tensor:
@@ -155,16 +174,18 @@ class Motion:
         wide = x.to(accumulation_dtype(x.dtype))
         key = (rep, wide.dtype, wide.device)
         if key not in self._matrices:
-            images = [torch.from_numpy(segment.field.matrices(self._g)[0].copy()) for segment in rep.segments]
             self._matrices[key] = [
-                None if image.equal(torch.eye(len(image), dtype=image.dtype)) else image.to(wide.device, wide.dtype).T
-                for image in images
+                None if matrix is None else torch.tensor(matrix.T, dtype=wide.dtype, device=wide.device)
+                for matrix in (
+                    matrix_of_several(segment, segment.field.matrices(self._g)[0]) for segment in rep.segments
+                )
             ]
-        parts = [
-            copies if image is None else copies @ image
-            for copies, image in zip(rep.split(wide), self._matrices[key], strict=True)
+        parts = wide.split([segment.dim for segment in rep.segments], -1)
+        moved = [
+            part if matrix is None else multiplied(segment, part, matrix)
+            for segment, part, matrix in zip(rep.segments, parts, self._matrices[key], strict=True)
         ]
-        return rep.join(parts).to(x.dtype)
+        return torch.cat(moved, -1).to(x.dtype)
 
 
 def _moved_digits(x: torch.Tensor, digits: list[tuple[int, Digit]], moves: Array) -> torch.Tensor:
@@ -189,9 +210,8 @@ def _merged_shape(shape: Sequence[int], terms: Sequence[Term]) -> list[int]:
     return sizes
 
 
-def _taken(x: torch.Tensor, position: int, source: Array) -> torch.Tensor:
-    """``x.index_select(position, source)``, which takes four times as long as a gather where the runs are short."""
-    index = torch.tensor(source, device=x.device)
+def _taken(x: torch.Tensor, position: int, index: torch.Tensor) -> torch.Tensor:
+    """``x.index_select(position, index)``, which takes four times as long as a gather where the runs are short."""
     if prod(x.shape[position + 1 :]) >= RUN:
         return x.index_select(position, index)
     shape = [-1 if axis == position else 1 for axis in range(x.ndim)]

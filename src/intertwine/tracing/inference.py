@@ -19,6 +19,7 @@ from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
+from intertwine.tracing.judging.weights import EquivariantWeights
 from intertwine.tracing.normal_form import carried, is_alone, resolved
 from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
@@ -50,6 +51,8 @@ class Inference:
         found: calls of functions without a rule whose type was found by values, with the way.
         breakers: calls that do not commute with the group though weights are equivariant; empty before the check.
         blind: calls that the check could not judge.
+        parted: where the check went another way than the run that was typed; empty if it did not.
+        alike: calls that the check did not repeat, by number, each with the one that speaks for it.
         checked: whether the check was made.
         output_conflict: why the output cannot be of the type that was asked for, whatever the weights; empty if it can.
     """
@@ -65,42 +68,23 @@ class Inference:
     found: tuple[str, ...] = ()
     breakers: tuple[BrokenCall, ...] = ()
     blind: tuple[str, ...] = ()
+    parted: str = ""
+    alike: Mapping[int, int] = field(default_factory=dict)
     checked: bool = False
     output_conflict: str = ""
     trace: Trace | None = field(default=None, repr=False)
 
-    def with_check(
-        self, model: nn.Module, example: Any, again: "Callable[[nn.Module], Inference] | None" = None
-    ) -> "Inference":
-        """The same with the breakers, found on ``model``, whose weights are equivariant.
-
-        Where it takes another branch than the model that was typed (experts get other tokens), ``again`` types it anew.
-        """
+    def with_check(self, example: Any, by_hand: Mapping[str, Projector] | None = None) -> "Inference":
+        """The same with the breakers, with equivariant weights; ``by_hand``: projectors of what was typed by hand."""
         if self.trace is None:
             return self
+        typed = {**self.parameters, **{name: TypedParameter(P, None) for name, P in (by_hand or {}).items()}}
+        weights = EquivariantWeights(self.trace.model, typed, self.free, ParameterTypes(self.trace.acting))
         doubtful = any(note.startswith("no path") or "forced to trivial" in note for note in self.notes)
-        found: Checked = check_calls(self.trace, model, example, awaken=self._awaken if doubtful else None)
-        notes = (*self.notes, *found.ignored)
-        if found.parted:
-            anew = None if again is None else again(model).trace
-            parted, after = found.parted, "what comes after was not checked"
-            if anew is not None:
-                found = check_calls(anew, model, example)
-                after = after if found.parted else "the way that projected weights take was checked"
-            notes = (*notes, f"two runs part: {parted}; {after}")
-        return replace(self, breakers=found.breakers, blind=found.blind, notes=notes, checked=True)
-
-    def _awaken(self, model: nn.Module) -> bool:
-        """Draw equivariant values for parameters that are zero; whether there were any."""
-        found = False
-        generator = torch.Generator().manual_seed(0)
-        for name, parameter in model.named_parameters():
-            if parameter.is_floating_point() and not parameter.detach().any():
-                drawn = 0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-                typed = self.parameters.get(name)
-                parameter.data.copy_(drawn if typed is None else typed.projector.project(drawn))
-                found = found or bool(parameter.detach().any())
-        return found
+        found: Checked = check_calls(self.trace, weights, example, doubtful=doubtful)
+        notes, parted, alike = (*self.notes, *found.ignored), found.parted, found.alike
+        breakers, blind = found.breakers, found.blind
+        return replace(self, breakers=breakers, blind=blind, notes=notes, parted=parted, alike=alike, checked=True)
 
     def without_trace(self) -> "Inference":
         """The same without the model that was traced."""

@@ -29,8 +29,8 @@ from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
 from intertwine.tracing.functions import CREATED, RULES, Rule
 from intertwine.tracing.functions.combine import MULTIPLY
-from intertwine.tracing.models.evaluating import evaluating
 from intertwine.tracing.models.first_run import first_run
+from intertwine.tracing.models.preserved import preserved
 from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.policy import Decisions, Policy
@@ -104,7 +104,7 @@ def trace(
     copies of the example, and without gradients unless it fails without.
 
     Args:
-        model: any module; it is left as it was.
+        model: any module; it is left as it was (``preserved``).
         ends: types of the example and of the output.
         example: what the model takes: a tensor, a tuple of arguments, or a dictionary of them.
         policy: width of hidden features to their representation.
@@ -116,8 +116,10 @@ def trace(
         ArgumentError: TorchScript, an example that does not fit.
     """
     tracer = _Tracer(model, ends, rules or {}, given or {}, found or {})
-    with evaluating(model):
-        tracer.result.gradients = tracer.warm_up(model, example)
+    with preserved(model) as kept:
+        with kept.saving():
+            tracer.result.gradients = tracer.warm_up(model, example)
+        kept.draw_alike()
         given = copied(example)
         tracer.begin(given)
         with torch.set_grad_enabled(tracer.result.gradients), tracer.watch.watching():

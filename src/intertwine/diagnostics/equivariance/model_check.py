@@ -1,8 +1,7 @@
 """Whether a model is equivariant, what breaks it, and what would be left after projection."""
 
-import copy
-import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import nn
 
 from intertwine._arguments import check_generator
 from intertwine.binding import Binding, bind
+from intertwine.binding.swapped import equivariant_weights
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
 from intertwine.diagnostics.equivariance.measured_error import EquivarianceError
 from intertwine.diagnostics.reports.check_page import check_sections
@@ -23,6 +23,7 @@ from intertwine.diagnostics.reports.measure_report import report
 from intertwine.diagnostics.reports.report import Report
 from intertwine.errors import IntertwineError, listing
 from intertwine.groups import Group
+from intertwine.tracing.models.preserved import preserved
 
 # What is printed of each list, and of the layers.
 SHOWN, SHOWN_LAYERS = 12, 40
@@ -140,7 +141,7 @@ def check(  # noqa: PLR0913 - a keyword for each thing that may be said of a mod
     """Is this model equivariant, and if not, what breaks it?
 
     The model is typed from one run (``bind``), every call in it repeated on moved arguments, and the error of the whole
-    measured twice: as it stands, and with projected weights on a copy. The first says what the model has, the second
+    measured twice: as it stands, and with projected weights. The first says what the model has, the second
     what its architecture allows. The model itself is left as it was.
 
     Args:
@@ -170,30 +171,28 @@ def check(  # noqa: PLR0913 - a keyword for each thing that may be said of a mod
         >>> [breaker.reason.split(". ")[1] for breaker in found.binding.breakers]
         ['Use 15 or 17 pixels in place of 16, or another stride or kernel.']
     """
-    binding = bind(
-        model,
-        rep_in=rep_in,
-        rep_out=rep_out,
-        hidden=hidden,
-        example=example,
-        group=group,
-        overrides=overrides,
-        rules=rules,
-    )
-
     # Both errors are those of the same elements.
     check_generator("generator", generator)
-    seed = int(torch.randint(2**62, (), generator=generator))
-
-    def measured(function: nn.Module) -> EquivarianceError:
-        same = torch.Generator().manual_seed(seed)
-        return equivariance_error(
-            function, rep_in, rep_out, example, num_samples=num_samples, generator=same, group=binding.group
+    with preserved(model):
+        binding = bind(
+            model,
+            rep_in=rep_in,
+            rep_out=rep_out,
+            hidden=hidden,
+            example=example,
+            group=group,
+            overrides=overrides,
+            rules=rules,
         )
+        seed = int(torch.randint(2**62, (), generator=generator))
 
-    twin = copy.deepcopy(model)
-    try:
-        dataclasses.replace(binding, model=twin).project_()
-    except IntertwineError:
-        return ModelCheck(binding, measured(model), None)
-    return ModelCheck(binding, measured(model), measured(twin))
+        def measured() -> EquivarianceError:
+            same = torch.Generator().manual_seed(seed)
+            return equivariance_error(
+                model, rep_in, rep_out, example, num_samples=num_samples, generator=same, group=binding.group
+            )
+
+        error, projected = measured(), None
+        with suppress(IntertwineError), equivariant_weights(binding):
+            projected = measured()
+    return ModelCheck(binding, error, projected)

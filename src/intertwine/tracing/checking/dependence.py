@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
 from intertwine._numerics import TOLERANCES
 from intertwine.tracing.axes import Axis
@@ -18,10 +17,10 @@ SHARE = 0.2
 
 
 # Draws anew, equivariantly, every parameter of a model that is zero; says whether there was one.
-Awaken = Callable[[nn.Module], bool]
+Awaken = Callable[[Callable[..., Any]], bool]
 
 
-def without_effect(ends: EndTypes, model: nn.Module, example: Any, output: Any, awaken: Awaken) -> list[str]:
+def without_effect(ends: EndTypes, model: Callable[..., Any], example: Any, output: Any, awaken: Awaken) -> list[str]:
     """One sentence for each input that the group moves, whose values change nothing in ``output = model(example)``.
 
     Args:
@@ -37,7 +36,7 @@ def without_effect(ends: EndTypes, model: nn.Module, example: Any, output: Any, 
     return found
 
 
-def _ignored(ends: EndTypes, model: nn.Module, example: Any, output: Any) -> list[str]:
+def _ignored(ends: EndTypes, model: Callable[..., Any], example: Any, output: Any) -> list[str]:
     found = []
     generator = torch.Generator().manual_seed(0)
     for tensor, end in ends.inputs(example):

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from intertwine.errors import ArgumentError, IntertwineError, with_article
-from intertwine.tracing.models.value_trees import tensors
+from intertwine.tracing.models.value_trees import copied, tensors
 from intertwine.tracing.record import Handler, Watch, run
 from intertwine.tracing.whole.seams import Seams
 
@@ -27,6 +28,8 @@ def first_run(model: nn.Module, example: Any, handler: Handler, seams: Seams) ->
         if tensor.layout is not torch.strided or tensor.is_nested:
             raise ArgumentError("example", expected="dense tensors, which the group can move", got=str(tensor.layout))
     try:
+        if any(map(is_lazy, (*model.parameters(), *model.buffers()))):  # which have no shape that could be watched
+            run(model, copied(example))
         try:
             with Watch(model, handler, seams).watching():
                 run(model, example)

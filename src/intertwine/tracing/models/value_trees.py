@@ -10,6 +10,8 @@ import torch
 from intertwine.errors import listing, with_article
 
 Path = tuple[int | str, ...]
+# Most arguments of a call are of these types, and the tests for containers take longer than such a call.
+_PLAIN = frozenset([type(None), bool, int, float, str, torch.dtype, torch.device, torch.Tensor, torch.nn.Parameter])
 
 
 def children(value: object) -> dict[int | str, Any] | None:
@@ -19,10 +21,13 @@ def children(value: object) -> dict[int | str, Any] | None:
         >>> children((1, 2)), children({"a": 3}), children(4)
         ({0: 1, 1: 2}, {'a': 3}, None)
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return None
+    if kind is tuple or kind is list or isinstance(value, tuple | list):
+        return dict(enumerate(value))  # type: ignore[arg-type]
     if isinstance(value, Mapping):
         return dict(value.items())
-    if isinstance(value, tuple | list):
-        return dict(enumerate(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return None
@@ -67,10 +72,27 @@ def mapped(value: object, function: Callable[[torch.Tensor], object]) -> Any:
     return rebuilt(value, {key: mapped(part, function) for key, part in parts.items()})
 
 
+def replaced(value: object, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """As ``mapped``, but containers without tensors are kept as they are, as shapes are.
+
+    Examples:
+        >>> shape = torch.Size([2])
+        >>> replaced((shape, torch.ones(1)), lambda x: 2 * x)[0] is shape
+        True
+    """
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    parts = children(value)
+    if parts is None or next(tensors(value), None) is None:
+        return value
+    return rebuilt(value, {key: replaced(part, function) for key, part in parts.items()})
+
+
 def tensors(value: object) -> Iterator[torch.Tensor]:
     """Every tensor in ``value``."""
     if isinstance(value, torch.Tensor):
         yield value
+        return
     for part in (children(value) or {}).values():
         yield from tensors(part)
 
