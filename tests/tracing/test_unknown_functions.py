@@ -187,6 +187,23 @@ def test_a_product_of_vectors_is_found_among_irreps_of_its_dimension():
     assert binding.breakers == ()
 
 
+def test_an_unknown_type_does_not_go_through_a_function_that_commutes_with_rotations_only():
+    """Were it one type on both sides, the output's would be the vectors' before the product: all of them zero."""
+
+    class Products(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(6, 6, bias=False)
+
+        def forward(self, x):
+            return product(*self.a(x).reshape(-1, 2, 3).unbind(1))
+
+    binding = iw.bind(Products(), rep_in=O3.irreps("2x1o"), rep_out=O3.irreps("1e"), example=torch.randn(5, 6))
+    assert [str(rep) for rep in binding["a.weight"].projector.axes] == ["2x1o", "2x1o"]
+    assert binding["a.weight"].projector.rank == 4
+    assert (binding.inference.unknown, binding.breakers, binding.notes) == ({}, (), ())
+
+
 def test_a_function_of_each_entry_forces_vectors_to_invariants_and_says_so():
     rep, x = O3.irreps("2x1o + 2x0e"), torch.randn(4, 8)
     binding = iw.bind(Between(bessel), rep_in=rep, rep_out=rep, example=x)
@@ -199,8 +216,10 @@ def test_a_function_of_each_entry_forces_vectors_to_invariants_and_says_so():
 
 
 def test_entries_that_are_alike_are_ambiguous():
-    binding, _, _ = convolved(patches, 24, 9)
-    assert binding.inference.unknown == {"patches.default": 1} or binding.breakers == ()
+    binding, breakers, _ = convolved(patches, 24, 9)
+    assert binding.inference.unknown == {"patches.default": 1}
+    assert breakers == [("BrokenCall", "patches.default")]
+    assert "along axis 1 is ambiguous: 16 of 24 entries have the same values" in binding.notes[0]
     rows = torch.randn(4, 7)
     with pytest.raises(AlikeError, match="2 of 4 entries"):
         signed_permutation(rows[[0, 0, 1, 2]], rows[[0, 0, 1, 2]])
@@ -213,20 +232,20 @@ def test_entries_that_are_alike_are_ambiguous():
     assert signs.tolist() == [1, 1, -1, 1]
 
 
-def test_a_permutation_that_is_no_action_is_refused():
-    """Turning channels with the mirror alone is a permutation for each generator, but they do not multiply as D4's."""
+def test_entries_in_the_order_of_their_sizes_are_moved_by_no_action():
+    """What a function gives of moved entries is no permutation of what it gives of them."""
 
-    class Sorted(nn.Module):
+    class Ordered(nn.Module):
         def forward(self, x):
-            return rolled(x)
+            return ordered(x)
 
-    x = torch.randn(4, 8)
-    binding = iw.bind(Sorted(), rep_in=R, rep_out=R, example=x)
-    assert binding.breakers or binding.inference.unknown
+    binding = iw.bind(Ordered(), rep_in=R, rep_out=R, example=torch.randn(4, 8))
+    assert binding.inference.unknown == {"ordered.default": 1}
+    assert [one.function for one in binding.breakers] == ["ordered.default"]
 
 
 @opaque
-def rolled(x: torch.Tensor) -> torch.Tensor:
+def ordered(x: torch.Tensor) -> torch.Tensor:
     return x.sort(-1).values * x
 
 
