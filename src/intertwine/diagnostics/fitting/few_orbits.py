@@ -8,16 +8,16 @@ import numpy as np
 from intertwine._numerics import Array
 from intertwine.diagnostics.fitting.orbit_types import OrbitType
 
-# So many labelled orbits are listed and chosen among; the choice is an integer program.
-MAX_ORBITS = 4000
-MAX_NODES = 20000
+# So many sets of channels, and so many orders of them, are listed; the choice among sets is an integer program, which
+# is left when it has branched so often.
+MAX_SETS, MAX_ORDERS = 500, 16000
+MAX_NODES = 100
 
 
 def is_small(types: tuple[OrbitType, ...], width: int) -> bool:
     """Whether all orbits among so many channels can be listed."""
-    return sum(perm(width, kind.size) for kind in types) <= 4 * MAX_ORBITS and all(
-        comb(width, kind.size) <= MAX_ORBITS for kind in types
-    )
+    orders = sum(perm(width, kind.size) for kind in types)
+    return orders <= MAX_ORDERS and all(comb(width, kind.size) <= MAX_SETS for kind in types)
 
 
 def best_cover(

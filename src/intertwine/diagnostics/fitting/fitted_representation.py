@@ -179,7 +179,7 @@ class FittedRepresentation(HiddenByUnknown):
                 ("features", "width", "orbits", "admissible cycles", "defect"),
                 [
                     (
-                        one.made or "input",
+                        one.made.partition(" (")[0] or "input",
                         str(one.size),
                         " + ".join(f"{count} of {size}" for size, count in one.orbits.items()) or one.kind,
                         _number(one.admissible) + _beside(one.admissible_chance),
