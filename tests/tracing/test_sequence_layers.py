@@ -45,6 +45,17 @@ def test_states_that_an_lstm_projects_are_a_type_of_their_own(both):
     assert error(binding, REP, REP, x) < 1e-6
 
 
+def test_an_output_left_alone_behind_a_residual_stream_is_said_to_make_all_of_it_invariant():
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    stem, x = nn.Linear(32, 32), drawn(2, 6, 32)
+    binding = bound(nn.Sequential(stem, layer), REP, None, x)
+    assert "0.bias" in binding.free
+    assert any("32 features forced to trivial by rep_out" in note for note in binding.notes)
+    headed = bound(nn.Sequential(stem, layer, nn.Linear(32, 3)), REP, None, x)
+    assert not any("forced to trivial" in note for note in headed.notes)
+    assert axes(headed, "0.weight") == ("4xregular", "4xregular")
+
+
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
 def test_sequences_of_several_lengths_are_packed_and_unpacked(kind):
     def call(own, x):

@@ -6,6 +6,9 @@ from itertools import pairwise
 import torch
 
 from intertwine.projectors import Projector
+from intertwine.tracing.axes import Axis
+from intertwine.tracing.context import ParameterUse
+from intertwine.tracing.normal_form import resolved, unknowns
 from intertwine.tracing.parameters import TypedParameter
 
 # Larger weights are not drawn to see which of their columns are zero.
@@ -53,3 +56,17 @@ def dead_features(P: Projector, output: int) -> list[tuple[str, str]]:
         if names:
             words.append(("to" if axis == output else "from", " + ".join(names)))
     return words
+
+
+def made_by_several(uses: Mapping[str, ParameterUse], axis: Axis) -> list[str]:
+    """The weights that make the open features of an output, where these are several: those of a residual stream.
+
+    An output that the group leaves alone makes all of them invariant, where it may have been meant for a head alone.
+    """
+    nodes = {node for node in unknowns(resolved(axis)) if node.feature and node.size > 1}
+    found = [
+        name
+        for name, use in uses.items()
+        if use.output is not None and nodes.intersection(unknowns(resolved(use.type.axes[use.output])))
+    ]
+    return found if len(found) > 1 else []

@@ -32,7 +32,8 @@ from intertwine.tracing.functions.combine import MULTIPLY
 from intertwine.tracing.models.first_run import first_run
 from intertwine.tracing.models.preserved import preserved
 from intertwine.tracing.models.value_trees import copied, tensors
-from intertwine.tracing.normal_form import resolved, unknowns
+from intertwine.tracing.normal_form import is_alone, resolved, unknowns
+from intertwine.tracing.paths import made_by_several
 from intertwine.tracing.policy import Decisions, Policy
 from intertwine.tracing.record import Place, Watch, run
 from intertwine.tracing.solver import Solver
@@ -216,7 +217,14 @@ class _Tracer:
             try:
                 wanted = end.axes(tensor)
                 for axis, other in zip(kind.axes, wanted, strict=True):
+                    makers = made_by_several(context.uses, axis) if is_alone(resolved(other)) else []
                     context.unify(axis, other)
+                    if makers:
+                        self.result.notes.append(
+                            f"{axis.size} features forced to trivial by rep_out{end.where}, which leaves them alone: "
+                            f"{len(makers)} weights make them, as {makers[0]}. Put a head behind them, or say what "
+                            "they carry"
+                        )
             except (ConflictError, ArgumentError) as conflict:
                 self.result.output_conflict = f"the output{end.where} is {kind}, rep_out says {end}: {conflict}"
                 self.result.notes.append(self.result.output_conflict)
