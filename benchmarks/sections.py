@@ -2,7 +2,18 @@
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import constants, decay, growth, import_time, penalty, regular, report, sampled, training_step
+from benchmarks import (
+    constants,
+    decay,
+    growth,
+    import_time,
+    penalty,
+    regular,
+    report,
+    sampled,
+    training_step,
+    whole_models,
+)
 from benchmarks.peers import comparison
 from benchmarks.row import Row
 from benchmarks.settings import Settings
@@ -16,6 +27,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "sampled": sampled.rows,
     "step": training_step.rows,
     "report": report.rows,
+    "whole": whole_models.rows,
     "import": import_time.rows,
     "peers": comparison.rows,
 }
