@@ -23,6 +23,7 @@ from intertwine.tracing.calls import (
     memory_of,
     writes,
 )
+from intertwine.tracing.checking.codes import codes_of, settle_tables, waiting_for
 from intertwine.tracing.checking.forced import forced, forced_notes
 from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
@@ -371,13 +372,17 @@ class _Tracer:
         inner = [node for kind in weights for axis in kind.axes for node in unknowns(resolved(axis)) if node.feature]
         blind = dict.fromkeys(without_direction(context.weighed()))
         constrained = forced(node for node in context.hidden if node not in blind)
+        codes = codes_of(self.result.model, self.result.calls, context) if self.result.acting.space else {}
+        # What a table is made of waits until it is known whether that turns.
+        waiting = waiting_for(codes)
         if policy is None:
-            decisions.leave_alone(blind)
-        decisions.decide([*features, *map(single, inner)])
+            decisions.leave_alone(node for node in blind if node not in waiting)
+        decisions.decide([*features, *(single(node) for node in inner if node not in waiting)])
+        settle_tables(codes, context, self.result.acting, decisions)
+        if policy is None:
+            decisions.leave_alone(node for node in blind if node in waiting)
+        decisions.decide([single(node) for node in inner if node in waiting])
         self.result.chosen = decisions.chosen
-        for _ in range(2):
-            for gather in context.gathers:
-                gather.settle(solver, self.result.acting)
         rest = [axis for kind in (*weights, *kinds) for axis in kind.axes]
         for axis in rest:
             for node in unknowns(resolved(axis)):

@@ -92,7 +92,7 @@ class EquivariantWeights:
         values: dict[int, torch.Tensor] = {}
 
         def value(tensor: torch.Tensor) -> torch.Tensor:
-            kind = next(kinds)
+            kind = next(kinds, None)  # what is multiplied by zero is no input
             if tensor in self._drawn:
                 awake: torch.Tensor = self._drawn[tensor]
                 return awake
