@@ -14,6 +14,7 @@ from benchmarks import (
     training_step,
     whole_models,
 )
+from benchmarks.optimizers import split_step
 from benchmarks.peers import comparison
 from benchmarks.row import Row
 from benchmarks.settings import Settings
@@ -26,6 +27,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "constants": constants.rows,
     "sampled": sampled.rows,
     "step": training_step.rows,
+    "split": split_step.rows,
     "report": report.rows,
     "whole": whole_models.rows,
     "import": import_time.rows,

@@ -8,10 +8,11 @@ from intertwine.split import layout
 from tests.split.test_split_adamw import FINITE, IRREPS, SIGNED, TURNS, gradients, net
 
 
+@pytest.mark.parametrize("least", [1, 2**14])
 @pytest.mark.parametrize("rep", [FINITE + FINITE.group.trivial(), SIGNED, IRREPS, TURNS], ids=str)
-def test_large_weights_have_moments_by_coefficient(rep: iw.Representation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number an orbit or a diagonal in place of a tensor; general commutants keep a tensor."""
-    monkeypatch.setattr(layout, "LEAST", 1)
+def test_coefficients_have_a_moment_each(rep: iw.Representation, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number an orbit or a diagonal in place of a tensor."""
+    monkeypatch.setattr(layout, "LEAST", least)
     model, binding = net(rep, 3 * rep)
     P = binding["0.weight"].projector
     optimizer = iw.SplitAdamW(model.parameters(), binding, strength=1.0)
@@ -48,3 +49,16 @@ def test_weights_of_other_strides_and_gradients_take_the_same_step(monkeypatch: 
             optimizer.step()
         found.append(W.detach())
     torch.testing.assert_close(*found)
+
+
+def test_few_entries_are_looked_up_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between irreps P makes most entries zero, which nothing moves."""
+    monkeypatch.setattr(layout, "LEAST", 1)
+    for rep, kind in ((IRREPS, layout.SparseLayout), (FINITE, layout.Layout)):
+        (piece,) = layout.pieces_of(iw.projector(rep, rep), torch.zeros(rep.dim, rep.dim))
+        assert type(piece.layout) is kind
+        W = torch.randn(rep.dim**2, generator=torch.Generator().manual_seed(0))
+        c = piece.layout.coefficients(piece.layout.gathered(W))
+        found = torch.empty_like(W)
+        piece.layout.put_back(piece.layout.expanded(c), found)
+        torch.testing.assert_close(found.view(rep.dim, rep.dim), iw.projector(rep, rep).project(W.view(rep.dim, -1)))

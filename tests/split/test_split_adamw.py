@@ -11,7 +11,7 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
-from intertwine.split import layout
+from intertwine.split import components, layout
 
 FINITE = iw.Cyclic(4).regular()
 IRREPS = iw.SO(3).irreps("4x0 + 2x1 + 1x2")
@@ -20,10 +20,12 @@ CYCLIC = iw.Cyclic(5).irreps("2x0 + 2x1 + 1x2")
 TURNS = iw.SO(2).irreps("3x0 + 2x1 + 2x2")
 
 
-@pytest.fixture(params=["by entry", "by coefficient", "in pieces"])
+@pytest.fixture(params=["by entry", "side by side", "whole", "in pieces"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How typed weights take their steps: the size decides, which here does not count."""
-    if request.param != "by entry":
+    """How typed weights take their steps: projector and size decide, which here do not count."""
+    if request.param == "by entry":
+        monkeypatch.setattr(components, "are_means", lambda P, W: False)
+    elif request.param != "side by side":
         monkeypatch.setattr(layout, "LEAST", 1)
     if request.param == "in pieces":
         monkeypatch.setattr(layout, "ENTRIES", 96)
@@ -266,8 +268,11 @@ def test_nested_groups_have_a_moment_for_each_component() -> None:
 
 
 def test_state_is_three_tensors_a_weight_and_two_at_infinity() -> None:
+    """Where the coefficients are no means of entries."""
+    G = iw.Dihedral(3)
+    rep = G.standard() + G.regular()
     for strength, count in ((1.0, 3), (math.inf, 2)):
-        model, binding = net(FINITE, 2 * FINITE)
+        model, binding = net(rep, 2 * rep)
         optimizer = iw.SplitAdamW(model.parameters(), binding, strength=strength)
         gradients(model, 0)
         optimizer.step()

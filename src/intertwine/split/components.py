@@ -11,7 +11,9 @@ import torch
 from intertwine.decay.targets import COMMUTATION_TOLERANCE, Target
 from intertwine.projectors import Projector
 from intertwine.projectors.norms.joint import JointMaps, is_joinable
-from intertwine.split.layout import Piece, pieces_of
+from intertwine.split import layout
+from intertwine.split.labels import Labels, labels_of
+from intertwine.split.layout import Piece, are_means, pieces_of
 
 Tensors = list[torch.Tensor]
 # A component's name has a sign for each projector: "+" for the image of P, "-" for that of 1 - P.
@@ -25,12 +27,14 @@ class Split:
     Attributes:
         projectors: commuting ones, at least one.
         names: the components that are not zero, in order; fewer where a strength is always infinite.
-        pieces: of one weight whose equivariant part has moments by coefficient; none where by entry.
+        pieces: of a large weight whose equivariant part has moments by coefficient; none of others.
+        labels: of a small one; None of others.
     """
 
     projectors: tuple[Projector, ...]
     names: tuple[str, ...]
     pieces: tuple[Piece, ...] = ()
+    labels: Labels | None = None
 
     @property
     def has_own_norm(self) -> bool:
@@ -49,7 +53,10 @@ def split_of(target: Target, strengths: Sequence[float | None]) -> Split:
         P = projectors[0]
         zero = {"+": P.rank == 0, "-": P.rank == P.ambient_dim}
         names = [name for name in names if not zero[name]]
-        return Split(projectors, tuple(names), pieces_of(P, W) if "+" in names else ())
+        if "+" not in names or not are_means(P, W):
+            return Split(projectors, tuple(names))
+        small = W.numel() < layout.LEAST and W.device.type == "cpu"
+        return Split(projectors, tuple(names), pieces_of(P, W), labels_of(P, W.shape) if small else None)
     kind = torch.complex128 if W.is_complex() else torch.float64
     X = torch.randn(W.shape, dtype=kind, generator=torch.Generator().manual_seed(0))
     parts = components([X], [Split(projectors, tuple(names))], None)

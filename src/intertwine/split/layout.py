@@ -11,14 +11,16 @@ from intertwine.projectors.blocks_projector import BlocksProjector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.norms.sorted_entries import SortedEntries, sorted_entries
 
-# Smaller weights take their steps together, by entries: the calls would cost more than the arithmetic.
-LEAST = 2**12
+# Smaller weights take their steps together (`LabelledLayout`): calls would cost more than the arithmetic.
+LEAST = 2**14
 # Where torch has AdamW as one kernel.
 DEVICES = ("cpu", "cuda")
 # Entries of a piece: what a step reads several times stays in a processor's cache, and calls cost little beside it.
 ENTRIES = 2**18
 # A weight that is no copies of rows needs two indices an entry, and up to so many entries gets them.
 MOST_WHOLE = 2**20
+# Of so few entries P does not make zero, they are looked up where they lie.
+SPARSE = 0.25
 # Basis vectors whose entries differ by less, relative to the largest, are of one size.
 ROUNDING = 1e-9
 
@@ -42,10 +44,11 @@ class Layout:
         numel: entries of the piece.
         changed: how many of them P changes; the others come last.
         rank: coefficients, those of the entries that P leaves alone last.
+        order: where its entries are, in order.
     """
 
     def __init__(self, entries: SortedEntries) -> None:
-        order = entries.order
+        self.order = order = entries.order
         self.numel, self.changed = len(order), len(order) - len(entries.same)
         self._kinds: list[Kind] = []
         arrays: dict[str, Array] = {}
@@ -69,6 +72,10 @@ class Layout:
     def gathered(self, flat: torch.Tensor) -> torch.Tensor:
         """The piece's entries, in order."""
         return flat.index_select(0, self._constants.get("order", flat))
+
+    def taken(self, flat: torch.Tensor) -> torch.Tensor:
+        """Likewise, to be worked on and put back."""
+        return self.gathered(flat)
 
     def put_back(self, entries: torch.Tensor, flat: torch.Tensor) -> None:
         """The inverse, into ``flat``."""
@@ -114,30 +121,86 @@ class Layout:
         return out
 
 
+class SparseLayout:
+    """Likewise, where P makes most entries zero, as between irreps: they stay where they are.
+
+    Attributes:
+        numel: entries of the piece.
+        changed: all of them; what P leaves alone has moments of zeros.
+        rank: coefficients.
+    """
+
+    def __init__(self, entries: SortedEntries) -> None:
+        # Of the entries that P does not make zero, in order.
+        self._found = Layout(entries._replace(zero=entries.zero[:0]))
+        self.numel = self.changed = self._found.numel + len(entries.zero)
+        self.rank = self._found.rank
+        self._constants = Constants(places=self._found.order)
+
+    def gathered(self, flat: torch.Tensor) -> torch.Tensor:
+        """The piece's entries, in memory of their own."""
+        return flat.clone()
+
+    def taken(self, flat: torch.Tensor) -> torch.Tensor:
+        """The piece itself."""
+        return flat
+
+    def put_back(self, entries: torch.Tensor, flat: torch.Tensor) -> None:
+        """Nothing, unless they are others."""
+        if entries.data_ptr() != flat.data_ptr():
+            flat.copy_(entries)
+
+    def coefficients(self, entries: torch.Tensor) -> torch.Tensor:
+        """Of P W, shape (rank,)."""
+        return self._found.coefficients(self._found.gathered(entries))
+
+    def subtract_(self, entries: torch.Tensor, coefficients: torch.Tensor) -> None:
+        """``entries <- entries - P W`` in place, from the coefficients of P W."""
+        found = self._found.gathered(entries)
+        self._found.subtract_(found, coefficients)
+        found[self._found.changed :].zero_()
+        self._put(found, entries)
+
+    def replace_(self, entries: torch.Tensor, coefficients: torch.Tensor, factor: float | torch.Tensor) -> None:
+        """``entries <- factor (W - P W) + P W'`` in place, from the coefficients of P W'."""
+        found = self._found.gathered(entries)
+        self._found.replace_(found, coefficients, factor)
+        if isinstance(factor, torch.Tensor) or factor != 1:
+            entries.mul_(factor)
+        self._put(found, entries)
+
+    def expanded(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """``P W`` from its coefficients."""
+        out = coefficients.new_zeros(self.numel)
+        self._put(self._found.expanded(coefficients), out)
+        return out
+
+    def _put(self, found: torch.Tensor, entries: torch.Tensor) -> None:
+        entries.scatter_(0, self._constants.get("places", entries), found)
+
+
 class Piece(NamedTuple):
     """Where a piece begins and ends: in the flattened weight, in its coefficients, in the rest that P changes."""
 
-    layout: Layout
+    layout: Layout | SparseLayout
     entries: slice
     coefficients: slice
     rest: slice
 
 
 def pieces_of(P: Projector, W: torch.Tensor) -> tuple[Piece, ...]:
-    """The pieces of a weight; none where the coefficients of P are no means of signed entries, or it does not pay."""
-    if W.numel() < LEAST or W.device.type not in DEVICES or W.is_complex():
-        return ()
-    if not isinstance(P, BlocksProjector) or not _are_means(P):
+    """The pieces of a weight whose coefficients ``are_means``; none where it does not pay."""
+    if W.numel() < LEAST or W.device.type not in DEVICES or not isinstance(P, BlocksProjector):
         return ()
     shape = W.shape
-    layouts: dict[int, tuple[Layout, Projector]] = {}
+    layouts: dict[int, tuple[Layout | SparseLayout, Projector]] = {}
     pieces, at = [], (0, 0, 0)
-    for rows, projector in P.by_rows(shape, ENTRIES):
+    for rows, projector in P.by_rows(shape, MOST_WHOLE if _is_sparse(P) else ENTRIES):
         if id(projector) not in layouts:
             part = torch.Size((rows, *shape[1:]))
             if part.numel() > MOST_WHOLE:
                 return ()
-            layouts[id(projector)] = Layout(sorted_entries([projector], [part])), projector
+            layouts[id(projector)] = layout_of(sorted_entries([projector], [part])), projector
         layout = layouts[id(projector)][0]
         end = at[0] + layout.numel, at[1] + layout.rank, at[2] + layout.changed
         pieces.append(Piece(layout, *(slice(a, b) for a, b in zip(at, end, strict=True))))
@@ -145,9 +208,21 @@ def pieces_of(P: Projector, W: torch.Tensor) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _are_means(P: Projector) -> bool:
-    """Whether each of its components is a mean of signed entries, or the identity."""
-    if P.components is None:
+def _is_sparse(P: BlocksProjector) -> bool:
+    """Whether it makes most entries zero."""
+    parts = zip(P.parts, P.components or (), strict=True)
+    return sum(part.copies * sum(found.entries.size for found in one) for part, one in parts) <= SPARSE * P.numel
+
+
+def layout_of(entries: SortedEntries) -> Layout | SparseLayout:
+    """The cheaper one: to sort all entries costs as much as a few steps on some."""
+    total = len(entries.order)
+    return SparseLayout(entries) if total - len(entries.zero) <= SPARSE * total else Layout(entries)
+
+
+def are_means(P: Projector, W: torch.Tensor) -> bool:
+    """Whether each component of P on a real W is a mean of signed entries, or the identity."""
+    if W.is_complex() or P.components is None:
         return False
     for component in (found for part in P.components for found in part):
         size = np.abs(component.basis)

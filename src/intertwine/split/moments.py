@@ -12,7 +12,8 @@ from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
 from intertwine.split.components import Split, Tensors, components, factor, joined
-from intertwine.split.in_coefficients import take_in_coefficients
+from intertwine.split.in_coefficients import take_in_coefficients, take_small_in_coefficients
+from intertwine.split.labels import LabelledLayouts, Labels
 from intertwine.split.options import Options
 
 # The state of a weight: AdamW's names, a second moment a component, a copy of half-precision weights in float32.
@@ -43,7 +44,8 @@ class Weight:
     def kind(self) -> tuple[object, ...]:
         """Equal for weights that are worked on together."""
         W = self.parameter
-        return W.device, accumulation_dtype(W.dtype), self.split.names, len(self.strengths), self.split.has_own_norm
+        shrinkage = self.strengths if self.split.labels is not None else (len(self.strengths), self.split.has_own_norm)
+        return W.device, accumulation_dtype(W.dtype), self.split.names, self.split.labels is None, shrinkage
 
     def value(self) -> torch.Tensor:
         """What is trained: W, or its copy in float32, brought up to date with what others wrote into W."""
@@ -56,10 +58,13 @@ class Weight:
 
     def moments(self) -> dict[str, int | None]:
         """Names, with the number of entries; None for the weight's own shape."""
-        names, pieces = self.split.names, self.split.pieces
-        if not pieces:
+        names, pieces, labels = self.split.names, self.split.pieces, self.split.labels
+        if pieces:
+            sizes = {"+": pieces[-1].coefficients.stop, "-": pieces[-1].rest.stop}
+        elif labels is not None:
+            sizes = {"+": labels.rank, "-": self.parameter.numel()}
+        else:
             return dict.fromkeys((FIRST, *(f"{SECOND}{name}" for name in names)))
-        sizes = {"+": pieces[-1].coefficients.stop, "-": pieces[-1].rest.stop}
         return {f"{kind}{name}": sizes[name] for name in names for kind in (f"{FIRST}_", SECOND)}
 
     def begin(self, *, capturable: bool) -> None:
@@ -100,7 +105,9 @@ class Weight:
             )
 
 
-def take(weights: Sequence[Weight], options: Options, maps: JointMaps, *, foreach: bool) -> None:
+def take(
+    weights: Sequence[Weight], options: Options, maps: JointMaps, layouts: LabelledLayouts, *, foreach: bool
+) -> None:
     """One step of the weights of a param group."""
     alike: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights:
@@ -114,10 +121,10 @@ def take(weights: Sequence[Weight], options: Options, maps: JointMaps, *, foreac
         for weight in together:
             full = sum(other.parameter.numel() for other in batch) + weight.parameter.numel() > ENTRIES
             if batch and (full or not foreach):
-                _take(batch, options, maps)
+                _take(batch, options, maps, layouts)
                 batch = []
             batch.append(weight)
-        _take(batch, options, maps)
+        _take(batch, options, maps, layouts)
 
 
 def _take_one(weight: Weight, options: Options) -> None:
@@ -133,7 +140,28 @@ def _take_one(weight: Weight, options: Options) -> None:
         value.copy_(W)
 
 
-def _take(weights: Sequence[Weight], options: Options, maps: JointMaps) -> None:
+def _take(weights: Sequence[Weight], options: Options, maps: JointMaps, layouts: LabelledLayouts) -> None:
+    labels = [weight.split.labels for weight in weights if weight.split.labels is not None]
+    if labels:
+        _take_labelled(weights, labels, options, layouts)
+    else:
+        _take_by_entry(weights, options, maps)
+
+
+def _take_labelled(weights: Sequence[Weight], labels: list[Labels], options: Options, layouts: LabelledLayouts) -> None:
+    values = [weight.value() for weight in weights]
+    gradients = [_gradient(weight, value) for weight, value in zip(weights, values, strict=True)]
+    steps: Tensors = [weight.state[STEP] for weight in weights]
+    torch._foreach_add_(steps, 1)
+    moments = [[weight.state[key] for weight in weights] for key in weights[0].moments()]
+    scale, ranks = _factor(weights[0], "-", options.lr), [found.rank for found in labels]
+    take_small_in_coefficients(values, gradients, layouts.get(labels), ranks, moments, steps, scale, options)
+    for weight, value in zip(weights, values, strict=True):
+        if value is not weight.parameter:
+            weight.parameter.copy_(value)
+
+
+def _take_by_entry(weights: Sequence[Weight], options: Options, maps: JointMaps) -> None:
     splits = [weight.split for weight in weights]
     names = splits[0].names
     values = [weight.value() for weight in weights]

@@ -19,6 +19,7 @@ from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
 from intertwine.split.checks import check_targets, warn_unprojected
 from intertwine.split.components import split_of
+from intertwine.split.labels import LabelledLayouts
 from intertwine.split.moments import FIRST, STEP, Weight, take
 from intertwine.split.options import Options, check_options, options_of
 
@@ -52,10 +53,11 @@ class SplitAdamW(torch.optim.Optimizer):
     Typed parameters in bfloat16 or float16 keep a float32 copy that is trained; what somebody else writes into them
     is taken up at the next step. Typed buffers (running statistics) are projected at infinite strength.
 
-    State: three tensors a typed weight (``exp_avg``, ``exp_avg_sq_+``, ``exp_avg_sq_-``) where AdamW has two; two where
-    the strength is always infinite. Weights of 4096 entries and more whose coefficients are means of signed entries
-    (orbits, diagonals of irreps) have moments of the coefficients, one number each (``exp_avg_+``, ``exp_avg_sq_+``),
-    and those of the rest (``exp_avg_-``, ``exp_avg_sq_-``): two tensors and a little, or the little alone.
+    State: where the coefficients of P W are means of signed entries (orbits, diagonals of irreps, turns of the plane)
+    those have one moment each (``exp_avg_+``, ``exp_avg_sq_+``), and the rest has its own (``exp_avg_-``,
+    ``exp_avg_sq_-``): AdamW's two tensors and a little, or the little alone where the strength is always infinite.
+    Three tensors (two) of other weights (``exp_avg``, ``exp_avg_sq_+``, ``exp_avg_sq_-``), as of general commutants and
+    several bindings.
 
     Args:
         params: parameters, named parameters, or param groups, as of ``torch.optim.AdamW``.
@@ -167,7 +169,7 @@ class SplitAdamW(torch.optim.Optimizer):
                 now = tuple(strengths[term.binding][term.position] for term in target.terms)
                 weights.append(Weight(target.name, W, self._splits[number], now, self.state[W]))
             if weights:
-                take(weights, options, maps, foreach=self._foreach)
+                take(weights, options, maps, self._layouts, foreach=self._foreach)
             if plain:
                 self._take_plain(plain, options)
             group["steps_taken"] += 1
@@ -211,7 +213,7 @@ class SplitAdamW(torch.optim.Optimizer):
             trained = [(self._targets[i], self._targets[i].trained(), self._fixed[i]) for i in self._splits]
             advice = "Give all typed parameters; a tensor that took the place of another is not trained."
             check_held(self, trained, advice)
-            self._known, self._maps = tuple(numbers), JointMaps()
+            self._known, self._maps, self._layouts = tuple(numbers), JointMaps(), LabelledLayouts()
         return numbers
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -232,4 +234,4 @@ class SplitAdamW(torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._known, self._maps = (), JointMaps()
+        self._known, self._maps, self._layouts = (), JointMaps(), LabelledLayouts()
