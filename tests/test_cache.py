@@ -12,6 +12,7 @@ import torch
 import intertwine as iw
 from intertwine._cache import cached
 from intertwine.diagnostics import splits
+from intertwine.diagnostics.fitting.orbit_types import orbit_types
 from intertwine.groups import bases, cyclic, dihedral, matrix_elements, polyhedral
 from intertwine.groups.enumeration import multiplication_table
 from intertwine.groups.irreps import harmonic_bases, numerical, products, wigner, young
@@ -64,6 +65,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "groups.irreps.wigner._chains": lambda: wigner._chains(3),
     "groups.irreps.young.transposition_images": lambda: young.transposition_images((2, 1)),
     "tracing.acting._sources": lambda: acting._sources(C4.regular(), C4.generators[0].numpy().tobytes()),
+    "diagnostics.fitting.orbit_types.orbit_types": lambda: orbit_types(C4),
     "groups.irreps.numerical.numerical_irreps": lambda: numerical.numerical_irreps(FINITE),
 }
 # Kept by functools alone: no arrays of their own.
@@ -73,6 +75,7 @@ PLAIN = {
     "projectors.methods.schur.schur_projector",
     "decay.averages._is_iterate",
     "tracing.policy.quotient_fields",
+    "tracing.policy.subgroup_classes",
 }
 
 

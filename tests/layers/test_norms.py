@@ -114,8 +114,8 @@ def test_layer_scale_by_name() -> None:
 @pytest.mark.parametrize(
     ("module", "value", "match"),
     [
-        (nn.BatchNorm2d(8), (C4.regular(), C4.regular()), "one representation for a BatchNorm2d, .*; got tuple"),
-        (nn.BatchNorm2d(8), iw.Typed(C4.regular(), C4.regular()), "one representation .*; got Typed"),
+        (nn.BatchNorm2d(8), (C4.regular(), C4.regular()), "for a BatchNorm2d, .*; got 2 of them, regular and regular"),
+        (nn.BatchNorm2d(8), iw.Typed(C4.regular(), C4.regular()), "one representation .*; got regular to regular"),
         (nn.LayerNorm(8), C4.regular(), r"dimension 8, as weight has shape \(8,\); got dimension 4, from regular"),
         (nn.InstanceNorm2d(4), C4.regular(), "a module with parameters or running statistics; got an InstanceNorm2d"),
     ],

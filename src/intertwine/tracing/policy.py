@@ -11,6 +11,7 @@ from intertwine._numerics import Array
 from intertwine.errors import ArgumentError, SizeLimitError
 from intertwine.groups import FiniteGroup, Group
 from intertwine.groups.adapters.notation import as_representation
+from intertwine.groups.enumeration import multiplication_table
 from intertwine.representations import Representation
 from intertwine.tracing.axes import Axis, Unknown, fixed, single
 from intertwine.tracing.normal_form import carried, is_alone, resolved, unknowns
@@ -78,23 +79,16 @@ def subgroup_classes(group: Group) -> tuple[tuple[frozenset[int], tuple[int, ...
     inverse = np.argmax(table == 0, axis=1)
     found: dict[frozenset[int], tuple[int, ...]] = {frozenset({0}): ()}
     generated: dict[frozenset[int], None] = {}
-    cyclic = dict.fromkeys(_generated(table, (g,)) for g in range(len(table)))
-    for one, two in combinations([min(c - {0}, default=0) for c in cyclic], 2):
+    cyclic: dict[frozenset[int], int] = {}
+    for g in range(len(table)):
+        cyclic.setdefault(_generated(table, (g,)), g)
+    for one, two in combinations(cyclic.values(), 2):
         generated[_generated(table, (one, two))] = None
     for members in (*cyclic, *generated):
         conjugates = {frozenset(int(table[table[g, h], inverse[g]]) for h in members) for g in range(len(table))}
         if not conjugates & set(found):
             found[members] = tuple(sorted(members - {0}))
     return tuple(found.items())
-
-
-@lru_cache(maxsize=32)
-def multiplication_table(group: Group) -> Array:
-    """``table[a, b]``, the number of the product of elements a and b."""
-    elements = group.element_matrices()
-    products = (elements[:, None] @ elements[None]).reshape(-1, *elements.shape[1:])
-    table: Array = group.element_indices(products).reshape(len(elements), len(elements))
-    return table
 
 
 def _generated(table: Array, generators: tuple[int, ...]) -> frozenset[int]:

@@ -24,7 +24,7 @@ from intertwine.tracing.calls import (
     writes,
 )
 from intertwine.tracing.checking.codes import codes_of, settle_tables, waiting_for
-from intertwine.tracing.checking.forced import forced, forced_notes
+from intertwine.tracing.checking.forced import decided_notes, forced, forced_notes, left_alone_note
 from intertwine.tracing.context import Context, ParameterUse, TensorType
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.function_names import is_torchs
@@ -43,12 +43,6 @@ from intertwine.tracing.unknown.proposal import proposed
 from intertwine.tracing.unknown.search import FoundAction
 from intertwine.tracing.unknown.unseen import OF_PYTHON, Unseen, is_transformed, refuse_nested
 from intertwine.tracing.whole.seams import Seams, Whole
-
-# What a function asks that leaves the features of a Lie group invariant, and what would not.
-FORCED = {
-    "pointwise": "which works on each entry by itself: vectors pass a gate of invariants (iw.nn.Gate)",
-    "ones": "which adds up or subtracts the mean of all: vectors pass a norm without a mean (nn.RMSNorm)",
-}
 
 
 @dataclass
@@ -146,6 +140,7 @@ class _Tracer:
     ) -> None:
         self._rules, self._ends, self._found = rules, ends, found
         self._used: set[Rule | None] = set()
+        self._left_alone: list[tuple[list[Unknown], str]] = []
         names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
         buffers = frozenset(name for name, _ in model.named_buffers())
         context = Context(Solver(), ends.acting.group, names, buffers=buffers, given=given)
@@ -219,13 +214,10 @@ class _Tracer:
                 wanted = end.axes(tensor)
                 for axis, other in zip(kind.axes, wanted, strict=True):
                     makers = made_by_several(context.uses, axis) if is_alone(resolved(other)) else []
+                    nodes = unknowns(resolved(axis))
                     context.unify(axis, other)
                     if makers:
-                        self.result.notes.append(
-                            f"{axis.size} features forced to trivial by rep_out{end.where}, which leaves them alone: "
-                            f"{len(makers)} weights make them, as {makers[0]}. Put a head behind them, or say what "
-                            "they carry"
-                        )
+                        self._left_alone.append((nodes, left_alone_note(axis.size, f"rep_out{end.where}", makers)))
             except (ConflictError, ArgumentError) as conflict:
                 self.result.output_conflict = f"the output{end.where} is {kind}, rep_out says {end}: {conflict}"
                 self.result.notes.append(self.result.output_conflict)
@@ -388,6 +380,7 @@ class _Tracer:
             for node in unknowns(resolved(axis)):
                 if node.bound is None:
                     solver.bind(node, fixed(node.size))
+        self.result.notes += [note for nodes, note in self._left_alone if any(node not in blind for node in nodes)]
         self.result.notes += list(dict.fromkeys(context.notes))
         self.result.notes += forced_notes(constrained, self.result.notes)
         if self._kept:
@@ -395,6 +388,4 @@ class _Tracer:
                 f"what an earlier run made of {listing(self._kept)} is kept: after project_() or a step the model "
                 "follows these only when it makes it anew, as many do after model.train(); model.eval()"
             )
-        for (place, kind), sizes in decisions.forced.items():
-            text = f"{' and '.join(map(str, sizes))} features forced to trivial by {place}"
-            self.result.notes.append(f"{text}, {FORCED[kind]}")
+        self.result.notes += decided_notes(decisions.forced)

@@ -11,7 +11,8 @@ from intertwine.diagnostics.fitting.best_action import best_action
 from intertwine.diagnostics.fitting.few_orbits import best_cover, is_small
 from intertwine.diagnostics.fitting.orbit_types import orbit_types
 from intertwine.diagnostics.fitting.orthogonal import homomorphism_defect, orthogonal_action
-from intertwine.tracing.policy import multiplication_table, quotient_fields
+from intertwine.groups.enumeration import multiplication_table
+from intertwine.tracing.policy import quotient_fields
 
 
 def symmetric_scores(group, width, generator):

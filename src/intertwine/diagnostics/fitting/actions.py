@@ -6,9 +6,9 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.groups import Group
+from intertwine.groups.enumeration import multiplication_table
 from intertwine.representations import Representation, Segment
 from intertwine.representations.permutation_field import PermutationField
-from intertwine.tracing.policy import multiplication_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from intertwine.diagnostics.fitting.actions import Action
 from intertwine.diagnostics.fitting.few_orbits import best_cover, is_small
 from intertwine.diagnostics.fitting.orbit_types import OrbitType, orbit_types
 from intertwine.groups import Group
-from intertwine.tracing.policy import multiplication_table
+from intertwine.groups.enumeration import multiplication_table
 
 # An improvement below this share of the score is none.
 IMPROVED = 1e-9

@@ -2,14 +2,15 @@
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from intertwine._cache import cached
 from intertwine._numerics import Array
 from intertwine.groups import Group
-from intertwine.tracing.policy import multiplication_table, subgroup_classes
+from intertwine.groups.enumeration import multiplication_table
+from intertwine.tracing.policy import subgroup_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class OrbitType:
         return int(self.images.shape[1])
 
 
-@lru_cache(maxsize=32)
+@cached(32)
 def orbit_types(group: Group, signed: bool = False) -> tuple[OrbitType, ...]:
     """One type for every class of conjugate subgroups; with signs one for each of their characters.
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from intertwine._numerics import Array
 from intertwine.groups import Group
+from intertwine.groups.enumeration import multiplication_table
 from intertwine.representations import Representation
-from intertwine.tracing.policy import multiplication_table
 
 # Directions of lower singular values, relative to the largest, say nothing; they stay as they are.
 SILENT = 1e-6

@@ -7,6 +7,11 @@ from intertwine.tracing.normal_form import is_alone, resolved
 
 # What a user says of inputs and outputs is known to the user.
 ENDS = ("the input", "rep_out")
+# What a function asks that leaves the features of a Lie group invariant, and what would not.
+FORCED = {
+    "pointwise": "which works on each entry by itself: vectors pass a gate of invariants (iw.nn.Gate)",
+    "ones": "which adds up or subtracts the mean of all: vectors pass a norm without a mean (nn.RMSNorm)",
+}
 
 
 def forced(nodes: Iterable[Unknown]) -> dict[str, list[int]]:
@@ -28,6 +33,22 @@ def forced_notes(found: Mapping[str, Sequence[int]], said: Sequence[str]) -> lis
         "that they meet"
         for place, sizes in found.items()
         if not place.startswith(ENDS) and not any(place in note for note in said)
+    ]
+
+
+def left_alone_note(size: int, place: str, makers: Sequence[str]) -> str:
+    """Of an output that is left alone, which several weights make."""
+    return (
+        f"{size} features forced to trivial by {place}, which leaves them alone: {len(makers)} weights make them, as "
+        f"{makers[0]}. Put a head behind them, or say what they carry"
+    )
+
+
+def decided_notes(found: Mapping[tuple[str, str], Sequence[int]]) -> list[str]:
+    """One sentence for each place whose function asks for what only invariants are, by place and what it asks."""
+    return [
+        f"{' and '.join(map(str, sizes))} features forced to trivial by {place}, {FORCED[kind]}"
+        for (place, kind), sizes in found.items()
     ]
 
 
