@@ -283,3 +283,20 @@ def test_instance_norms_scale_whole_fields():
     assert binding.breakers == ()
     ranks = {entry.name: entry.projector.rank for entry in binding.entries}
     assert ranks == {"0.weight": 54, "0.bias": 2, "1.weight": 2, "1.bias": 2}
+
+
+def test_an_output_that_is_a_product_of_features_is_typed_as_one() -> None:
+    """Vectors times functions of their lengths, as many as there are channels: the channels are left alone."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(4, 6, bias=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            vectors = self.mix(x.transpose(1, 2)).transpose(1, 2)
+            return vectors * torch.tanh(torch.linalg.vector_norm(vectors, dim=-1, keepdim=True))
+
+    vector = iw.O(3).irreps("1o")
+    binding = iw.bind(Net(), rep_in=vector, rep_out=vector, example=torch.randn(5, 4, 3), strict=True)
+    assert (binding.breakers, binding.notes, binding.free) == ((), (), ("mix.weight",))

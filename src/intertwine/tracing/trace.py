@@ -212,7 +212,7 @@ class _Tracer:
             kind = context.type_of(tensor)
             try:
                 wanted = end.axes(tensor)
-                for axis, other in zip(kind.axes, wanted, strict=True):
+                for axis, other in zip(map(context.unsquared, map(resolved, kind.axes)), wanted, strict=True):
                     makers = made_by_several(context.uses, axis) if is_alone(resolved(other)) else []
                     nodes = unknowns(resolved(axis))
                     context.unify(axis, other)
