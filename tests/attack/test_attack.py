@@ -15,6 +15,7 @@ from tests.attack.target import Target
 # Results and errors, which users read and do not make, and names of modules.
 NOT_CALLED = {
     "Binding", "Breaker", "DataSymmetry", "Decomposition", "EquivarianceError", "Field", "Geometry", "GridAction",
+    "FittedRepresentation",
     "Group", "IntertwineError", "ModelCheck", "Projector", "DecayWarning",
     "IdentityActionWarning", "RankZeroWarning", "Report", "Trivial", "errors", "nn", "testing",
     # Modules and classes whose functions have targets of their own, or none with arguments.

@@ -82,8 +82,8 @@ def _parts(binding: Binding, entry: Entry, tensor: torch.Tensor) -> KernelParts:
     )
     chosen = []
     for part in (W, P.project(W), P.residual(W)):
-        some = (part.real if part.is_complex() else part)[rows][:, columns]
-        chosen.append(some.double().cpu().numpy())
+        some = (part.real if part.is_complex() else part).cpu()[rows][:, columns]
+        chosen.append(some.double().numpy())
     squares = [float((part**2).sum()) for part in chosen]
     whole, kept, rest = (square / squares[0] if squares[0] else 0.0 for square in squares)
     depth = W.shape[2] if W.ndim == 5 else 0
