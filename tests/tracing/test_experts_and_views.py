@@ -237,3 +237,30 @@ def test_offsets_along_a_sequence_are_laid_out_in_other_runs():
     assert not binding.inference.unknown
     assert axes(binding, "q.weight") == ("16xregular", "16xregular")
     assert error(binding, REP, REP, x) < 1e-6
+
+
+class SplitByCounts(nn.Module):
+    """Rows go to experts by a router's first choice, in pieces whose lengths Python reads from it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.router = nn.Linear(width, 3)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        chosen = self.router(x).argmax(-1)
+        order = chosen.argsort(stable=True)
+        pieces = x[order].split(torch.bincount(chosen, minlength=3).tolist())
+        made = torch.cat([expert(piece) for expert, piece in zip(self.experts, pieces, strict=True)])
+        return torch.zeros_like(x).index_copy(0, order, made)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pieces_of_other_lengths_under_equivariant_weights_are_seen(seed: int) -> None:
+    """They were moved as those of the typed run, and torch raised about their shapes."""
+    torch.manual_seed(seed)
+    model, V = SplitByCounts(8), 4 * iw.Cyclic(2).regular()
+    binding = iw.bind(model, rep_in=V, rep_out=V, example=torch.randn(16, 8))
+    assert all(binding[f"experts.{i}.weight"].projector.rank == 32 for i in range(3))
+    binding.project_()
+    assert float(iw.equivariance_error(model, V, V, torch.randn(16, 8))) < 1e-6

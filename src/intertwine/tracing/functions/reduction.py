@@ -25,8 +25,6 @@ OTHERS = [
     "logsumexp",
     "any",
     "all",
-    "argmax",
-    "argmin",
     "median",
     "mode",
     "count_nonzero",
@@ -99,6 +97,14 @@ def other(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -
     return found if isinstance(out, torch.Tensor) else [found for _ in out]
 
 
+def number(ctx: Context, out: Any, x: torch.Tensor, dim: Any = None, *args: Any, **options: Any) -> Any:
+    """Where the largest entry is: along an axis that the group leaves alone."""
+    dims = _dims(x, options.get("axis", dim))
+    for d in dims:
+        ctx.alone(ctx.axes(x)[d], "gives the number of one of them")
+    return _left(ctx.axes(x), dims, out.ndim == x.ndim)
+
+
 def along(ctx: Context, out: Any, x: torch.Tensor, *args: Any, **options: Any) -> Axes:
     """Softmax: entries that the group permutes, normalised together."""
     axes = ctx.axes(x)
@@ -129,6 +135,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(LINEAR, total),
     **dict.fromkeys(NORMS, norm),
     **dict.fromkeys(OTHERS, other),
+    **dict.fromkeys(("argmax", "argmin"), number),
     **dict.fromkeys(("softmax", "log_softmax", "softmin", "_softmax"), along),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "diff"), running),
     "cosine_similarity": cosine,
