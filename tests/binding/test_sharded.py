@@ -29,6 +29,8 @@ sharded = torch.optim.SGD(model.parameters(), lr=0.1)
 calls = {
     "bind": lambda: iw.bind(model, {"": (rep, rep)}),
     "by name": lambda: iw.bind(model, {"weight": (rep, rep.dual())}),
+    "bind inferred": lambda: iw.bind(model, rep_in=rep, rep_out=rep, example=torch.randn(2, 16)),
+    "check": lambda: iw.check(model, rep_in=rep, rep_out=rep, example=torch.randn(2, 16)),
     "penalty": binding.penalty,
     "project_": binding.project_,
     "initialize_": binding.initialize_,
@@ -53,7 +55,7 @@ def test_sharded_parameters_are_refused_by_name(tmp_path):
         [sys.executable, "-c", SCRIPT, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
     )
     lines = done.stdout.splitlines()
-    assert len(lines) == 9, done.stderr[-2000:]
+    assert len(lines) == 11, done.stderr[-2000:]
     for line in lines:
         name, _, message = line.partition(" refused: ")
         assert "as a whole in each process; got a sharded tensor (DTensor" in message, line

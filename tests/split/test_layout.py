@@ -5,7 +5,7 @@ import torch
 
 import intertwine as iw
 from intertwine.split import layout
-from tests.split.test_split_adamw import FINITE, IRREPS, SIGNED, TURNS, gradients, net
+from tests.split.cases import FINITE, IRREPS, SIGNED, TURNS, gradients, net
 
 
 @pytest.mark.parametrize("least", [1, 2**14])

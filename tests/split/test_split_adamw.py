@@ -1,9 +1,7 @@
 """SplitAdamW: its formula, AdamW inside the subspace at infinite strength, and what an optimiser has to be."""
 
 import copy
-import io
 import math
-from itertools import pairwise
 
 import pytest
 import torch
@@ -12,12 +10,7 @@ from torch import nn
 import intertwine as iw
 from intertwine.errors import ArgumentError
 from intertwine.split import components, layout
-
-FINITE = iw.Cyclic(4).regular()
-IRREPS = iw.SO(3).irreps("4x0 + 2x1 + 1x2")
-SIGNED = 2 * iw.Mirror("x").permutation([[3, 4, 5, 0, 1, 2]], signs=[[-1, 1, 1, -1, 1, 1]])
-CYCLIC = iw.Cyclic(5).irreps("2x0 + 2x1 + 1x2")
-TURNS = iw.SO(2).irreps("3x0 + 2x1 + 2x2")
+from tests.split.cases import CYCLIC, FINITE, IRREPS, SIGNED, TURNS, assert_goes_on, gradients, net
 
 
 @pytest.fixture(params=["by entry", "side by side", "whole", "in pieces"])
@@ -30,20 +23,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "in pieces":
         monkeypatch.setattr(layout, "ENTRIES", 96)
     return request.param
-
-
-def net(*reps: iw.Representation, dtype: torch.dtype = torch.float64, seed: int = 0) -> tuple[nn.Module, iw.Binding]:
-    """Linear layers without anything between, and their binding."""
-    torch.manual_seed(seed)
-    pairs = list(pairwise(reps))
-    layers = nn.Sequential(*[nn.Linear(a.dim, b.dim, dtype=dtype) for a, b in pairs])
-    return layers, iw.bind(layers, {str(i): pair for i, pair in enumerate(pairs)})
-
-
-def gradients(model: nn.Module, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    for W in model.parameters():
-        W.grad = torch.randn(W.shape, generator=generator, dtype=torch.float64).to(W.dtype)
 
 
 def formula(W, P, grads, *, lr, betas, eps, wd, strengths):
@@ -193,25 +172,7 @@ def test_resuming_goes_on_bit_by_bit(strength: float, dtype: torch.dtype, way: s
         model, binding = net(FINITE, 2 * FINITE, dtype=dtype)
         return model, iw.SplitAdamW(model.parameters(), binding, lr=0.01, strength=strength)
 
-    model, optimizer = made()
-    for step in range(3):
-        gradients(model, step)
-        optimizer.step()
-    file = io.BytesIO()
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
-    file.seek(0)
-    saved = torch.load(file, weights_only=True)
-    other, resumed = made()
-    other.load_state_dict(saved["model"])
-    resumed.load_state_dict(saved["optimizer"])
-    copied_model, copied = copy.deepcopy((model, optimizer))
-    for step in range(3, 6):
-        for part, by in ((model, optimizer), (other, resumed), (copied_model, copied)):
-            gradients(part, step)
-            by.step()
-    for part in (other, copied_model):
-        for a, b in zip(model.parameters(), part.parameters(), strict=True):
-            assert torch.equal(a, b)
+    assert_goes_on(made)
 
 
 def test_half_precision_trains_a_copy_in_float32(way: str) -> None:

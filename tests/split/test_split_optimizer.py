@@ -1,7 +1,6 @@
 """SplitOptimizer: other optimisers on the components of weights, and what an optimiser has to be."""
 
 import copy
-import io
 import math
 
 import pytest
@@ -11,7 +10,7 @@ from torch import nn
 import intertwine as iw
 from intertwine.errors import ArgumentError, DtypeError
 from tests.decay.stand_ins import ScheduleFree
-from tests.split.test_split_adamw import FINITE, IRREPS, TURNS, gradients, net
+from tests.split.cases import FINITE, IRREPS, TURNS, assert_goes_on, gradients, net
 
 INF = math.inf
 
@@ -171,26 +170,7 @@ def test_resuming_goes_on_bit_by_bit(make, strength: float) -> None:
         model, binding = net(FINITE, 2 * FINITE, dtype=torch.float32)
         return model, iw.SplitOptimizer(make, model.parameters(), binding, strength=strength)
 
-    model, optimizer = built()
-    for step in range(3):
-        gradients(model, step)
-        optimizer.step()
-    file = io.BytesIO()
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
-    file.seek(0)
-    saved = torch.load(file, weights_only=True)
-    other, resumed = built()
-    other.load_state_dict(saved["model"])
-    resumed.load_state_dict(saved["optimizer"])
-    copied_model, copied = copy.deepcopy((model, optimizer))
-    for step in range(3, 6):
-        for part, by in ((model, optimizer), (other, resumed), (copied_model, copied)):
-            gradients(part, step)
-            by.step()
-    for part in (other, copied_model):
-        for a, b in zip(model.parameters(), part.parameters(), strict=True):
-            assert torch.equal(a, b)
-    assert resumed.param_groups[0]["steps_taken"] == 6
+    assert_goes_on(built)
 
 
 def test_untyped_parameters_groups_schedulers_and_scalers() -> None:

@@ -358,3 +358,23 @@ def test_an_operator_has_a_rule_under_each_of_its_names_and_a_rule_without_a_cal
         assert (binding.inference.found, binding.notes) == ((), ())
     binding = iw.bind(Between(torch.relu), rep_in=R, rep_out=R, example=x, rules={bessel: permuted})
     assert any("was not used: the run did not call it" in note for note in binding.notes)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no such size"), ZeroDivisionError("by zero"), KeyError("dim")])
+def test_a_rule_of_the_users_that_fails_is_named_and_no_fault_of_the_example(error: Exception) -> None:
+    def failing(*args: object) -> object:
+        raise error
+
+    with pytest.raises(iw.errors.ArgumentError, match=rf"^rules\[relu\]: .*{type(error).__name__}"):
+        iw.bind(Between(torch.relu), rep_in=R, rep_out=R, example=torch.randn(5, 8), rules={torch.relu: failing})
+
+
+def test_a_rule_of_ours_that_fails_leaves_its_function_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*args: object) -> object:
+        raise RuntimeError("no such size")
+
+    monkeypatch.setitem(RULES, "relu", failing)
+    binding = iw.bind(Between(torch.relu), rep_in=R, rep_out=R, example=torch.randn(5, 8))
+    assert binding.breakers == ()
+    assert len(binding.inference.found) == 1
+    assert "relu" in binding.inference.found[0]

@@ -9,6 +9,7 @@ from torch import nn
 
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
+from intertwine.binding.entry import is_sharded, sharded
 from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.binding.swapped import equivariant_weights
@@ -45,6 +46,9 @@ def bind_inferred(model: nn.Module, ends: tuple[Any, Any], example: Any, options
     if options.hidden is not None and not callable(options.hidden) and not isinstance(options.hidden, HiddenByUnknown):
         raise ArgumentError("hidden", expected="a function of the width", got=type(options.hidden).__name__)
     Seams(model, options.functions).refuse_scripted()
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_sharded(tensor):
+            raise sharded(name, "model")
     types = read_ends(*ends, options.group)
     read = ReadTypes(model, options.overrides, options.layers, "overrides")
     by_hand = {name: slot.projector for name, slot in read.slots.items()}

@@ -59,6 +59,21 @@ def check_weight(name: str, W: torch.Tensor, *, has_own_norm: bool) -> None:
         )
 
 
+def check_dense_gradient(name: str, W: torch.Tensor) -> None:
+    """Whether a weight's gradient can be projected.
+
+    Raises:
+        ArgumentError: it is sparse.
+    """
+    if W.grad is not None and W.grad.is_sparse:
+        raise ArgumentError(
+            "params",
+            expected="dense gradients",
+            got=f"sparse ones of {name}",
+            advice="Make the embedding with sparse=False.",
+        )
+
+
 def made(
     make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], groups: list[dict[str, Any]]
 ) -> torch.optim.Optimizer:
@@ -87,5 +102,5 @@ def warn_unprojected(targets: Sequence[Target], fixed: Sequence[Strengths]) -> N
             f"{listing(unprojected)} stay as they are, so that eval mode is not exact: running "
             "statistics are projected at strength inf of their own.",
             DecayWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

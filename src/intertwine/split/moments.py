@@ -11,6 +11,7 @@ from intertwine._numerics import HALF, accumulation_dtype
 from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
+from intertwine.split.checks import check_dense_gradient
 from intertwine.split.components import Split, Tensors, components, factor, joined
 from intertwine.split.in_coefficients import take_in_coefficients, take_small_in_coefficients
 from intertwine.split.labels import LabelledLayouts, Labels
@@ -73,14 +74,8 @@ class Weight:
         Raises:
             ArgumentError: a state of another optimiser, or sparse gradients.
         """
-        W, gradient = self.parameter, self.parameter.grad
-        if gradient is not None and gradient.is_sparse:
-            raise ArgumentError(
-                "params",
-                expected="dense gradients",
-                got=f"sparse ones of {self.name}",
-                advice="Make the embedding with sparse=False.",
-            )
+        W = self.parameter
+        check_dense_gradient(self.name, W)
         wanted = self.moments()
         if not self.state:
             dtype = accumulation_dtype(W.dtype)

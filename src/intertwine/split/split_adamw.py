@@ -1,24 +1,18 @@
 """SplitAdamW: AdamW with second moments of its own for the equivariant part of each weight, and for the rest."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.optim.adamw import adamw
 
 from intertwine._arguments import flag
-from intertwine._numerics import HALF, in_own_precision
+from intertwine._numerics import HALF
 from intertwine.binding import Binding
-from intertwine.binding.writing import check_stored
-from intertwine.decay.checks import check_bindings, check_held
-from intertwine.decay.schedules import Schedule, Schedules
-from intertwine.decay.targets import targets_of
+from intertwine.decay.schedules import Schedule
 from intertwine.errors import ArgumentError
-from intertwine.projectors.norms.joint import JointMaps
-from intertwine.projectors.norms.proximal import Rate, Shrinkage, shrink_
-from intertwine.split.checks import check_targets, warn_unprojected
-from intertwine.split.components import split_of
+from intertwine.projectors.norms.proximal import Rate
+from intertwine.split.component_optimizer import ComponentOptimizer
 from intertwine.split.labels import LabelledLayouts
 from intertwine.split.moments import FIRST, STEP, Weight, take
 from intertwine.split.options import Options, check_options, options_of
@@ -27,7 +21,7 @@ from intertwine.split.options import Options, check_options, options_of
 PLAIN_SECOND = "exp_avg_sq"
 
 
-class SplitAdamW(torch.optim.Optimizer):
+class SplitAdamW(ComponentOptimizer):
     """AdamW whose second moments do not mix what P separates, with the decay of the non-equivariant part.
 
     ``m <- b1 m + (1-b1) g``
@@ -95,6 +89,8 @@ class SplitAdamW(torch.optim.Optimizer):
         True
     """
 
+    kept = (*ComponentOptimizer.kept, "_foreach")
+
     def __init__(  # noqa: PLR0913 - AdamW's arguments
         self,
         params: Iterable[Any],
@@ -111,22 +107,12 @@ class SplitAdamW(torch.optim.Optimizer):
     ) -> None:
         flags = {"maximize": flag("maximize", maximize), "capturable": flag("capturable", capturable)}
         self._foreach = flag("foreach", foreach)
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, **flags, "steps_taken": 0}
-        self.bindings = check_bindings(binding)
-        self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
+        self._layouts = LabelledLayouts()
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, **flags}
+        super().__init__(params, options, binding, strength)
         if capturable and not self._schedules.is_constant:
             raise ArgumentError("strength", expected="numbers, which a captured step does not change", got="a callable")
-        for bound in self.bindings:
-            check_stored(bound.model, bound.entries, "binding")
-        self._targets = targets_of(self.bindings)
-        check_targets(self._targets)
-        self._fixed = tuple(map(self._schedules.fixed, self._targets))
-        found = zip(self._targets, self._fixed, strict=True)
-        self._splits = {i: split_of(target, s) for i, (target, s) in enumerate(found) if not target.is_buffer}
-        super().__init__(params, options)
-        self._known: tuple[int, ...] = ()
-        self._typed()
-        warn_unprojected(self._targets, self._fixed)
+        self._begin()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As of torch's optimisers.
@@ -141,20 +127,7 @@ class SplitAdamW(torch.optim.Optimizer):
             del self.param_groups[-1]
             raise
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; returns what ``closure`` does, if there is one."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        self._take()
-        return loss
-
-    @in_own_precision
-    def _take(self) -> None:
-        strengths = self._schedules.at(self.param_groups[0]["steps_taken"])
-        typed, maps = self._typed(), self._maps
+    def _take(self, strengths: Sequence[tuple[float, ...]], typed: dict[int, int]) -> None:
         for group in self.param_groups:
             options = options_of(group)
             weights, plain = [], []
@@ -165,18 +138,12 @@ class SplitAdamW(torch.optim.Optimizer):
                 if number is None:
                     plain.append(W)
                     continue
-                target = self._targets[number]
-                now = tuple(strengths[term.binding][term.position] for term in target.terms)
-                weights.append(Weight(target.name, W, self._splits[number], now, self.state[W]))
+                now, name = self._strengths_of(number, strengths), self._targets[number].name
+                weights.append(Weight(name, W, self._splits[number], now, self.state[W]))
             if weights:
-                take(weights, options, maps, self._layouts, foreach=self._foreach)
+                take(weights, options, self._maps, self._layouts, foreach=self._foreach)
             if plain:
                 self._take_plain(plain, options)
-            group["steps_taken"] += 1
-        for target in self._targets:
-            if target.is_buffer:
-                pairs = [(P, s) for P, s in target.pairs(strengths) if s == math.inf]
-                shrink_([Shrinkage(target.tensor(), pairs, None)] if pairs else [], maps)
 
     def _take_plain(self, parameters: list[torch.Tensor], options: Options) -> None:
         """AdamW's step of parameters without type."""
@@ -206,16 +173,6 @@ class SplitAdamW(torch.optim.Optimizer):
             maximize=options.maximize,
         )
 
-    def _typed(self) -> dict[int, int]:
-        """The number of the target that each typed parameter is, by the parameter's id, read from the model now."""
-        numbers = {id(self._targets[i].tensor()): i for i in self._splits}
-        if tuple(numbers) != self._known:
-            trained = [(self._targets[i], self._targets[i].trained(), self._fixed[i]) for i in self._splits]
-            advice = "Give all typed parameters; a tensor that took the place of another is not trained."
-            check_held(self, trained, advice)
-            self._known, self._maps, self._layouts = tuple(numbers), JointMaps(), LabelledLayouts()
-        return numbers
-
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As of torch's optimisers; float32 copies and moments of half-precision weights stay in float32."""
         super().load_state_dict(state_dict)
@@ -227,11 +184,6 @@ class SplitAdamW(torch.optim.Optimizer):
                 if W.dtype in HALF and isinstance(value, torch.Tensor) and name != STEP:
                     self.state[W][name] = value.to(W.device, copy=True)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # torch copies and pickles an optimiser's state alone.
-        own = ("bindings", "_schedules", "_targets", "_fixed", "_splits", "_foreach")
-        return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._known, self._maps, self._layouts = (), JointMaps(), LabelledLayouts()
+        self._layouts = LabelledLayouts()

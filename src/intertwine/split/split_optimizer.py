@@ -1,32 +1,26 @@
 """SplitOptimizer: any entrywise optimiser, with each component of a weight as a parameter of its own."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from intertwine._arguments import check_function
-from intertwine._numerics import in_own_precision
 from intertwine.binding import Binding
-from intertwine.binding.writing import check_stored
-from intertwine.decay.checks import check_bindings, check_held
 from intertwine.decay.decay_step import Averaging
 from intertwine.decay.optimizers import keeps_averages
-from intertwine.decay.schedules import Schedule, Schedules
-from intertwine.decay.targets import targets_of
+from intertwine.decay.schedules import Schedule
 from intertwine.errors import ArgumentError, listing
-from intertwine.projectors.norms.joint import JointMaps
-from intertwine.projectors.norms.proximal import Shrinkage, shrink_
-from intertwine.split.checks import check_targets, check_weight, made, warn_unprojected
-from intertwine.split.components import factor, split_of
+from intertwine.split.checks import check_dense_gradient, check_weight, made
+from intertwine.split.component_optimizer import STEPS, ComponentOptimizer
+from intertwine.split.components import factor
 from intertwine.split.parts import Parts, draw, join, put_in_place
 
 # What param groups of the optimiser inside do not share with those of the weights.
-OWN = ("params", "param_names", "steps_taken")
+OWN = ("params", "param_names", STEPS)
 
 
-class SplitOptimizer(torch.optim.Optimizer):
+class SplitOptimizer(ComponentOptimizer):
     """Any entrywise optimiser (Lion, Adafactor, NAdam, schedule-free, Prodigy), which sees components, not weights.
 
     Each typed weight ``W = P W + (W - P W)`` is two parameters of the optimiser inside: ``P W`` with the gradient
@@ -77,6 +71,8 @@ class SplitOptimizer(torch.optim.Optimizer):
         True
     """
 
+    kept = (*ComponentOptimizer.kept, "inside", "_parts")
+
     def __init__(
         self,
         make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer],
@@ -86,27 +82,15 @@ class SplitOptimizer(torch.optim.Optimizer):
         strength: Schedule | Sequence[Schedule],
     ) -> None:
         check_function("make", make, "a function of param groups that gives an optimiser", takes=1)
-        self.bindings = check_bindings(binding)
-        self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
-        for bound in self.bindings:
-            check_stored(bound.model, bound.entries, "binding")
-        self._targets = targets_of(self.bindings)
-        check_targets(self._targets)
-        self._fixed = tuple(map(self._schedules.fixed, self._targets))
+        super().__init__(params, {}, binding, strength)
         self._parts: dict[int, Parts] = {}
-        for i, target in enumerate(self._targets):
-            if target.is_buffer:
-                continue
-            split = split_of(target, self._fixed[i])
-            check_weight(target.name, target.tensor(), has_own_norm=split.has_own_norm)
-            self._parts[i] = Parts.of(target.tensor(), split)
-        self._known: tuple[int, ...] = ()
-        self._maps = JointMaps()
-        super().__init__(params, {"steps_taken": 0})
+        for i, split in self._splits.items():
+            W = self._targets[i].tensor()
+            check_weight(self._targets[i].name, W, has_own_norm=split.has_own_norm)
+            self._parts[i] = Parts.of(W, split)
         self.inside = made(make, [self._inner_group(group) for group in self.param_groups])
         self._take_options()
-        self._typed()
-        warn_unprojected(self._targets, self._fixed)
+        self._begin()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As of torch's optimisers; the optimiser inside gets its components."""
@@ -116,19 +100,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             inside.add_param_group(self._inner_group(self.param_groups[-1]))
             self._take_options()
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; returns what ``closure`` does, if there is one."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        self._take()
-        return loss
-
-    @in_own_precision
-    def _take(self) -> None:
-        strengths, typed = self._schedules.at(self.param_groups[0]["steps_taken"]), self._typed()
+    def _take(self, strengths: Sequence[tuple[float, ...]], typed: dict[int, int]) -> None:
         pairs, factors, groups = [], [], []
         for group, inner in zip(self.param_groups, self.inside.param_groups, strict=True):
             inner.update({name: value for name, value in group.items() if name not in OWN})
@@ -137,14 +109,8 @@ class SplitOptimizer(torch.optim.Optimizer):
                 if number is None or W.grad is None:
                     continue
                 target = self._targets[number]
-                if W.grad.is_sparse:
-                    raise ArgumentError(
-                        "params",
-                        expected="dense gradients",
-                        got=f"sparse ones of {target.name}",
-                        advice="Make the embedding with sparse=False.",
-                    )
-                now = [strengths[term.binding][term.position] for term in target.terms]
+                check_dense_gradient(target.name, W)
+                now = self._strengths_of(number, strengths)
                 pairs.append((W, self._parts[number]))
                 groups.append(inner)
                 factors.append({name: factor(now, name, group.get("lr")) for name in self._parts[number].leaves})
@@ -157,13 +123,7 @@ class SplitOptimizer(torch.optim.Optimizer):
         for _, parts in pairs:
             for leaf in parts.leaves.values():
                 leaf.grad = None
-        for group in self.param_groups:
-            group["steps_taken"] += 1
         self._take_options()
-        for target in self._targets:
-            if target.is_buffer:
-                infinite = [(P, s) for P, s in target.pairs(strengths) if s == math.inf]
-                shrink_([Shrinkage(target.tensor(), infinite, None)] if infinite else [], self._maps)
 
     def train(self) -> None:
         """Of optimisers that average weights: the weights that are trained. Nothing of others."""
@@ -217,22 +177,3 @@ class SplitOptimizer(torch.optim.Optimizer):
         """What the optimiser inside has in its param groups: defaults, and what it counts there."""
         for group, inner in zip(self.param_groups, self.inside.param_groups, strict=True):
             group.update({name: value for name, value in inner.items() if name not in OWN})
-
-    def _typed(self) -> dict[int, int]:
-        """The number of the target that each typed parameter is, by the parameter's id, read from the model now."""
-        numbers = {id(self._targets[i].tensor()): i for i in self._parts}
-        if tuple(numbers) != self._known:
-            trained = [(self._targets[i], self._targets[i].trained(), self._fixed[i]) for i in self._parts]
-            advice = "Give all typed parameters; a tensor that took the place of another is not trained."
-            check_held(self, trained, advice)
-            self._known = tuple(numbers)
-        return numbers
-
-    def __getstate__(self) -> dict[str, Any]:
-        # torch copies and pickles an optimiser's state alone.
-        own = ("bindings", "inside", "_schedules", "_targets", "_fixed", "_parts")
-        return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._known, self._maps = (), JointMaps()

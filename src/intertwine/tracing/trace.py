@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from intertwine.errors import ArgumentError, listing
+from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.tracing.acting import Acting
 from intertwine.tracing.axes import Axis, Unknown, fixed, single
@@ -346,8 +346,16 @@ class _Tracer:
         try:
             if context.solver.attempt(lambda: found.append(checked_axes(rule, context, out, args, kwargs, typed))):
                 return found[0]
-        except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-            typed.reason = f"the rule for {name} does not take this call: {type(error).__name__}: {error}"
+        except IntertwineError:
+            raise
+        except Exception as error:
+            # Not the model's fault, nor silent where the rule is the user's own.
+            said = f"{type(error).__name__}: {error}"
+            if rule in self._rules.values() or getattr(function, "rule", None) in self._rules.values():
+                raise ArgumentError(
+                    f"rules[{name}]", expected="a rule that takes this call", got=said, advice=str(typed.place)
+                ) from error
+            typed.reason = f"the rule for {name} does not take this call: {said}"
         typed.rule = "proposal"
         return None
 

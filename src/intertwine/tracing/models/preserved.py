@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,11 @@ def _random_states(tensors: list[torch.Tensor]) -> list[tuple[Callable[[Any], ob
         (random.setstate, random.getstate()),
     ]
     for device in {tensor.device for tensor in tensors if tensor.device.type not in ("cpu", "meta")}:
-        room = getattr(torch, device.type, None)
-        if hasattr(room, "get_rng_state"):
-            states.append((lambda state, at=device, of=room: of.set_rng_state(state, at), room.get_rng_state(device)))  # type: ignore[misc,union-attr]
+        room: Any = getattr(torch, device.type, None)
+        if hasattr(room, "get_rng_state"):  # a device of torch's own; others have no random numbers to keep
+            states.append((partial(_set_state, room, device), room.get_rng_state(device)))
     return states
+
+
+def _set_state(room: Any, device: torch.device, state: torch.Tensor) -> None:
+    room.set_rng_state(state, device)
