@@ -20,6 +20,7 @@ from benchmarks.models import sources
 from benchmarks.models.case import Case
 from benchmarks.models.table import FIELDS, write
 from intertwine.tracing.models.evaluating import Runner
+from intertwine.tracing.models.value_trees import mapped, tensors
 
 
 def measured(case: Case) -> dict[str, object]:
@@ -54,7 +55,25 @@ def measured(case: Case) -> dict[str, object]:
     _project_at_size(found, model)
     error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)
     row["error"] = f"{error.relative_worst:.1e}"
+    row["varies"] = f"{_variation(runner, case.example):.1e}"
     return row
+
+
+def _variation(runner: Runner, example: object) -> float:
+    """How far the output moves, of its size, when all floating inputs do by a tenth of their spread, at random."""
+    generator = torch.Generator().manual_seed(1)
+
+    def moved(x: torch.Tensor) -> torch.Tensor:
+        if not x.is_floating_point():
+            return x
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        return x + 0.1 * x.std() * noise if x.numel() > 1 else x
+
+    before, after = (tensors(runner(x)) for x in (example, mapped(example, moved)))
+    pairs = [(one.double(), two.double()) for one, two in zip(before, after, strict=True)]
+    whole = sum(float(one.abs().square().sum()) for one, _ in pairs)
+    change = sum(float((two - one).abs().square().sum()) for one, two in pairs)
+    return (change / whole) ** 0.5 if whole else 0.0
 
 
 def _project_at_size(binding: iw.Binding, model: torch.nn.Module) -> None:

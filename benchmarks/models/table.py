@@ -6,7 +6,7 @@ from pathlib import Path
 
 FIELDS = (
     *("model", "source", "group", "size", "forward_s", "bind_s", "check_s", "typed", "free", "unaccounted"),
-    *("share_typed", "unknown", "breakers", "first_breaker", "error"),
+    *("share_typed", "unknown", "breakers", "first_breaker", "error", "varies"),
 )
 PAGE = """# Unmodified models, typed from one run
 
@@ -14,7 +14,9 @@ PAGE = """# Unmodified models, typed from one run
 weights and running statistics, float32, one thread, on a machine that others used too. `bind s` is what typing takes
 (two forward passes among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count
 parameters and running statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside
-the weights, of which the first is named, and `error` is that of the whole network with projected weights.
+the weights, of which the first is named, and `error` is that of the whole network with projected weights. `varies` is
+how far the output moves, of its size, when the inputs do by a tenth of their spread: an error below it by as much as
+rounding is no success if the output hardly moves at all. It is blank in rows recorded before it was measured.
 
 """
 
