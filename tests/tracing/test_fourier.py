@@ -68,6 +68,24 @@ def test_a_shift_that_is_not_undone_shows_at_odd_sides(side):
         assert "ifftshift" in twice.breakers[0].reason
 
 
+@pytest.mark.parametrize("layer", ["first", "second", "both"])
+def test_a_shift_that_is_not_undone_shows_in_a_deep_network_too(layer):
+    # Calls that are alike make a second run, which repeats only what was broken and what leads to it.
+    bad = {"first": [0], "second": [1], "both": [0, 1]}[layer]
+    count = iter(range(2))
+
+    def conv(width):
+        back = torch.fft.fftshift if next(count) in bad else torch.fft.ifftshift
+        return networks.SpectralConv(width, (5, 5), back=back)
+
+    x = torch.randn(2, 1, 15, 15)
+    binding = bound(networks.Operator(conv), ONE, ONE, x)
+    assert binding.inference.alike
+    assert [one.module for one in binding.breakers] == [f"convs.{number}" for number in bad]
+    assert all("ifftshift" in one.reason for one in binding.breakers)
+    assert error(binding, ONE, ONE, x) > 1e-4
+
+
 @pytest.mark.parametrize("side", [12, 13])
 def test_two_weights_that_the_group_exchanges_are_typed_as_one(side):
     model, x, rep = networks.TwoWeights(8, (3, 3)), torch.randn(2, 8, side, side), iw.on_grid(R)

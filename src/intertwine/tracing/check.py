@@ -59,9 +59,13 @@ def check_calls(trace: Trace, weights: EquivariantWeights, example: Any, *, doub
             checker = Checker(trace, weights, sampled=False)
             checker.run(kept, example)
         elif checker.broken and checker.alike and not checker.parted:
-            confirmed = Checker(trace, weights, sampled=False, only={one.index for one in checker.broken})
+            again = {one.index for one in checker.broken} | checker.carrying
+            confirmed = Checker(trace, weights, sampled=False, only=again)
             confirmed.run(kept, example)
-            checker.broken = confirmed.broken
+            # What could not be judged again is not taken back.
+            seen = confirmed.judged | {one.index for one in confirmed.broken}
+            left = [one for one in checker.broken if one.index not in seen]
+            checker.broken = sorted((*confirmed.broken, *left), key=lambda one: one.index)
         ignored = _ignored(trace, weights, example) if doubtful else []
     blind = tuple(dict.fromkeys(checker.blind))
     return Checked(grouped(checker.broken), checker.count, blind, checker.parted, tuple(ignored), checker.alike)

@@ -44,6 +44,9 @@ class Checker:
         self.blind: list[str] = []
         self.alike: dict[int, int] = {}
         self.count = 0
+        # Calls that were repeated for every element, and those on whose results the group acts only through them.
+        self.judged: set[int] = set()
+        self.carrying: set[int] = set()
         self.parted = ""
         self.disagreed = False
 
@@ -125,6 +128,9 @@ class Checker:
                 continue
             worst = max(worst, self._compared(number, typed, function, pair, result, scale))
         self.count += 1
+        if None not in moved:
+            self.judged.add(place.index)
+        generic &= place.index not in self.carrying
         broken = not worst <= _limit(result, scale)
         for chain, pairs in zip(chains, chained, strict=True):
             chain.calls |= {place.index} if broken else set()
@@ -205,6 +211,7 @@ class Checker:
                 worst = max(worst, distance(moved, image, scale))
             except CannotActError:
                 self._images.keep(number, mine, moved)
+                self.carrying.add(typed.place.index)
         return worst
 
 
