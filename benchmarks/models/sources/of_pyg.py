@@ -100,8 +100,8 @@ def cases() -> list[Case]:
     return found
 
 
-def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
-    torch.manual_seed(0)
+def _seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
     return make().eval()
 
 
@@ -166,7 +166,8 @@ def _point(name: str, arguments: Callable[[int], tuple[Any, ...]]) -> nn.Module:
     import torch_geometric.nn
 
     width = 8 if name == "PointGNNConv" else 24
-    return _seeded(lambda: Points(getattr(torch_geometric.nn, name)(*arguments(width)), width))
+    # With seed 0 the projected biases of PointNetConv put every ReLU to sleep.
+    return _seeded(lambda: Points(getattr(torch_geometric.nn, name)(*arguments(width)), width), seed=1)
 
 
 def _ppf() -> nn.Module:
