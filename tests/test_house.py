@@ -36,7 +36,7 @@ WITHOUT_SOURCE = {
         FittedRepresentation FittedUnknown FittedWeight Geometry GridAction LayerGeometry LayerVerdict ModelCheck
         PairShare ParameterReport Report Residual Segment Subject TrainingCost Unanalysed""",
     "what layers mean: values that rules are made of": """
-        Finding GridMap LayerRule LayerType OutputFields Slot layer_rule""",
+        Effective Finding GridMap LayerRule LayerType OutputFields Slot layer_rule""",
     "errors and warnings, and their words": """
         ArgumentError DecayWarning DtypeError GroupMismatchError IdentityActionWarning IntertwineError MissingExtraError
         NonFiniteError NotARepresentationError NotOrthogonalError RankZeroWarning SeparationError ShapeError

@@ -7,7 +7,7 @@ equivariant part and the rest, ``iw.bind`` does so for a whole model.
 from importlib.metadata import PackageNotFoundError, version
 
 from intertwine import errors, layers, nn, testing
-from intertwine.binding import Binding, Typed, bind, penalty
+from intertwine.binding import Binding, Typed, bind, effective_weights, penalty, start_adapters_
 from intertwine.decay import EquivarianceDecay
 from intertwine.diagnostics import (
     Breaker,
@@ -113,6 +113,7 @@ __all__ = [
     "data_symmetry",
     "decompose",
     "diagonal_projector",
+    "effective_weights",
     "equivariance_error",
     "errors",
     "first_breaker",
@@ -130,6 +131,7 @@ __all__ = [
     "residual_by_irreps",
     "spectral_projector",
     "spherical_projector",
+    "start_adapters_",
     "subgroup_chain",
     "testing",
     "torus",

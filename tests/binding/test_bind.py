@@ -174,7 +174,7 @@ def test_parametrised_weight():
     binding.penalty().backward()
     assert model[0].parametrizations.weight.original0.grad.abs().sum() > 0
     # By its own name, and after removal of the parametrisation.
-    assert iw.bind(model, {"0.weight": (R, R)})["0.weight"].is_parametrized(model)
+    assert iw.bind(model, {"0.weight": (R, R)})["0.weight"].is_computed(model)
     parametrize.remove_parametrizations(model[0], "weight")
     binding.project_()
     assert binding.penalty() < 1e-12

@@ -80,7 +80,7 @@ def test_module_law(module: nn.Module, training: bool) -> None:
     assert module.training is training
     P = binding["weight"].projector
     assert P.rank == iw.projector(rep_in, rep_out).rank
-    if not binding["weight"].is_parametrized(module):
+    if not binding["weight"].is_computed(module):
         binding.project_(preserve_norm=True)
         assert feature_error(module, rep_in, rep_out, 5) < 1e-10
 

@@ -46,7 +46,7 @@ class Exact(Method):
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         binding = self.subject.binding
-        computed = [entry.name for entry in binding if entry.is_parametrized(binding.model)]
+        computed = [entry.name for entry in binding if entry.is_computed(binding.model)]
         if computed:
             raise ArgumentError(
                 "binding",

@@ -11,7 +11,7 @@ from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
 from intertwine.binding import Entry
 from intertwine.errors import ArgumentError
-from intertwine.layers.parametrized import parametrizations
+from intertwine.layers.effective.parametrized import parametrizations
 from intertwine.projectors import Projector
 
 # 1 / sigma_a^2, the strength on the equivariant path: fixed, and small against all strengths worth trying.
@@ -142,7 +142,7 @@ def _trained(subject: Subject) -> tuple[Entry, ...]:
     for _, parameter in subject.model.named_parameters(remove_duplicate=False):
         uses[id(parameter)] = uses.get(id(parameter), 0) + 1
     for entry in entries:
-        if entry.is_parametrized(subject.model) or uses[id(entry.tensor(subject.model))] > 1:
+        if entry.is_computed(subject.model) or uses[id(entry.tensor(subject.model))] > 1:
             raise ArgumentError(
                 "subject",
                 expected="typed weights that are parameters of one module each",

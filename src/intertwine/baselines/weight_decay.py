@@ -40,7 +40,7 @@ class WeightDecay(Method):
     def parameter_groups(self) -> list[dict[str, Any]]:
         binding = self.subject.binding
         entries = [entry for entry in binding.entries if entry.kind != "buffer"]
-        computed = [entry.name for entry in entries if entry.is_parametrized(binding.model)]
+        computed = [entry.name for entry in entries if entry.is_computed(binding.model)]
         if computed:
             raise ArgumentError(
                 "subject",

@@ -15,7 +15,7 @@ from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import nearest
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength
-from intertwine.binding.writing import check_invertible, check_stored, draw_, write_parametrized_
+from intertwine.binding.writing import check_invertible, check_stored, draw_, write_computed_
 from intertwine.errors import ArgumentError, UnknownNameError, listing
 from intertwine.groups import Group
 from intertwine.groups.element_text import space_text
@@ -253,9 +253,9 @@ class Binding:
             keep = preserve_norm and output is not None and entry.kind != "buffer"
             return project_keeping_norms(P, W, output) if keep and output else project_at_scale(P, W)
 
-        computed = [entry for entry in self.entries if entry.is_parametrized(self.model)]
+        computed = [entry for entry in self.entries if entry.is_computed(self.model)]
         # First those that may be refused.
-        write_parametrized_(self.model, computed, projection, argument)
+        write_computed_(self.model, computed, projection, argument)
         for entry in self.entries:
             if entry not in computed:
                 entry.tensor(self.model).copy_(projection(entry))
@@ -282,7 +282,7 @@ class Binding:
         self._check_values()
         check_stored(self.model, self.entries, "initialize_")
         for entry in self.entries:
-            if entry.is_parametrized(self.model):
+            if entry.is_computed(self.model):
                 check_invertible(self.model, entry, "initialize_")
         draws = self._draws()
         with seeded(generator, [tensor.device for _, tensor in self.tensors()]):

@@ -32,7 +32,7 @@ class ReadTypes:
     def __init__(self, model: nn.Module, types: Mapping[str, object], rules: Rules, what: str) -> None:
         self.model = model
         self.modules = dict(model.named_modules(remove_duplicate=False))
-        self.tensors = model_tensors(self.modules)
+        self.tensors = model_tensors(self.modules, rules)
         self.slots: dict[str, Slot] = {}
         self.arguments: dict[str, str] = {}
         self.ends: dict[str, Ends] = {}
@@ -128,7 +128,8 @@ class ReadTypes:
                     RankZeroWarning,
                     stacklevel=3,
                 )
-            entries.append(Entry(name, tensor.module, tensor.attribute, P, slot.kind, slot.output, slot.space))
+            where = (name, tensor.module, tensor.attribute)
+            entries.append(Entry(*where, P, slot.kind, slot.output, slot.space, tensor.effective))
         return tuple(entries)
 
 

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import nn
 
 from intertwine.errors import ArgumentError, UnknownNameError
 from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.effective.computed import Computed
+from intertwine.layers.effective.parametrized import Parametrized, parametrized_names
 from intertwine.layers.layer_type import Kind
-from intertwine.layers.parametrized import parametrizations, parametrized_names
 from intertwine.projectors import Projector
 from intertwine.representations import Representation
 
@@ -29,6 +31,8 @@ class Entry:
         kind: ``"weight"`` and ``"bias"`` of a typed module, ``"parameter"`` typed by its name, or ``"buffer"``.
         output: which output field each entry feeds; None for biases and diagonals, whose norms mean nothing.
         space: how the group moves the pixels of a kernel; None for all else.
+        effective: how its module computes it of others (an adapter's weight), where it does not store it; None of a
+            tensor that is stored, or that ``torch.nn.utils.parametrize`` computes.
 
     Examples:
         >>> import intertwine as iw, torch
@@ -45,6 +49,7 @@ class Entry:
     kind: Kind
     output: OutputFields | None = None
     space: Representation | None = None
+    effective: Computed | None = None
 
     @cached_property
     def path(self) -> tuple[str, ...]:
@@ -65,49 +70,61 @@ class Entry:
             raise self._gone()
         return module
 
+    def computed(self, model: nn.Module) -> Computed | None:
+        """How the model computes the tensor: by a parametrisation, by an adapter; None where it stores it."""
+        owner = self.owner(model)
+        # An adapter that was merged and unloaded has left its layer to what stores the weight.
+        if owner._parameters.get(self.attribute) is not None:
+            return None
+        return Parametrized(self.attribute) if self.attribute in parametrized_names(owner) else self.effective
+
     def tensor(self, model: nn.Module) -> torch.Tensor:
-        """The tensor itself; under a parametrisation the effective one, computed by this call.
+        """The tensor itself; of one that is computed (parametrisations, adapters) the effective one, by this call.
 
         Raises:
             UnknownNameError: the model no longer has it.
         """
         owner = self.owner(model)
-        value = owner._parameters.get(self.attribute)
+        value: Any = owner._parameters.get(self.attribute)
         if value is None:
-            value = getattr(owner, self.attribute, None)
+            value = self._read(owner)
         if not isinstance(value, torch.Tensor):
             raise self._gone()
         if is_sharded(value):
             raise sharded(self.name, "model")
         return value
 
+    def _read(self, owner: nn.Module) -> Any:
+        if self.effective is None or self.attribute in parametrized_names(owner):
+            return getattr(owner, self.attribute, None)
+        try:
+            return self.effective.value(owner)
+        except AttributeError as error:
+            raise self._gone() from error
+
     def sources(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
-        """The parameters that an optimiser updates: the tensor itself, under a parametrisation what it is made from."""
-        stored = self.owner(model)._parameters.get(self.attribute)
+        """The parameters that an optimiser updates: the tensor itself, or those that it is computed from."""
+        owner = self.owner(model)
+        stored = owner._parameters.get(self.attribute)
         # Nearly all are stored, and this is asked for in every step of an optimiser.
         if type(stored) is nn.Parameter:
             return (stored,)
-        if self.is_parametrized(model):
-            return tuple(parametrizations(self.owner(model))[self.attribute].parameters())
-        return (self.tensor(model),)
+        computed = self.computed(model)
+        return (self.tensor(model),) if computed is None else computed.parameters(owner)
 
     def underlying(self, model: nn.Module) -> tuple[torch.Tensor, ...]:
-        """What the model stores of it: the tensor itself, under a parametrisation parameters and buffers of that."""
-        if self.is_parametrized(model):
-            source = parametrizations(self.owner(model))[self.attribute]
-            return (*source.parameters(), *source.buffers())
-        return (self.tensor(model),)
+        """What the model stores of it: the tensor itself, or parameters and buffers that it is computed from."""
+        computed = self.computed(model)
+        return (self.tensor(model),) if computed is None else computed.stored(self.owner(model))
 
-    def is_parametrized(self, model: nn.Module) -> bool:
-        """Whether ``torch.nn.utils.parametrize`` computes the tensor; it is written to by right inverses then."""
-        owner = self.owner(model)
-        return self.attribute not in owner._parameters and self.attribute in parametrized_names(owner)
+    def is_computed(self, model: nn.Module) -> bool:
+        """Whether the module computes the tensor of others, to which what is written to it has to be written."""
+        return self.computed(model) is not None
 
     def is_hooked(self, model: nn.Module) -> bool:
         """Whether hooks compute the tensor anew in every forward pass (pruning, the older ``weight_norm``)."""
         owner = self.owner(model)
-        stored = self.attribute in owner._parameters or self.attribute in owner._buffers
-        if stored or self.attribute in parametrized_names(owner):
+        if self.attribute in owner._parameters or self.attribute in owner._buffers or self.is_computed(model):
             return False
         return isinstance(getattr(owner, self.attribute, None), torch.Tensor)
 

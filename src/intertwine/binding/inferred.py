@@ -9,13 +9,13 @@ from torch import nn
 
 from intertwine.binding.binding import Binding
 from intertwine.binding.by_hand import ReadTypes
-from intertwine.binding.entry import is_sharded, sharded
-from intertwine.binding.joined_entry import JoinedEntry
+from intertwine.binding.entry import Entry, is_sharded, sharded
 from intertwine.binding.model_tensors import ModelTensor
 from intertwine.binding.swapped import equivariant_weights
 from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.groups import Group
 from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.effective.joined import Joined
 from intertwine.layers.layer_type import Kind, Slot
 from intertwine.layers.rule import Rules
 from intertwine.tracing.ends import read_ends
@@ -85,17 +85,13 @@ def _checked_anew(binding: Binding, inference: Inference, checked: Callable[[], 
     return replace(inference, notes=(*inference.notes, f"two runs part: {inference.parted}; {after}"))
 
 
-def _joined_entry(typed: TypedParameter) -> JoinedEntry:
+def _joined_entry(typed: TypedParameter) -> Entry:
     module = typed.joined[0].rpartition(".")[0]
     attributes = tuple(name.rpartition(".")[2] for name in typed.joined)
     attribute = "+".join(attributes)
     name = f"{module}.{attribute}" if module else attribute
-    return JoinedEntry(
-        *(name, module, attribute, typed.projector, "parameter"),
-        attributes=attributes,
-        start=typed.start,
-        last=typed.last,
-    )
+    joined = Joined(attributes, typed.start, typed.last)
+    return Entry(name, module, attribute, typed.projector, "parameter", effective=joined)
 
 
 def _slot(tensor: ModelTensor, name: str, typed: TypedParameter) -> Slot:

@@ -7,7 +7,7 @@ import torch
 
 from intertwine.binding.binding import Binding
 from intertwine.binding.entry import Entry
-from intertwine.binding.writing import check_stored, write_parametrized_
+from intertwine.binding.writing import check_stored, write_computed_
 from intertwine.layers.channels.output_fields import project_at_scale
 
 
@@ -22,7 +22,7 @@ def equivariant_weights(binding: Binding) -> Iterator[None]:
     """
     model = binding.model
     check_stored(model, binding.entries, "model")
-    computed = [entry for entry in binding.entries if entry.is_parametrized(model)]
+    computed = [entry for entry in binding.entries if entry.is_computed(model)]
     stored = [entry for entry in binding.entries if entry not in computed]
     inside = [tensor for entry in computed for tensor in entry.underlying(model)]
     before = [(tensor, tensor.data) for tensor in (*(entry.tensor(model) for entry in stored), *inside)]
@@ -35,7 +35,7 @@ def equivariant_weights(binding: Binding) -> Iterator[None]:
         with torch.no_grad():
             for tensor in inside:
                 tensor.data = tensor.data.clone()
-            write_parametrized_(model, computed, projection, "model")
+            write_computed_(model, computed, projection, "model")
             for entry in stored:
                 entry.tensor(model).data = projection(entry)
         yield

@@ -1,19 +1,17 @@
-"""How a value gets into a model: copied into a stored tensor, through right inverses into a parametrised one."""
+"""How a value gets into a model: copied into a stored tensor, through right inverses into a computed one."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import cast
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from torch.nn.utils.parametrize import ParametrizationList
 
 from intertwine._numerics import TOLERANCES, accumulation_dtype
 from intertwine.binding.entry import Entry
-from intertwine.binding.joined_entry import JoinedEntry
 from intertwine.errors import ArgumentError, listing
-from intertwine.layers.parametrized import parametrizations, parametrized_names
+from intertwine.layers.effective.computed import Computed
+from intertwine.layers.effective.parametrized import Parametrized, parametrized_names
 
 # What right inverses raise for values that they do not take, or for want of one.
 REFUSALS = (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError)
@@ -40,15 +38,14 @@ def write_(model: nn.Module, entry: Entry, value: torch.Tensor, argument: str) -
     """The typed tensor becomes ``value``; call it without gradients.
 
     Raises:
-        ArgumentError: it is parametrised, and the parametrisation makes another tensor of ``value``. Nothing has been
-            changed then.
+        ArgumentError: it is computed, and nothing that its module could compute it from makes it ``value``. Nothing has
+            been changed then.
     """
-    if isinstance(entry, JoinedEntry):
-        entry.write_(model, value)
-    elif entry.is_parametrized(model):
-        _write_parametrized_(entry.owner(model), entry.attribute, entry.name, value, argument)
-    else:
+    computed = entry.computed(model)
+    if computed is None:
         entry.tensor(model).copy_(value)
+    else:
+        _write_computed_(entry.owner(model), computed, entry.name, value, argument)
 
 
 def draw_(module: nn.Module, name: str, draw: Callable[[], object]) -> None:
@@ -64,29 +61,27 @@ def draw_(module: nn.Module, name: str, draw: Callable[[], object]) -> None:
         drawn = [getattr(*where).clone() for where in computed]
     for (part, attribute), old, new in zip(computed, before, drawn, strict=True):
         if not torch.equal(old, new):
-            _write_parametrized_(part, attribute, f"{attribute} in {name!r}", new, "initialize_")
+            _write_computed_(part, Parametrized(attribute), f"{attribute} in {name!r}", new, "initialize_")
 
 
-def _write_parametrized_(owner: nn.Module, attribute: str, name: str, value: torch.Tensor, argument: str) -> None:
-    source = cast(ParametrizationList, parametrizations(owner)[attribute])
-    before = Stored(lambda: (*source.parameters(), *source.buffers()))
+def _write_computed_(owner: nn.Module, computed: Computed, name: str, value: torch.Tensor, argument: str) -> None:
+    before = Stored(partial(computed.stored, owner))
     try:
-        # As torch does on assignment. The right inverse may keep what it is given.
-        source.right_inverse(value.clone())
-        made = source()
+        computed.write_(owner, value)
+        made = computed.value(owner)
     except REFUSALS as error:
         before.put_back()
-        raise _refused(name, source, f"{type(error).__name__}: {error}"[:200], argument) from error
+        raise _refused(name, computed, owner, f"{type(error).__name__}: {error}"[:200], argument) from error
     wide = accumulation_dtype(value.dtype)
     distance, norm = (torch.linalg.vector_norm(x.to(wide)) for x in (made - value, value))
     if not bool(distance <= TOLERANCES[value.dtype] * norm):
         before.put_back()
         got = f"another one, off by {float(distance):.1e} at a norm of {float(norm):.1e}"
-        raise _refused(name, source, got, argument)
+        raise _refused(name, computed, owner, got, argument)
 
 
 def check_invertible(model: nn.Module, entry: Entry, argument: str) -> None:
-    """Whether the projection of a parametrised tensor can be written to it; the model ends up as it was.
+    """Whether the projection of a computed tensor can be written to it; the model ends up as it was.
 
     Raises:
         ArgumentError: it cannot.
@@ -99,10 +94,10 @@ def check_invertible(model: nn.Module, entry: Entry, argument: str) -> None:
             before.put_back()
 
 
-def write_parametrized_(
+def write_computed_(
     model: nn.Module, entries: Iterable[Entry], value: Callable[[Entry], torch.Tensor], argument: str
 ) -> None:
-    """Several parametrised tensors become what ``value`` makes of them: all, or none.
+    """Several computed tensors become what ``value`` makes of them: all, or none.
 
     Raises:
         ArgumentError: as ``write_``. Nothing has been changed then.
@@ -137,11 +132,10 @@ class Stored:
             tensor.copy_(value)
 
 
-def _refused(name: str, source: ParametrizationList, got: str, argument: str) -> ArgumentError:
-    kinds = ", ".join(type(step).__name__.strip("_") for step in source)
+def _refused(name: str, computed: Computed, owner: nn.Module, got: str, argument: str) -> ArgumentError:
     return ArgumentError(
         argument,
-        expected=f"{name} to take its projection through the right inverse of its parametrisation ({kinds})",
+        expected=f"{name} to take its projection through {computed.way_in(owner)}",
         got=got,
-        advice="Use penalty(), which sees the effective tensor, or parametrize.remove_parametrizations first.",
+        advice=f"Use penalty(), which sees the effective tensor, or {computed.remedy} first.",
     )

@@ -90,19 +90,29 @@ def check_dtype(target: Target, strengths: Strengths) -> None:
         )
 
 
-def check_parametrized(target: Target, averaging: Averaging) -> None:
-    """Whether a decay can write to a parametrised tensor, and reaches what is evaluated.
+def check_computed(target: Target, averaging: Averaging) -> None:
+    """Whether a decay can write to a computed tensor, and reaches what is evaluated.
 
     Raises:
-        ArgumentError: its right inverse does not give its projection back, or the optimiser averages weights.
+        ArgumentError: what it would be written to is frozen, its right inverse does not give its projection back, or
+            the optimiser averages weights.
     """
+    computed, owner = target.entry.computed(target.model), target.entry.owner(target.model)
+    if computed is not None and not all(W.requires_grad for W in computed.written(owner)):
+        raise ArgumentError(
+            "binding",
+            expected=f"{target.name} to be written to by what is trained",
+            got=f"{computed.way_in(owner)}, which is frozen",
+            advice="No values of the other parameters make its projection in general. penalty() trains them; LoRA's "
+            "factors that start equivariant are kept so (iw.start_adapters_); project_() writes to frozen weights too.",
+        )
     if averaging.switches or averaging.inside:
         raise ArgumentError(
             "optimizer",
-            expected=f"one that averages no weights, as {target.name} is computed by a parametrisation",
-            got=f"{with_article(type(averaging.optimizer).__name__)}, which averages what the parametrisation takes",
-            advice="The average of equivariant weights need not be equivariant then: use parametrize."
-            "remove_parametrizations, or an optimiser without averages.",
+            expected=f"one that averages no weights, as {target.name} is computed of others",
+            got=f"{with_article(type(averaging.optimizer).__name__)}, which averages what it is computed from",
+            advice="The average of equivariant weights need not be equivariant then: store the weight "
+            "(parametrize.remove_parametrizations, merge_and_unload), or take an optimiser without averages.",
         )
     check_invertible(target.model, target.entry, "binding")
 

@@ -151,7 +151,7 @@ def project_gradients(found: Iterable[tuple[Target, Sequence[torch.Tensor], Pair
     steps = []
     for target, trained, pairs in found:
         infinite = [(P, s) for P, s in pairs if s == math.inf]
-        for W in trained if infinite and not target.is_parametrized else ():
+        for W in trained if infinite and not target.is_computed else ():
             if W.grad is not None and W.grad.layout == torch.strided:
                 # Of a gradient whose entries share memory a copy is projected.
                 if 0 in W.grad.stride():

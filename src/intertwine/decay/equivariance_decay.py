@@ -12,9 +12,9 @@ from intertwine.binding import Binding
 from intertwine.binding.writing import check_stored
 from intertwine.decay.checks import (
     check_bindings,
+    check_computed,
     check_dtype,
     check_held,
-    check_parametrized,
     may_act,
     unprojected_buffers,
 )
@@ -56,7 +56,8 @@ class EquivarianceDecay:
     * Typed buffers (running statistics of norm layers) at infinite strength: ``B <- P B`` after each step, so that
       eval mode is exact until the next forward pass in train mode. At finite strength they are left alone, and a
       ``DecayWarning`` says so where parameters have infinite strength and they have not: ``strength={"0": inf}``.
-    * Parametrised tensors (weight norm) through the right inverse, if that gives back what it was given.
+    * Parametrised tensors (weight norm) through the right inverse, if that gives back what it was given; the weight of
+      an adapted layer through its base, if that is trained.
 
     At infinite strength gradients are projected before the step, too (``W.grad <- P W.grad``, visible afterwards), so
     that moments hold nothing else: with AdamW that is AdamW inside the subspace, whereas second moments of whole
@@ -95,9 +96,9 @@ class EquivarianceDecay:
 
     Raises:
         ArgumentError: typed parameters that the optimiser does not hold (unless frozen, or of constant strength 0),
-            here or in a later step; those that hooks compute, that are sharded, or whose parametrisation cannot make
-            their projection; a bad strength; a param group without a learning rate; at finite strength, averages whose
-            rule is not known, or any with ``every`` > 1.
+            here or in a later step; those that hooks compute, that are sharded, or whose parametrisation or frozen
+            base cannot make their projection; a bad strength; a param group without a learning rate; at finite
+            strength, averages whose rule is not known, or any with ``every`` > 1.
         DtypeError: float16 or bfloat16 parameters at finite strength, in which a factor near 1 rounds to 1.
         UnknownNameError: a name in a strength that fits no typed parameter.
 
@@ -160,8 +161,8 @@ class EquivarianceDecay:
         self.exact = not self.reason
         for target, _, strengths in self._read():
             check_dtype(target, strengths)
-            if target.is_parametrized:
-                check_parametrized(target, self._averaging)
+            if target.is_computed:
+                check_computed(target, self._averaging)
         self._said: set[str] = set()
         if self._read() and not any(trained for _, trained, _ in self._read()):
             self._say("every typed parameter is frozen, so that there is nothing to decay", stacklevel=3)
@@ -294,7 +295,7 @@ class EquivarianceDecay:
                     if self._due.every > 1:
                         self._due.add(target, pairs, rates[id(group)])
                     else:
-                        computed = not self._reading.is_stored and target.is_parametrized
+                        computed = not self._reading.is_stored and target.is_computed
                         step.add(target, pairs, W, group, rates[id(group)], computed=computed)
                     acted = True
                     break
@@ -311,7 +312,7 @@ class EquivarianceDecay:
                     held = [W for W in trained if id(W) in groups]
                     W = next((W for W in held if id(W) in updated), held[0])
                     pairs, rate = waits[turn]
-                    computed = not self._reading.is_stored and target.is_parametrized
+                    computed = not self._reading.is_stored and target.is_computed
                     step.add(target, pairs, W, groups[id(W)], rate, computed=computed)
             is_reaching &= self._take(step, with_buffers=turn == 0)
         return is_reaching

@@ -57,9 +57,9 @@ class Target:
         return self.entry.kind == "buffer"
 
     @property
-    def is_parametrized(self) -> bool:
-        """Whether a parametrisation computes it."""
-        return self.entry.is_parametrized(self.model)
+    def is_computed(self) -> bool:
+        """Whether its module computes it of others (a parametrisation, an adapter)."""
+        return self.entry.is_computed(self.model)
 
     def tensor(self) -> torch.Tensor:
         """The tensor, read from the model now."""
@@ -91,7 +91,7 @@ def targets_of(bindings: Sequence[Binding]) -> tuple[Target, ...]:
         for position, entry in enumerate(binding.entries):
             key = (
                 (id(entry.owner(binding.model)), entry.attribute)
-                if entry.is_parametrized(binding.model)
+                if entry.is_computed(binding.model)
                 else id(entry.tensor(binding.model))
             )
             found.setdefault(key, []).append(Term(number, position, entry))

@@ -5,6 +5,7 @@ One file a layer type, one registry of them all, open to users: ``bind(..., rule
 
 from intertwine.layers.channels.fits import largest, pointwise
 from intertwine.layers.channels.output_fields import OutputFields
+from intertwine.layers.effective.given import Effective
 from intertwine.layers.grid.finding import Finding
 from intertwine.layers.grid.grid_map import GridMap
 from intertwine.layers.grid.rearranged import Flattened, Padded, Shuffled
@@ -16,6 +17,7 @@ from intertwine.layers.typed import Typed
 
 __all__ = [
     "Adaptive",
+    "Effective",
     "Finding",
     "Flattened",
     "GridMap",

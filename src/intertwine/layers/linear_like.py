@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from intertwine.layers.effective.parametrized import parametrized_names
 from intertwine.layers.layer_type import LayerType, Slot
-from intertwine.layers.parametrized import parametrized_names
 
 # How classes call their widths: PyTorch Geometric has channels, transformers' Conv1D (stored in, out) nx and nf.
 _WIDTHS = (("in_features", "out_features"), ("in_channels", "out_channels"), ("nx", "nf"))

@@ -1,10 +1,14 @@
 """The one table of layer types, and how the rule of a module is found."""
 
+from functools import partial
+
 from torch import nn
 
 from intertwine.layers.activations import POINTWISE, SOFTMAXES
+from intertwine.layers.adapters import Ways, adapted_parameters, adapted_tensors
 from intertwine.layers.attention import ATTENTION
 from intertwine.layers.convolutions import CONVOLUTIONS, is_convolution_like, windows
+from intertwine.layers.effective.adapted import is_adapted
 from intertwine.layers.embedding import EMBEDDINGS
 from intertwine.layers.inactive import INACTIVE
 from intertwine.layers.linear import LINEAR
@@ -40,8 +44,10 @@ def rule_of(module: nn.Module, rules: Rules) -> LayerRule:
         module: any module.
         rules: rules of this call, by class; they come first.
     """
+    # Some adapters inherit from the layer that they stand around, and compute another weight.
+    adapted = "base_layer" in module._modules and is_adapted(module)
     for kind in type(module).__mro__:
-        found = rules.get(kind) or vars(kind).get(ATTRIBUTE) or BUILT_IN.get(kind)
+        found = rules.get(kind) or vars(kind).get(ATTRIBUTE) or (None if adapted else BUILT_IN.get(kind))
         if found is not None:
             return found
     return NOTHING
@@ -70,9 +76,20 @@ def is_torchs_own(module: nn.Module) -> bool:
 def parameters_of(module: nn.Module, rules: Rules) -> Parameters | None:
     """How the parameters of the module follow from its type: by its class, or by what it holds and computes."""
     found = rule_of(module, rules)
+    if found is NOTHING and is_adapted(module):
+        of_base = parameters_of(module.get_submodule("base_layer"), rules)
+        return None if of_base is None else partial(adapted_parameters, of_base=of_base)
     if found is NOTHING and is_linear_like(module):
         return linear_like
     return found.parameters
+
+
+def effective_of(module: nn.Module, rules: Rules) -> dict[str, Ways]:
+    """The tensors that the module computes of its parameters, by name, each with the ways in which it may do so."""
+    found = rule_of(module, rules)
+    if found is NOTHING:
+        return adapted_tensors(module) if "base_layer" in module._modules else {}
+    return {name: (way,) for name, way in found.effective.items()}
 
 
 def grid_of(module: nn.Module, rules: Rules) -> Grid | None:

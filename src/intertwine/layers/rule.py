@@ -1,13 +1,14 @@
 """What one layer type means: a value a type, for torch's layers, for ours and for those of users."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from torch import nn
 
 from intertwine._arguments import check_function, check_instance
 from intertwine.errors import ArgumentError, with_article
+from intertwine.layers.effective.given import Effective
 from intertwine.layers.grid.finding import Finding, Sides
 from intertwine.layers.grid.grid_map import GridMap
 from intertwine.layers.layer_type import LayerType, Slot
@@ -48,6 +49,8 @@ class LayerRule:
             that it carries.
         alike: whether it treats every channel alike and linearly, so that there is nothing to say of any type.
         note: what equivariance asks of it, for reports in which no type reaches it.
+        effective: tensors that it computes of its parameters, by the names that ``parameters`` gives slots for:
+            ``iw.layers.Effective``.
 
     Raises:
         ArgumentError: an attribute that is none of these.
@@ -80,6 +83,7 @@ class LayerRule:
     equivariant: bool = False
     alike: bool = False
     note: str = ""
+    effective: Mapping[str, Effective] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _ASKED:
@@ -89,6 +93,9 @@ class LayerRule:
         for name in ("same", "equivariant", "alike"):
             check_instance(name, getattr(self, name), bool, "True or False")
         check_instance("note", self.note, str, "a text")
+        check_instance("effective", self.effective, Mapping, "a mapping from names of tensors to iw.layers.Effective")
+        for name, way in self.effective.items():
+            check_instance(f"effective[{name!r}]", way, Effective, "an iw.layers.Effective")
 
 
 def layer_rule(rule: LayerRule) -> Callable[[_Module], _Module]:

@@ -18,13 +18,14 @@ def check_targets(targets: Sequence[Target]) -> None:
     Raises:
         ArgumentError: it does not.
     """
-    computed = [target.name for target in targets if target.is_parametrized]
+    computed = [target.name for target in targets if target.is_computed]
     if computed:
         raise ArgumentError(
             "binding",
             expected="typed tensors that are parameters",
-            got=f"{listing(computed)}, which a parametrisation computes",
-            advice="Take AdamW with an EquivarianceDecay, which writes through right inverses.",
+            got=f"{listing(computed)}, which a parametrisation or an adapter computes",
+            advice="Take AdamW with an EquivarianceDecay, which writes through right inverses; of LoRA bind the "
+            "factors (iw.start_adapters_).",
         )
     reasons = [target.reason for target in targets if target.reason]
     if reasons:

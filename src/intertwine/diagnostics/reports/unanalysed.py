@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from intertwine.diagnostics.models.model_layers import kind_name, model_layers
-from intertwine.layers.registry import computed_rule_of, own_ends, rule_of
+from intertwine.layers.registry import computed_rule_of, effective_of, own_ends, rule_of
 from intertwine.layers.rule import Rules
 
 
@@ -50,7 +50,7 @@ def unanalysed_modules(model: nn.Module, typed: Collection[str], rules: Rules) -
     whole: set[str] = set()  # of which no part is listed
     for name, module, leaf in model_layers(model):
         rule, computed = rule_of(module, rules), computed_rule_of(module, rules)
-        if computed.equivariant:
+        if computed.equivariant or (name in typed and effective_of(module, rules)):
             whole.add(name)
         inside = any(name == owner or name.startswith(f"{owner}." if owner else "") for owner in whole)
         silent = computed.alike and not rule.note
