@@ -128,8 +128,7 @@ def train(settings: CtSettings) -> Trained:
     """
     split, subject = settings.split(), settings.subject()
     method = ct_method(settings.method, subject, settings.strength, stream(settings.seed, "elements"))
-    optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate, fused=True)
-    method.attach(optimizer)
+    optimizer = method.optimizer(lambda groups: torch.optim.Adam(groups, settings.learning_rate, fused=True))
     cost = train_epochs(
         method,
         optimizer,

@@ -63,11 +63,12 @@ class DigitsSettings:
     Attributes:
         fraction: how many of the digits are turned.
         seed: of split, turns, initial weights, batches and drawn elements.
-        method: a key of ``METHODS``.
+        method: a key of ``METHODS``, or of ``BASELINES``.
         strength: of the tuned methods, else None.
         epochs, learning_rate, momentum, batch_size: of SGD; the learning rate falls to zero along a cosine.
         training, validation: how many digits; the rest is for the test.
         model: a key of ``NETWORKS``.
+        every: of penalty and decay: so many steps between two terms or two proximal steps.
     """
 
     fraction: float
@@ -81,6 +82,7 @@ class DigitsSettings:
     training: int = 300
     validation: int = 300
     model: str = "mlp"
+    every: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -151,18 +153,19 @@ def train(settings: DigitsSettings) -> Trained:
     """
     if settings.model not in NETWORKS:
         raise UnknownNameError("model", expected=f"one of {listing(NETWORKS)}", got=repr(settings.model))
-    if settings.method not in METHODS:
-        raise UnknownNameError("method", expected=f"one of {listing(METHODS)}", got=repr(settings.method))
+    methods = BASELINES | METHODS
+    if settings.method not in methods:
+        raise UnknownNameError("method", expected=f"one of {listing(methods, 20)}", got=repr(settings.method))
     split = load_digits_split(settings.fraction, settings.seed, settings.training, settings.validation)
     model = initial_network(settings.seed, settings.model)
     binding = bind(model, digits_types(settings.model))
-    method = METHODS[settings.method](
-        Subject(model, binding, binding.group, digits_ends()[0].act, leave),
-        settings.strength,
-        generator=stream(settings.seed, "elements"),
+    options: dict[str, Any] = {"every": settings.every} if settings.every > 1 else {}
+    subject = Subject(model, binding, binding.group, digits_ends()[0].act, leave)
+    method = methods[settings.method](
+        subject, settings.strength, generator=stream(settings.seed, "elements"), **options
     )
-    optimizer = torch.optim.SGD(method.parameter_groups(), settings.learning_rate, momentum=settings.momentum)
-    method.attach(optimizer)
+    rate, momentum = settings.learning_rate, settings.momentum
+    optimizer = method.optimizer(lambda groups: torch.optim.SGD(groups, rate, momentum=momentum))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
     x, y = split.training.x, split.training.y
     cost = train_epochs(

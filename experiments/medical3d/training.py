@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -129,8 +130,7 @@ def train(settings: MedicalSettings) -> Trained:
     network = _network(settings, split.test.x.shape[-1])
     network.model.to(settings.device)
     method = medical_method(settings.method, network.subject(), settings.strength, stream(settings.seed, "method"))
-    optimizer = _optimizer(settings, method)
-    method.attach(optimizer)
+    optimizer = method.optimizer(partial(_optimizer, settings))
     method.model.train()
     training = split.training.to(settings.device)
     cost = train_epochs(
@@ -155,8 +155,7 @@ def _network(settings: MedicalSettings, side: int) -> TypedNetwork:
     return e3nn_network(settings.network, *size)
 
 
-def _optimizer(settings: MedicalSettings, method: Method) -> torch.optim.Optimizer:
-    groups = method.parameter_groups()
+def _optimizer(settings: MedicalSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, settings.learning_rate, momentum=0.9)
     if settings.optimizer == "adam":

@@ -1,6 +1,7 @@
 """Methods of the rings beside the baselines: the paper's forms of the penalty, and points turned all at once."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -76,8 +77,12 @@ OWN: dict[str, type[Method]] = {
 }
 
 
-def rings_method(name: str, subject: Subject, strength: float | None, generator: torch.Generator) -> Method:
-    """The method of that name: one of this task's own, else of ``BASELINES``; a perceptron is trained plainly.
+def rings_method(
+    name: str, subject: Subject, strength: float | None, generator: torch.Generator, **options: Any
+) -> Method:
+    """The method of that name: one of this task's own, else of ``BASELINES``, which may have options.
+
+    A perceptron is trained plainly.
 
     Raises:
         UnknownNameError: no such method.
@@ -90,7 +95,7 @@ def rings_method(name: str, subject: Subject, strength: float | None, generator:
         return BothStrengths(subject, strength or 0.0, form, equivariant_strength)
     if name in OWN:
         return OWN[name](subject, strength, generator=generator)
-    return make_method("plain" if name == PERCEPTRON else name, subject, strength, generator=generator)
+    return make_method("plain" if name == PERCEPTRON else name, subject, strength, generator=generator, **options)
 
 
 def random_turns(x: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:

@@ -46,6 +46,7 @@ class RingsSettings:
         epochs: steps, each with all training points.
         training: points of each class; None: the paper's number.
         test: test points of both classes.
+        every: of penalty and decay: so many steps between two terms or two proximal steps.
     """
 
     condition: str
@@ -57,6 +58,7 @@ class RingsSettings:
     epochs: int = 200
     training: int | None = None
     test: int = 2000
+    every: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +100,9 @@ def train(settings: RingsSettings) -> Trained:
     split = load_rings(settings.condition, settings.seed, settings.training, settings.test)
     network = initial_network(settings.seed, "perceptron" if settings.method == PERCEPTRON else "harmonic")
     subject = rings_subject(network.to(settings.device))
-    method = rings_method(settings.method, subject, settings.strength, stream(settings.seed, "method"))
-    optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate, fused=True)
-    method.attach(optimizer)
+    options = {"every": settings.every} if settings.every > 1 else {}
+    method = rings_method(settings.method, subject, settings.strength, stream(settings.seed, "method"), **options)
+    optimizer = method.optimizer(lambda groups: torch.optim.Adam(groups, settings.learning_rate, fused=True))
     x, y = split.training.x.to(settings.device), split.training.y.to(settings.device)
     criterion = F.binary_cross_entropy_with_logits
     cost = train_epochs(method, optimizer, None, x, y, criterion, epochs=settings.epochs, batch_size=None)

@@ -49,6 +49,7 @@ class RotmnistSettings:
         widths: channels of the convolutions.
         epochs: passes over the training digits.
         batch_size: digits a step.
+        every: of penalty and decay: so many steps between two terms or two proximal steps.
     """
 
     condition: str
@@ -65,6 +66,7 @@ class RotmnistSettings:
     widths: tuple[int, ...] = (16, 32, 64)
     epochs: int = 10
     batch_size: int = 50
+    every: int = 1
 
     @property
     def group(self) -> str:
@@ -128,9 +130,9 @@ def train(settings: RotmnistSettings) -> Trained:
     subject = settings.subject()
     # The library's network is equivariant by itself, so it takes no more than plain training.
     name = "plain" if settings.method == E2CNN else settings.method
-    method = make_method(name, subject, settings.strength, generator=stream(settings.seed, "elements"))
-    optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate, fused=True)
-    method.attach(optimizer)
+    options = {"every": settings.every} if settings.every > 1 else {}
+    method = make_method(name, subject, settings.strength, generator=stream(settings.seed, "elements"), **options)
+    optimizer = method.optimizer(lambda groups: torch.optim.Adam(groups, settings.learning_rate, fused=True))
     cost = train_epochs(
         method,
         optimizer,

@@ -128,8 +128,7 @@ def timed_method(name: str, network: TypedNetwork, samples: int = 1) -> Method:
 def step_of(method: Method, case: Case) -> Callable[[], object]:
     """One training step with SGD, the cheapest optimiser: it makes the plain step as small as steps are."""
     x, y = case.data()
-    optimizer = torch.optim.SGD(method.parameter_groups(), lr=LEARNING_RATE)
-    method.attach(optimizer)
+    optimizer = method.optimizer(lambda groups: torch.optim.SGD(groups, lr=LEARNING_RATE))
     return lambda: training_step(method, optimizer, x, y, case.criterion)
 
 

@@ -10,7 +10,7 @@ from experiments.comparison.selection import Row
 from experiments.comparison.task import Task, TaskPlan
 from experiments.smoke.data import generate
 from experiments.smoke.findings import conclusions
-from experiments.smoke.methods import METHODS, applies
+from experiments.smoke.methods import ELSEWHERE, METHODS, applies
 from experiments.smoke.model import BANKS, SCALES
 from experiments.smoke.recipes import CONDITIONS, RECIPES, SYMMETRIES, break_name
 from experiments.smoke.split import STRIDE, TRAINING, VALIDATION
@@ -28,8 +28,9 @@ DIAL_METHODS = (
     "penalty",
     "decay",
 )
-_CONVOLUTIONAL = [name for name in METHODS if not name.startswith(("exact", "e2cnn", "relaxed"))]
+_CONVOLUTIONAL = [name for name in METHODS if not name.startswith(("exact", "e2cnn", "relaxed", *ELSEWHERE))]
 _RELAXED = [name for name in METHODS if name.startswith("relaxed")]
+_TRAINED = tuple(name for name in METHODS if name not in ELSEWHERE)
 _VARIANTS = {"train_then_project": "train, then project", "orbit_averaging": "orbit averaging"}
 LABELS = {
     **{name: METHODS[name].label for name in ("plain", "weight_decay", "augmentation", "exact", "e2cnn")},
@@ -60,7 +61,7 @@ PLANS = {
     ),
     "cpu": TaskPlan(
         conditions=CONDITIONS,
-        methods=tuple(METHODS),
+        methods=_TRAINED,
         seeds=5,
         strengths=CPU_STRENGTHS,
         learning_rates=(2e-3, 6e-3, 1.8e-2),
@@ -73,7 +74,7 @@ PLANS = {
     # The paper's widths and lengths; its depths differ by cell, 3 to 6 layers.
     "full": TaskPlan(
         conditions=CONDITIONS,
-        methods=tuple(METHODS),
+        methods=_TRAINED,
         seeds=5,
         strengths=CPU_STRENGTHS,
         learning_rates=(3e-4, 1e-3, 3e-3),

@@ -47,6 +47,7 @@ class SmokeSettings:
         batch_size: windows of a batch.
         decay: of the learning rate.
         measured: at most so many windows of validation, future and held-out runs are predicted, evenly spread.
+        every: of penalty and decay: so many steps between two terms or two proximal steps.
     """
 
     condition: str
@@ -66,6 +67,7 @@ class SmokeSettings:
     batch_size: int = 16
     decay: float = 0.95
     measured: int = 400
+    every: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +105,9 @@ def train(settings: SmokeSettings) -> Trained:
     split = load_split(settings.condition, settings.data, settings.seed, **sizes)
     subject = new_subject(settings, split)
     subject.model.to(settings.device)
-    method = smoke_method(settings.method, subject, settings.strength, stream(settings.seed, "method"))
-    optimizer = torch.optim.Adam(method.parameter_groups(), settings.learning_rate)
-    method.attach(optimizer)
+    options = {"every": settings.every} if settings.every > 1 else {}
+    method = smoke_method(settings.method, subject, settings.strength, stream(settings.seed, "method"), **options)
+    optimizer = method.optimizer(lambda groups: torch.optim.Adam(groups, settings.learning_rate))
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, settings.decay)
     x, y = split.training.x.to(settings.device), split.training.y.to(settings.device)
     cost = train_epochs(

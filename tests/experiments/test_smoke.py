@@ -30,7 +30,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "phiflow_plume.npz"
 C4 = iw.Cyclic(4)
 SIZES = {"history": 2, "width": 8, "side": 8, "steps": 2, "depth": 2}
 SMALL = {"data": "smoke", "width": 8, "depth": 1, "history": 2, "horizon": 2, "roll_out": 2, "epochs": 2}
-STRENGTHS = PLANS["cpu"].strengths
+STRENGTHS = {**PLANS["cpu"].strengths, "split": (1.0, 10.0, 100.0)}
 
 
 def draws(*shape, seed=0):

@@ -3,6 +3,9 @@
 ``make_method(name, subject, strength)`` gives any of ``BASELINES``; ``training_step`` trains with it.
 """
 
+from inspect import signature
+from typing import Any
+
 import torch
 
 from intertwine.baselines.augmentation import Augmentation
@@ -20,12 +23,15 @@ from intertwine.baselines.remul_balanced import BalancedRemul
 from intertwine.baselines.rpp import ResidualPathwayPrior
 from intertwine.baselines.sampled_activation import SampledActivation
 from intertwine.baselines.sampled_operator import SampledOperator, operator_penalty
+from intertwine.baselines.split import Split
 from intertwine.baselines.subject import Action, Subject, leave
 from intertwine.baselines.train_then_project import TrainThenProject
 from intertwine.baselines.weight_decay import WeightDecay
 from intertwine.errors import UnknownNameError, listing
 from intertwine.training import Criterion, peak_memory, training_step
 
+# What every method takes.
+PROTOCOL = ("self", "subject", "strength", "generator")
 # In the order of tables.
 BASELINES: dict[str, type[Method]] = {
     method.name: method
@@ -46,12 +52,18 @@ BASELINES: dict[str, type[Method]] = {
         RelaxedConstraint,
         Penalty,
         Decay,
+        Split,
     )
 }
 
 
 def make_method(
-    name: str, subject: Subject, strength: float | None = None, *, generator: torch.Generator | None = None
+    name: str,
+    subject: Subject,
+    strength: float | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    **options: Any,
 ) -> Method:
     """The method of that name around a subject.
 
@@ -60,9 +72,10 @@ def make_method(
         subject: the typed model; its weights may be projected at once.
         strength: of methods that have one.
         generator: for augmentation and sampled elements.
+        options: the method's own, as ``every`` of penalty and decay, ``num_samples`` of the sampled ones.
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: no such method, or it has no such option.
         ArgumentError: a strength that does not fit, or a subject that the method cannot work on.
 
     Examples:
@@ -71,12 +84,17 @@ def make_method(
         >>> G, model, x = iw.Cyclic(4), torch.nn.Linear(4, 4), torch.randn(8, 4)
         >>> V = G.regular()
         >>> subject = Subject(model, iw.bind(model, {"": (V, V)}), G, V.act, V.act)
-        >>> make_method("penalty", subject, strength=0.1).label
+        >>> make_method("penalty", subject, strength=0.1, every=8).label
         'penalty'
     """
     if not isinstance(name, str) or name not in BASELINES:
         raise UnknownNameError("name", expected=f"one of {listing(BASELINES, limit=20)}", got=repr(name)[:80])
-    return BASELINES[name](subject, strength, generator=generator)
+    known = [o.name for o in signature(BASELINES[name].__init__).parameters.values() if o.name not in PROTOCOL]
+    for option in options:
+        if option not in known:
+            expected = f"one of {listing(known)}, of {name}" if known else f"none, as {name} has none"
+            raise UnknownNameError("options", expected=expected, got=repr(option)[:80])
+    return BASELINES[name](subject, strength, generator=generator, **options)
 
 
 __all__ = [
@@ -98,6 +116,7 @@ __all__ = [
     "ResidualPathwayPrior",
     "SampledActivation",
     "SampledOperator",
+    "Split",
     "Subject",
     "TrainThenProject",
     "WeightDecay",

@@ -1,8 +1,11 @@
 """Ours decoupled from the loss."""
 
 import torch
+from torch import nn
 
+from intertwine._arguments import integer
 from intertwine.baselines.method import Method
+from intertwine.baselines.subject import Subject
 from intertwine.decay import EquivarianceDecay
 
 
@@ -11,6 +14,12 @@ class Decay(Method):
 
     It has the stationary points of the penalty under plain SGD; momentum mu makes it act like strength ``s (1 - mu)``,
     and under Adam the two differ, so each has its own strength to tune.
+
+    Args:
+        subject: as in ``Method``.
+        strength: s.
+        generator: not used.
+        every: k > 1 takes the proximal steps of k steps together at every k-th one, and what is left in ``finish``.
 
     Source:
         ``intertwine.EquivarianceDecay``; decoupling as in Loshchilov and Hutter 2019, arXiv 1711.05101.
@@ -35,7 +44,26 @@ class Decay(Method):
     label = "decay"
     source = "intertwine"
     tuned = True
+    infinite = True
     equivariant_start = True
 
+    def __init__(
+        self,
+        subject: Subject,
+        strength: float | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        every: int = 1,
+    ) -> None:
+        self.every = integer("every", every, 1)
+        super().__init__(subject, strength, generator=generator)
+        self._decays: list[EquivarianceDecay] = []
+
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
-        EquivarianceDecay(optimizer, self.subject.binding, strength=self.strength)
+        binding = self.subject.binding
+        self._decays.append(EquivarianceDecay(optimizer, binding, strength=self.strength, every=self.every))
+
+    def finish(self) -> nn.Module:
+        for decay in self._decays:
+            decay.catch_up()
+        return self.model

@@ -1,12 +1,14 @@
 """The protocol of all methods: wrap a model, give a loss term or a step, say what is evaluated afterwards."""
 
+import math
 from abc import ABC
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from intertwine._arguments import check_generator, check_instance, real_number
+from intertwine._arguments import check_function, check_generator, check_instance, real_number
 from intertwine.baselines.subject import Subject
 from intertwine.errors import ArgumentError
 
@@ -14,9 +16,10 @@ from intertwine.errors import ArgumentError
 class Method(ABC):
     """One way to train ``subject.model``; made once for each training, whose state it may hold.
 
-    A training loop calls, in this order: ``parameter_groups()`` for the optimiser, ``attach(optimizer)``, then for each
-    batch ``batch``, ``model``, ``total_loss``, backward, ``before_step``, the optimiser's step (``training_step`` does
-    this), ``after_epoch``, and at the end ``finish()``, which returns the module to evaluate.
+    A training loop calls, in this order: ``optimizer(make)``, then for each batch ``batch``, ``model``, ``total_loss``,
+    backward, ``before_step``, the optimiser's step (``training_step`` does this), ``after_epoch``, and at the end
+    ``finish()``, which returns the module to evaluate. All methods but ``split`` also take an optimiser over
+    ``parameter_groups()``, by ``attach``.
 
     Args:
         subject: the model with its types; its weights are changed in place.
@@ -28,6 +31,7 @@ class Method(ABC):
         label: what tables call it.
         source: where the method was published.
         tuned: whether it has a strength.
+        infinite: whether that may be infinite.
         equivariant_start: whether it begins by projecting the initial weights, norms of output fields kept.
 
     Raises:
@@ -48,14 +52,16 @@ class Method(ABC):
     label: ClassVar[str]
     source: ClassVar[str]
     tuned: ClassVar[bool] = False
+    infinite: ClassVar[bool] = False
     equivariant_start: ClassVar[bool] = False
 
     def __new__(cls, subject: Subject, strength: float | None = None, *own: Any, **options: Any) -> "Method":
         """Checks what every method takes, before subclasses, which may take more of their own, look into it."""
         check_instance("subject", subject, Subject, "a Subject(model, binding, group, act_in, act_out)")
         if cls.tuned:
-            expected = f"a number >= 0, as {cls.label} has a strength"
-            real_number("strength", strength, expected, minimum=0)
+            expected = f"a number >= 0{' or inf' if cls.infinite else ''}, as {cls.label} has a strength"
+            if not (cls.infinite and isinstance(strength, float) and strength == math.inf):
+                real_number("strength", strength, expected, minimum=0)
         elif strength is not None:
             raise ArgumentError("strength", expected=f"None, as {cls.label} has no strength", got=repr(strength)[:80])
         check_generator("generator", options.get("generator"))
@@ -82,6 +88,17 @@ class Method(ABC):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser."""
         return [{"params": [p for p in self.model.parameters() if p.requires_grad]}]
+
+    def optimizer(self, make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer]) -> torch.optim.Optimizer:
+        """The optimiser of a training, with the method attached.
+
+        Args:
+            make: param groups -> an optimiser, as ``lambda groups: torch.optim.Adam(groups, lr=1e-3)``.
+        """
+        check_function("make", make, "a function of param groups that gives an optimiser", takes=1)
+        made = make(self.parameter_groups())
+        self.attach(made)
+        return made
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Registers what has to follow each step of the optimiser."""

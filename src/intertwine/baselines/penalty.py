@@ -2,6 +2,7 @@
 
 import torch
 
+from intertwine._arguments import integer
 from intertwine.baselines.method import Method
 from intertwine.baselines.subject import Subject
 from intertwine.binding.forms import Form
@@ -16,6 +17,7 @@ class Penalty(Method):
         generator: not used.
         equivariant_strength: s_G.
         form: as in ``Binding.penalty``; ``"norm"`` is ``s |W-PW| + s_G |PW|``.
+        every: k > 1 adds k times the penalty at every k-th step, none at the others.
 
     Source:
         Berndt and Stuehmer, arXiv 2601.05028, whose weight lambda of squared norms is s = 2 lambda.
@@ -47,9 +49,15 @@ class Penalty(Method):
         generator: torch.Generator | None = None,
         equivariant_strength: float = 0.0,
         form: Form = "squared",
+        every: int = 1,
     ) -> None:
+        self.every, self.steps = integer("every", every, 1), 0
         super().__init__(subject, strength, generator=generator)
         self.equivariant_strength, self.form = equivariant_strength, form
 
     def penalty(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-        return self.subject.binding.penalty(self.strength, self.equivariant_strength, self.form)
+        binding, strengths = self.subject.binding, (self.strength, self.equivariant_strength)
+        return binding.penalty(*strengths, self.form, every=self.every, step=self.steps)
+
+    def before_step(self) -> None:
+        self.steps += 1
