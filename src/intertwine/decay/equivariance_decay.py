@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -20,6 +20,7 @@ from intertwine.decay.checks import (
 )
 from intertwine.decay.decay_step import Averaging, DecayStep, project_gradients
 from intertwine.decay.due import Due, by_key
+from intertwine.decay.hooked import Hooked
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
 from intertwine.decay.reading import Found, Reading
 from intertwine.decay.schedules import Schedule, Schedules
@@ -29,7 +30,7 @@ from intertwine.errors import ArgumentError, DecayWarning, listing
 from intertwine.projectors.norms.proximal import Rate
 
 
-class EquivarianceDecay:
+class EquivarianceDecay(Hooked):
     """Decoupled decay of the non-equivariant part, after each step of the optimiser.
 
     ``W <- P W + (W - P W) / (1 + lr s)``
@@ -125,6 +126,8 @@ class EquivarianceDecay:
         True
     """
 
+    left: ClassVar[tuple[str, ...]] = (*Hooked.left, "_watch", "_reading", "_current", "_strengths")
+
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
@@ -169,10 +172,10 @@ class EquivarianceDecay:
         self._say_unprojected(zip(self._targets, self._fixed, strict=True), stacklevel=4)
         self._register()
 
-    def remove(self) -> None:
-        """Takes the hooks off the optimiser; the weights stay as they are."""
-        for handle in self._handles:
-            handle.remove()
+    @property
+    def strengths(self) -> tuple[dict[str, float], ...]:
+        """The strength of each typed tensor in the next step by its name, a mapping a binding."""
+        return self._schedules.named(self.steps)
 
     def state_dict(self) -> dict[str, Any]:
         """``{"steps": n}``, what a callable strength goes by; for ``every`` > 1 with ``"due"``, the steps that wait."""
@@ -190,29 +193,11 @@ class EquivarianceDecay:
         self._due.load(state.get("due", []), by_key(self._targets))
         self.steps = steps
 
-    # -- hooks and copies -------------------------------------------------------------------------
-
     def _register(self) -> None:
         self._watch, self._reading = StepWatch(self.optimizer, self._project_gradients), Reading(self.optimizer)
         self._current: Found = []
         self._strengths: list[tuple[float, ...]] = []
-        self._handles = (
-            self.optimizer.register_step_pre_hook(self._before_step),
-            self.optimizer.register_step_post_hook(self._after_step),
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        left = ("_handles", "_watch", "_reading", "_current", "_strengths")
-        active = all(handle.id in (handle.hooks_dict_ref() or {}) for handle in self._handles)
-        return {name: value for name, value in vars(self).items() if name not in left} | {"active": active}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # torch leaves an optimiser's hooks behind when it copies or pickles it.
-        active = state.pop("active")
-        vars(self).update(state)
-        self._register()
-        if not active:
-            self.remove()
+        super()._register()
 
     # -- the step ---------------------------------------------------------------------------------
 

@@ -241,6 +241,10 @@ class Projector(ABC):
         """Whether P applies to W; raises as ``project``."""
         check_weight(W, self.shape, self.axes, is_complex=self.is_complex)
 
+    def __deepcopy__(self, memo: object) -> "Projector":
+        # Constants alone, which a copied binding shares: whoever goes by identity goes on as the original does.
+        return self
+
     def __repr__(self) -> str:
         exact = "" if self.exact else f", exact=False ({self.reason})"
         rank = f"rank {self.rank} of {self.numel}"

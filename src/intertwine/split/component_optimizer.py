@@ -60,6 +60,16 @@ class ComponentOptimizer(torch.optim.Optimizer):
         self._typed()
         warn_unprojected(self._targets, self._fixed)
 
+    @property
+    def strengths(self) -> tuple[dict[str, float], ...]:
+        """The strength of each typed tensor in the next step by its name, a mapping a binding."""
+        return self._schedules.named(self.steps)
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been done."""
+        return int(self.param_groups[0][STEPS])
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; returns what ``closure`` does, if there is one."""
@@ -72,7 +82,7 @@ class ComponentOptimizer(torch.optim.Optimizer):
 
     @in_own_precision
     def _step(self) -> None:
-        strengths = self._schedules.at(self.param_groups[0][STEPS])
+        strengths = self._schedules.at(self.steps)
         self._take(strengths, self._typed())
         for group in self.param_groups:
             group[STEPS] += 1

@@ -1,7 +1,23 @@
-"""Training with any method: the hooks that a method has, one step, and the loop over epochs."""
+"""Training: what acts on a trainer's optimisers, one file a trainer; one step and the loop of any method."""
 
+from intertwine.training.equivariance_penalty import EquivariancePenalty
 from intertwine.training.hooks import Hooks
+from intertwine.training.lightning_callback import lightning_callback
 from intertwine.training.loop import TrainingCost, clock, train_epochs
+from intertwine.training.regularization import Regularization
+from intertwine.training.scalars import scalars
 from intertwine.training.step import Criterion, peak_memory, training_step
 
-__all__ = ["Criterion", "Hooks", "TrainingCost", "clock", "peak_memory", "train_epochs", "training_step"]
+__all__ = [
+    "Criterion",
+    "EquivariancePenalty",
+    "Hooks",
+    "Regularization",
+    "TrainingCost",
+    "clock",
+    "lightning_callback",
+    "peak_memory",
+    "scalars",
+    "train_epochs",
+    "training_step",
+]
