@@ -192,3 +192,59 @@ def test_kinds_that_make_no_one_weight_are_named():
     peft.get_peft_model(circular, lora("0"))
     with pytest.raises(iw.errors.ArgumentError, match="padding_mode='circular', by which no adapter pads"):
         iw.bind(circular, {"0": CHANNELS["conv"]})
+
+
+def test_layers_that_hold_more_than_a_weight_are_named():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.MultiheadAttention(16, 2), nn.Conv2d(8, 16, 3, dilation=2))
+    peft.get_peft_model(net, lora("0", "1"))
+    with pytest.raises(iw.errors.ArgumentError, match=r"got peft.*around a MultiheadAttention with in_proj_weight"):
+        iw.bind(net, {"0": (R, R)})
+    # peft leaves the dilation of the base behind: the two kernels are of different reach, and the layer cannot run.
+    with pytest.raises(iw.errors.ArgumentError, match=r"type of 1.weight.*LowRank: RuntimeError"):
+        iw.bind(net, {"1": CHANNELS["conv"]})
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_weights_stored_with_inputs_first(dora):
+    pytorch_utils = pytest.importorskip("transformers.pytorch_utils")
+    torch.manual_seed(0)
+    net = nn.Sequential(pytorch_utils.Conv1D(16, 16)).double()  # its bias starts at 0
+    peft.get_peft_model(net, lora("0", use_dora=dora, fan_in_fan_out=True))
+    nn.init.normal_(net[0].lora_B.default.weight, generator=seeded(2))
+    binding = iw.bind(net, {"0": (R, R)})
+    x = torch.randn(5, 16, generator=seeded(1), dtype=torch.float64)
+    torch.testing.assert_close(x @ binding["0.weight"].tensor(net), net.eval()(x))
+    before = binding["0.weight"].tensor(net).detach()
+    binding.project_()
+    torch.testing.assert_close(x @ binding["0.weight"].projector.project(before), net(x))
+
+
+def test_a_bias_that_starts_at_zero_is_scaled_all_the_same():
+    net, _ = adapted(peft.IA3Config(target_modules=["lin"], feedforward_modules=[]))
+    nn.init.zeros_(net.lin.base_layer.bias)
+    binding = iw.bind(net, {"lin": (R, R)})
+    nn.init.ones_(net.lin.base_layer.bias)
+    torch.testing.assert_close(binding["lin.bias"].tensor(net), net.lin.ia3_l.default.flatten())
+
+
+def test_a_base_with_a_parametrisation_is_written_to_through_it():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(16, 16, bias=False)).double()
+    peft.get_peft_model(net, lora("0"))
+    nn.utils.parametrizations.weight_norm(net[0].base_layer)
+    nn.init.normal_(net[0].lora_B.default.weight, generator=seeded(2))
+    binding = iw.bind(net, {"0": (R, R)}).project_()
+    assert binding.residuals()["0.weight"].relative_residual < 1e-12
+    error = iw.equivariance_error(net.eval(), R, R, torch.randn(4, 16, generator=seeded(3), dtype=torch.float64))
+    assert float(error) < 1e-12
+
+
+def test_half_precision_is_measured_and_not_projected():
+    net, _ = adapted(lora("lin"), dtype=torch.bfloat16)
+    nn.init.normal_(net.lin.lora_B.default.weight, generator=seeded(2))
+    binding = iw.bind(net, {"lin": (R, R)})
+    assert binding["lin.weight"].tensor(net).dtype == torch.float32  # that of the factors
+    assert binding.penalty().isfinite()
+    with pytest.raises(iw.errors.ArgumentError, match=r"lin.weight to take its projection .*got another one, off by"):
+        binding.project_()

@@ -3,9 +3,10 @@
 import copy
 from typing import Any
 
+import torch
 from torch import nn
 
-from intertwine.errors import ArgumentError
+from intertwine.errors import ArgumentError, listing, with_article
 from intertwine.layers.effective.adapted import Adapted, Added, AddedBias, Seen, SeenBias, is_adapted, unlike
 from intertwine.layers.effective.computed import Computed
 from intertwine.layers.effective.low_rank import LowRank, is_dense, is_low_rank
@@ -13,13 +14,14 @@ from intertwine.layers.layer_type import LayerType, Slot
 from intertwine.layers.rule import Parameters
 
 Ways = tuple[Computed, ...]
+ADVICE = "Type the base layer and the adapter's parameters by their own names, or merge_and_unload() first."
 
 
 def adapted_tensors(module: nn.Module) -> dict[str, Ways]:
     """Weight and bias of an adapted layer with the ways in which adapters compute them; none of any other module."""
     base = module._modules.get("base_layer")
     weight = getattr(base, "weight", None)
-    if not is_adapted(module) or not isinstance(weight, nn.Parameter) or not weight.is_floating_point():
+    if not is_adapted(module) or not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
         return {}
     is_matrix = weight.ndim == 2 and not isinstance(base, nn.Embedding)
     factors = (LowRank(),) if is_low_rank(module) else ()
@@ -36,7 +38,17 @@ def adapted_parameters(module: Any, layer_type: LayerType, of_base: Parameters) 
     if is_low_rank(module) and is_dense(module):
         base = copy.copy(base)
         base.groups = 1  # LoRA's factors do not keep the groups
-    return of_base(base, layer_type)
+    slots, known = of_base(base, layer_type), adapted_tensors(module)
+    others = [slot.name for slot in slots if slot.name not in known]
+    if others:
+        raise ArgumentError(
+            layer_type.argument,
+            expected="adapters around a layer that stores a floating-point weight and at most a bias",
+            got=f"{type(module).__module__}.{type(module).__name__} around {with_article(type(base).__name__)} with "
+            f"{listing(others)}",
+            advice=ADVICE,
+        )
+    return slots
 
 
 def chosen(module: nn.Module, name: str, ways: Ways, argument: str) -> Computed:
@@ -64,5 +76,5 @@ def chosen(module: nn.Module, name: str, ways: Ways, argument: str) -> Computed:
         argument,
         expected=f"an adapter that makes one weight of {name}",
         got=f"{kind.__module__}.{kind.__name__}, {'; '.join(reasons) or 'of which no way is known'}",
-        advice="Type the base layer and the adapter's parameters by their own names, or merge_and_unload() first.",
+        advice=ADVICE,
     )

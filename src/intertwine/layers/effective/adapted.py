@@ -171,22 +171,24 @@ def unlike(way: Adapted, module: Any) -> str:
     expected, found = widest(expected), widest(found)
     if expected.shape != found.shape:
         return f"outputs of shape {tuple(found.shape)} and not {tuple(expected.shape)}"
-    distance = float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(found))
+    distance, norm = (float(torch.linalg.vector_norm(x)) for x in (found - expected, found))
     # Half precision rounds at several places; no wrong formula is as near as that.
     limit = 10 * max(TOLERANCES[module.base_layer.weight.dtype], TOLERANCES[torch.float32])
-    return "" if distance <= limit else f"outputs that differ from those of its forward pass by {distance:.1e}"
+    if distance <= limit * norm:
+        return ""
+    return f"outputs that are off by {distance:.1e}, of norm {norm:.1e}, from those of its forward pass"
 
 
-def _other(module: nn.Module) -> Any:
-    """A copy with the same base and random adapters, which are active."""
-    base = cast(nn.Module, module.base_layer)
-    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*base.parameters(), *base.buffers())}
+def _other(module: Any) -> Any:
+    """A copy with random adapters, which are active; the weight of its base, if it is not 0, is the same tensor."""
+    W = module.base_layer.weight
+    memo: dict[int, Any] = {id(W): W} if isinstance(W, nn.Parameter) and bool(W.any()) else {}
     other: Any = copy.deepcopy(module, memo)
     other.merged_adapters, other._disable_adapters = [], False
-    kept, generator = set(memo), torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for tensor in other.parameters():
-            if id(tensor) not in kept and tensor.is_floating_point():
+            if tensor is not W and tensor.is_floating_point():
                 noise = torch.randn(tensor.shape, generator=generator)
                 tensor.copy_(noise * max(0.1, float(tensor.detach().abs().float().mean())))
     return other
