@@ -186,7 +186,9 @@ class Lookahead(Optimizer):
 
 
 class Accelerated(Optimizer):
-    """accelerate's: it inherits the methods for hooks without the dictionaries that they write to."""
+    """accelerate's: the methods for hooks without the dictionaries that they write to; it switches whatever can."""
+
+    __module__ = "accelerate.optimizer"
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -201,6 +203,12 @@ class Accelerated(Optimizer):
 
     def step(self, closure=None):
         return self.optimizer.step(closure)
+
+    def train(self):
+        getattr(self.optimizer, "train", lambda: None)()
+
+    def eval(self):
+        getattr(self.optimizer, "eval", lambda: None)()
 
 
 class Sharp(Optimizer):

@@ -8,7 +8,14 @@ from torch import nn
 
 import intertwine as iw
 from tests.binding.cases import dense, linear, seeded
-from tests.decay.stand_ins import Averaged, ScheduleFree, ScheduleFreeClosure, ScheduleFreeWrapper, Swapping
+from tests.decay.stand_ins import (
+    Accelerated,
+    Averaged,
+    ScheduleFree,
+    ScheduleFreeClosure,
+    ScheduleFreeWrapper,
+    Swapping,
+)
 
 INF = math.inf
 LR, STRENGTH = 0.5, 3.0
@@ -22,7 +29,11 @@ def wrapper(params, lr):
     return ScheduleFreeWrapper(torch.optim.SGD(params, lr=lr))
 
 
-SWITCHING = [ScheduleFree, reference, wrapper, Averaged]
+def accelerated(params, lr):
+    return Accelerated(ScheduleFree(params, lr))
+
+
+SWITCHING = [ScheduleFree, reference, wrapper, Averaged, accelerated]
 
 
 def step(layer: nn.Linear, optimizer, target: torch.Tensor) -> None:
@@ -63,7 +74,7 @@ def base_step(c_sum, P, z, x, y, target, lr, strength, rate):
     return z, x
 
 
-@pytest.mark.parametrize("kind", [ScheduleFree, reference])
+@pytest.mark.parametrize("kind", [ScheduleFree, reference, accelerated])
 def test_finite_strength_is_a_base_optimiser_with_the_decay_built_in(kind):
     layer, binding = linear()
     optimizer = kind(layer.parameters(), LR)

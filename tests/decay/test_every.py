@@ -9,6 +9,7 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
+from tests.decay.stand_ins import Accelerated
 
 V = 2 * iw.Cyclic(4).regular()
 
@@ -129,3 +130,18 @@ def test_the_penalty_comes_k_fold_at_every_kth_step() -> None:
     torch.testing.assert_close(sum(values), 8 * whole)
     assert binding.penalty(0.3, every=1, step=5).detach() == whole.detach()
     assert model.weight.grad is None
+
+
+def test_a_wrapper_that_could_switch_averages_and_has_none_waits_too() -> None:
+    """accelerate's has ``train`` and ``eval`` for whatever it wraps."""
+    found = []
+    for wrap in (lambda optimizer: optimizer, Accelerated):
+        model, binding = made()
+        optimizer = wrap(torch.optim.AdamW(model.parameters(), lr=0.1))
+        decay = iw.EquivarianceDecay(optimizer, binding, strength=3.0, every=3)
+        model.weight.grad, model.bias.grad = torch.ones_like(model.weight), torch.ones_like(model.bias)
+        for _ in range(4):
+            optimizer.step()
+        decay.catch_up()
+        found.append(model.weight.detach().clone())
+    assert torch.equal(*found)

@@ -21,7 +21,7 @@ from intertwine.decay.checks import (
 from intertwine.decay.decay_step import Averaging, DecayStep, project_gradients
 from intertwine.decay.due import Due, by_key
 from intertwine.decay.hooked import Hooked
-from intertwine.decay.optimizers import hooked_optimizer, keeps_averages
+from intertwine.decay.optimizers import hooked_optimizer, keeps_averages, passed_through
 from intertwine.decay.reading import Found, Reading
 from intertwine.decay.schedules import Schedule, Schedules
 from intertwine.decay.step_watch import StepWatch
@@ -137,6 +137,7 @@ class EquivarianceDecay(Hooked):
         every: int = 1,
     ) -> None:
         self._due = Due(integer("every", every, 1))
+        optimizer = passed_through(optimizer)
         self.optimizer = hooked_optimizer(optimizer)
         self._averaging = Averaging(
             self.optimizer,

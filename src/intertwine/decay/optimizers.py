@@ -10,6 +10,16 @@ from intertwine.errors import ArgumentError
 INSIDE = ("optimizer", "base", "base_optimizer", "wrapped_optimizer")
 
 
+def passed_through(optimizer: Any) -> Any:
+    """What a wrapper hands everything to that has nothing of its own.
+
+    accelerate's has ``train`` and ``eval`` whatever it wraps, which says nothing of averages.
+    """
+    while type(optimizer).__module__.partition(".")[0] == "accelerate" and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
 def hooked_optimizer(optimizer: object) -> torch.optim.Optimizer:
     """The optimiser whose step the decay follows.
 
@@ -21,7 +31,7 @@ def hooked_optimizer(optimizer: object) -> torch.optim.Optimizer:
     Raises:
         ArgumentError: neither it nor what it wraps is an optimiser with hooks.
     """
-    found: Any = optimizer
+    found: Any = passed_through(optimizer)
     # A wrapper of a wrapper of a wrapper is as far as anybody goes.
     for _ in range(4):
         inside = next((o for name in INSIDE if _is_hookable(o := getattr(found, name, None)) or _wraps(o)), None)

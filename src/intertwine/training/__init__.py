@@ -7,6 +7,7 @@ from intertwine.training.loop import TrainingCost, clock, train_epochs
 from intertwine.training.regularization import Regularization
 from intertwine.training.scalars import scalars
 from intertwine.training.step import Criterion, peak_memory, training_step
+from intertwine.training.transformers_callback import transformers_callback
 
 __all__ = [
     "Criterion",
@@ -20,4 +21,5 @@ __all__ = [
     "scalars",
     "train_epochs",
     "training_step",
+    "transformers_callback",
 ]
