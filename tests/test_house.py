@@ -45,7 +45,7 @@ WITHOUT_SOURCE = {
     "pages and pictures": """
         Bar PictureSection TableSection TextSection environment plot_chain plot_kernel plot_report render_html""",
     "plumbing: each method that it serves has its own source": """
-        Hooks Method Regularization clock leave lightning_callback make_method peak_memory relaxed_layers
+        Hooks Method Regularization accelerated clock leave lightning_callback make_method peak_memory relaxed_layers
         relaxed_types scalars train_epochs training_step transformers_callback""",
 }
 EXEMPT = {name for names in WITHOUT_SOURCE.values() for name in names.split()}

@@ -1,5 +1,6 @@
 """Training: what acts on a trainer's optimisers, one file a trainer; one step and the loop of any method."""
 
+from intertwine.training.accelerated import accelerated
 from intertwine.training.equivariance_penalty import EquivariancePenalty
 from intertwine.training.hooks import Hooks
 from intertwine.training.lightning_callback import lightning_callback
@@ -15,6 +16,7 @@ __all__ = [
     "Hooks",
     "Regularization",
     "TrainingCost",
+    "accelerated",
     "clock",
     "lightning_callback",
     "peak_memory",
