@@ -5,7 +5,7 @@ import torch
 
 import intertwine as iw
 from intertwine.projectors.blocks_projector import JOINT_LIMIT, BlocksProjector
-from intertwine.projectors.methods import orbit
+from intertwine.projectors.methods import orbit_lines
 from intertwine.projectors.norms.joint import JointMaps
 from intertwine.projectors.norms.weighted_norms import NormTerm, WeightedSquaredNorms, weighted_squared_norms
 
@@ -136,10 +136,21 @@ def test_copies_that_are_gathered_side_by_side(
     for weight in (W, turned):
         side_by_side = P.residual(weight), shrunk(P, weight)
         with monkeypatch.context() as patch:
-            patch.setattr(orbit, "RUN", 1)
+            patch.setattr(orbit_lines, "RUN", 1)
             Q = iw.projector(*reps, kernel=kernel)
             assert torch.equal(Q.residual(weight), side_by_side[0])
             assert torch.equal(shrunk(Q, weight), side_by_side[1])
+
+
+def test_copies_that_lie_apart_in_the_weight_and_side_by_side_in_its_image() -> None:
+    G = iw.Dihedral(4)
+    P = iw.projector(2 * G.regular(), 6 * G.trivial(), kernel=(3, 3))
+    W = drawn(P, torch.float64, torch.Generator().manual_seed(0))
+    basis = P.basis().reshape(P.rank, -1)
+    kept = (basis.T @ (basis @ W.reshape(-1))).reshape(W.shape)
+    torch.testing.assert_close(P.project(W), kept)
+    torch.testing.assert_close(P.residual(W), W - kept)
+    torch.testing.assert_close(shrunk(P, W), (W + kept) / 2)
 
 
 def shrunk(P: iw.Projector, W: torch.Tensor) -> torch.Tensor:
@@ -159,15 +170,19 @@ def test_orbits_in_pieces_that_fit_a_cache(
     assert P.method == "orbit"
     W = drawn(P, torch.float64, torch.Generator().manual_seed(0))
     whole = P.residual(W)
-    monkeypatch.setattr(orbit, "CACHED", W.numel() // 3)
-    pieces = []
-    residual = orbit.OrbitProjector._residual_of
+    in_place = shrunk(P, W)
+    monkeypatch.setattr(orbit_lines, "CACHED", W.numel() // 3)
+    found = []
+    of_piece = orbit_lines.Piece.of
 
-    def counted(self: orbit.OrbitProjector, rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-        pieces.append(rows.numel())
-        return residual(self, rows, out)
+    def counted(self: orbit_lines.Piece, rows: torch.Tensor) -> torch.Tensor:
+        found.append(of_piece(self, rows).numel())
+        return of_piece(self, rows)
 
-    monkeypatch.setattr(orbit.OrbitProjector, "_residual_of", counted)
-    torch.testing.assert_close(P.residual(W), whole, rtol=0, atol=0)
+    monkeypatch.setattr(orbit_lines.Piece, "of", counted)
+    Q = iw.projector(3 * G.regular(), rep_out, kernel=kernel)
+    torch.testing.assert_close(Q.residual(W), whole, rtol=0, atol=0)
+    pieces = found[::2]  # each is read, and then written
     assert len(pieces) > 2
     assert sum(pieces) == W.numel()
+    torch.testing.assert_close(shrunk(Q, W), in_place, rtol=0, atol=0)

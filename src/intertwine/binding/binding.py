@@ -109,7 +109,7 @@ class Binding:
     def constant_bytes(self) -> int:
         """Memory of the projectors' constants as built, and of what the penalty keeps from one call to the next.
 
-        The latter is two indices (8 bytes) for each entry of weights of up to 2^18 entries, which are computed
+        The latter is an index (4 bytes) for each entry that P does not annul of small weights, which are computed
         together; it is there after the first call.
         """
         projectors = {id(entry.projector): entry.projector for entry in self.entries}

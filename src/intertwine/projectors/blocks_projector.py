@@ -22,8 +22,8 @@ from intertwine.representations import Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
 BASIS_LIMIT = 2**26
-# Two indices an entry of a larger weight would be memory to speak of.
-JOINT_LIMIT = 2**18
+# An index of the entries of a larger weight would be memory to speak of.
+JOINT_LIMIT = 2**19
 # A smaller one is computed with others whatever its parts.
 JOINT_LEAST = 2**13
 # Layouts of tensors whose views are remembered: a weight, its gradient, its state and their copies are laid out alike.

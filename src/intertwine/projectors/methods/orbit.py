@@ -1,6 +1,6 @@
 """Permutations: the projection is the mean over orbits of index tuples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -11,15 +11,12 @@ from intertwine.errors import ArgumentError
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components, orbit_components
 from intertwine.projectors.methods.method import TupleProjector
+from intertwine.projectors.methods.orbit_lines import Lines
 from intertwine.representations.field import Field
 from intertwine.representations.orbits import basis_permutations, connected, is_transitive
 
-# Entries that are worked on at a time on a processor: fewer would fit into its own cache, and cost more in calls.
-CACHED = 2**20
-# Entries that a gather on a processor moves at a time: each run of them costs it as much as four entries.
-RUN = 64
-# Of so many entries the index is kept in both directions: to gather is faster than to scatter.
-BOTH_WAYS = 2**11
+# Entries that are lined up by orbit, and the means of their orbits.
+Act = Callable[[torch.Tensor, torch.Tensor], object]
 
 
 class OrbitProjector(TupleProjector):
@@ -65,14 +62,9 @@ class OrbitProjector(TupleProjector):
         self._whole = count == 1 and not self._signed
         # The other fields lie behind the rows as they are: no axis has to be moved.
         self._in_order = row == 0 or len(fields) == 1
-        # Copies side by side are gathered alike, each behind the one before; of one copy alone it is the beginning.
-        columns = gather.shape[1]
-        most = max(1, RUN // max(1, columns)) if len(fields) > 1 else 1
-        wide = (columns * np.arange(most)[:, None] + gather[:, None, :]).reshape(rows, 1, most * columns)
-        arrays: dict[str, Array] = {} if self._whole else {"gather": wide}
-        self._both_ways = not self._whole and wide.size <= BOTH_WAYS
-        if self._both_ways:
-            arrays["back"] = np.argsort(wide, axis=-1)
+        self._is_rows = self._in_order and len(fields) == 2
+        self._lines = Lines(gather, several=len(fields) > 1)
+        arrays: dict[str, Array] = {} if self._whole else dict(self._lines.constants)
         if not self._run:
             arrays |= {"runs": runs.astype(np.float64), "columns": sorted_labels[0]}
         if self._signed:
@@ -104,67 +96,64 @@ class OrbitProjector(TupleProjector):
     def project(self, block: torch.Tensor) -> torch.Tensor:
         if self._whole:
             return block.mean(self._field_axes, keepdim=True).expand_as(block)
-        entries = self._lined_up(self._rows(block))
-        return self._restored(self._put_back(self._means(entries).expand_as(entries)), block)
+        return self._image(block, torch.Tensor.copy_)
 
     def residual(self, block: torch.Tensor) -> torch.Tensor:
         if self._whole:
             return block - block.mean(self._field_axes, keepdim=True)
-        rows = self._rows(block)
-        step = self._copies_at_once(rows)
-        if step >= len(rows):
-            return self._restored(self._residual_of(rows), block)
-        # What does not fit into the processor's cache is read once and written once, not at each of the four passes.
-        out = torch.empty_like(rows, memory_format=torch.contiguous_format)
-        for part, target in zip(rows.split(step), out.split(step), strict=True):
-            self._residual_of(part, target)
-        return self._restored(out, block)
+        return self._image(block, torch.Tensor.sub_)
 
     def shrink_(self, block: torch.Tensor, factor: float | torch.Tensor) -> None:
-        rows = self._rows(block)
-        if self._whole or self._signed or rows.untyped_storage()._cdata != block.untyped_storage()._cdata:
+        if self._whole or torch.compiler.is_compiling():
             super().shrink_(block, factor)
             return
-        entries = self._lined_up(rows)
-        entries.lerp_(self._means(entries), 1 - factor)
-        # The rows are a view of the block: what was lined up goes straight back to where it came from.
-        self._put_back_into(rows, entries)
+        rows = block if self._is_rows else self._rows(block)
+        self._lined_up(rows, rows, lambda entries, means: entries.lerp_(means, 1 - factor))
+        if rows is not block and rows.untyped_storage()._cdata != block.untyped_storage()._cdata:
+            block.copy_(self._restored(rows, block))
 
-    def _lined_up(self, rows: torch.Tensor) -> torch.Tensor:
-        """Each row's entries sorted by orbit, signs taken out; a new tensor."""
-        wide, index = self._wide(rows, "gather")
-        entries = wide.gather(3, index).view(rows.shape)
-        return entries * self.constants.get("sorted_flips", rows)[:, None, :] if self._signed else entries
+    def _image(self, block: torch.Tensor, act: Act) -> torch.Tensor:
+        rows = block if self._is_rows else self._rows(block)
+        out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
+        if not torch.compiler.is_compiling():
+            self._lined_up(rows, out, act)
+            return self._restored(out, block)
+        # A compiler has no costs of calls, and follows no writes through strides.
+        index = self._lines.whole(rows, self.constants)
+        entries = rows.gather(3, index)
+        self._act(entries, act)
+        out = out.scatter(3, index, entries)
+        return self._restored(out * self._flips("flips", out) if self._signed else out, block)
 
-    def _residual_of(self, rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-        entries = self._lined_up(rows)
-        return self._put_back(entries.sub_(self._means(entries)), out)
+    def _lined_up(self, rows: torch.Tensor, out: torch.Tensor, act: Act) -> None:
+        """Acts on each row's entries, sorted by orbit, with their means; they are put back in ``out``, maybe ``rows``.
 
-    def _put_back(self, entries: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Inverse of ``_lined_up``, in ``out`` if it is given."""
-        rows = torch.empty_like(entries, memory_format=torch.contiguous_format) if out is None else out
-        self._put_back_into(rows, entries)
-        return rows.mul_(self.constants.get("flips", entries)[:, None, :]) if self._signed else rows
+        Piece by piece: what does not fit into the processor's cache is read once and written once, not at each pass.
+        """
+        pieces = self._lines.pieces(rows, self.constants)
+        targets = pieces if out is rows else self._lines.pieces(out, self.constants)
+        for piece, target in zip(pieces, targets, strict=True):
+            entries = piece.of(rows).gather(3, piece.gather)
+            if self._run == 1 and not self._signed:
+                act(entries, entries.mean(1, keepdim=True))
+            else:
+                self._act(entries.view(*piece.sizes[:2], -1, rows.shape[3]), act)
+            into, entries = target.of(out), entries.view(target.sizes)
+            if target.back is None:
+                into.scatter_(3, target.gather, entries)
+            else:
+                torch.gather(entries, 3, target.back, out=into)
+        if self._signed:
+            out.mul_(self._flips("flips", out))
 
-    def _put_back_into(self, rows: torch.Tensor, entries: torch.Tensor) -> None:
-        """Puts what ``gather`` took from the rows back into them."""
-        if self._both_ways and not torch.compiler.is_compiling():
-            wide, index = self._wide(rows, "back")
-            torch.gather(entries.view(wide.shape), 3, index, out=wide)
-        else:
-            wide, index = self._wide(rows, "gather")
-            wide.scatter_(3, index, entries.view(wide.shape))
+    def _act(self, entries: torch.Tensor, act: Act) -> None:
+        """Acts on entries that are lined up, shape (..., columns), their signs taken out; signs are left out."""
+        if self._signed:
+            entries.mul_(self._flips("sorted_flips", entries))
+        act(entries, self._means(entries))
 
-    def _wide(self, rows: torch.Tensor, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows with some copies of the others side by side as one run, a view, and the index of that name."""
-        index, (copies, columns) = self.constants.get(name, rows), rows.shape[2:]
-        together = 1
-        in_a_line = rows.stride(2) == columns * rows.stride(3)
-        if in_a_line and rows.device.type == "cpu" and not torch.compiler.is_compiling():
-            most = index.shape[2] // max(1, columns)
-            together = next((n for n in range(min(most, copies), 1, -1) if copies % n == 0), 1)
-        wide = rows if together == 1 else rows.view(*rows.shape[:2], copies // together, together * columns)
-        return wide, index[..., : wide.shape[3]].expand(wide.shape)
+    def _flips(self, name: str, entries: torch.Tensor) -> torch.Tensor:
+        return self.constants.get(name, entries)[:, None, :]
 
     def _means(self, entries: torch.Tensor) -> torch.Tensor:
         """The mean of each entry's orbit, shape (copies of the row field, 1, copies of the others, columns)."""
@@ -180,12 +169,6 @@ class OrbitProjector(TupleProjector):
         means = means.new_zeros(*means.shape[:-1], len(runs)).index_add_(3, columns, means) / runs
         means = means if alive is None else means * alive
         return means.index_select(3, columns)
-
-    def _copies_at_once(self, rows: torch.Tensor) -> int:
-        """How many copies of the row field are taken at a time."""
-        if rows.device.type != "cpu" or torch.compiler.is_compiling() or rows.numel() < 2 * CACHED:
-            return len(rows)
-        return max(1, CACHED * len(rows) // rows.numel())
 
     def basis(self) -> Array:
         out = np.zeros((len(self._alive), *self.labels.shape))
@@ -204,7 +187,7 @@ class OrbitProjector(TupleProjector):
 
     def _rows(self, block: torch.Tensor) -> torch.Tensor:
         """The block as (copies of the row field, row, copies of the others, column)."""
-        turned = block if self._in_order and len(self.dims) == 2 else block.permute(self._turn)
+        turned = block if self._is_rows else block.permute(self._turn)
         if len(self.dims) == 2:
             return turned
         sizes, others = turned.shape, len(self.dims) - 1

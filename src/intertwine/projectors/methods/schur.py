@@ -24,8 +24,8 @@ class SchurProjector(TupleProjector):
     """
 
     needs = "one or two axes of named irreps"
-    # Little but the diagonals is touched where it lies.
-    joint_entries = 2**11
+    # Little but the diagonals is gathered.
+    joint_entries = 2**17
 
     def __init__(self, field: Field, axes: int) -> None:
         self.dim, self.axes = field.dim, axes

@@ -1,4 +1,4 @@
-"""Many small weights at once: one gather, two products for each kind of component, one gather back."""
+"""Many small weights at once: one copy, in which P is taken off wherever it is not zero."""
 
 from collections.abc import Sequence
 from math import prod
@@ -21,10 +21,11 @@ def is_joinable(projector: Projector, tensor: torch.Tensor) -> bool:
 class JointMap:
     """The projectors of several weights as one linear map on all of their entries.
 
-    A small weight's arithmetic takes less time than the calls that its views, blocks and layouts need. Here the entries
-    of all weights are gathered once, sorted by the component of P that they are in, so that components alike lie side
-    by side as the columns of one matrix X, and ``X - B B^* X`` is two products whatever number of weights, copies and
-    fields they come from. Entries that P leaves alone come last.
+    A small weight's arithmetic takes less time than the calls that its views, blocks and layouts need. Here all weights
+    are copied side by side, and the entries that P does not annul are gathered from there, sorted by the component of P
+    that they are in: components alike lie side by side as the columns of one matrix X, and ``B B^* X`` is two products
+    whatever number of weights, copies and fields they come from. Entries that P leaves alone come last. Of irreps
+    these are a few of all entries, and nothing else is touched.
 
     Args:
         projectors: one a weight; ``is_joinable``.
@@ -37,19 +38,16 @@ class JointMap:
         # Shapes as torch cuts one tensor by in one call, which is not right for those without entries.
         self._templates = [torch.empty(shape, device="meta") for shape in shapes] if all(self._sizes) else None
         entries = sorted_entries(projectors, shapes)
-        found, order = entries.kinds, entries.order
+        entries = entries._replace(zero=entries.zero[:0])
         self._segments = []
         end = 0
-        for _, columns in found:
+        for _, columns in entries.kinds:
             self._segments.append((end, end + columns.size, columns.shape))
             end += columns.size
-        self._mixed, self._changed = end, len(order) - len(entries.same)
-        bases = {f"basis{i}": basis for i, (basis, _) in enumerate(found)}
-        adjoints = {f"adjoint{i}": np.ascontiguousarray(basis.conj().T) for i, (basis, _) in enumerate(found)}
+        bases = {f"basis{i}": basis for i, (basis, _) in enumerate(entries.kinds)}
+        adjoints = {f"adjoint{i}": np.ascontiguousarray(basis.conj().T) for i, (basis, _) in enumerate(entries.kinds)}
         # 32 bits an index: the weights are small.
-        self._constants = Constants(
-            order=order.astype(np.int32), back=np.argsort(order).astype(np.int32), **bases, **adjoints
-        )
+        self._constants = Constants(order=entries.order.astype(np.int32), **bases, **adjoints)
 
     @property
     def nbytes(self) -> int:
@@ -57,35 +55,38 @@ class JointMap:
         return self._constants.nbytes
 
     def residuals(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-        """``W - P W`` of all weights, flat, sorted as ``split`` takes it."""
-        image = self._gathered(tensors)
-        for i, (start, stop, shape) in enumerate(self._segments):
-            X = image[start:stop].view(shape)
-            X.addmm_(self._constants.get(f"basis{i}", X), self._constants.get(f"adjoint{i}", X) @ X, alpha=-1)
-        image[self._changed :].zero_()
-        return image
+        """``W - P W`` of all weights, side by side in one tensor, as ``split`` takes it."""
+        flat = _side_by_side(tensors)
+        return flat.index_add_(0, self._constants.get("order", flat), self._images(flat), alpha=-1)
 
     def projections(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
         """``P W``, likewise."""
-        image = self._gathered(tensors)
-        for i, (start, stop, shape) in enumerate(self._segments):
-            X = image[start:stop].view(shape)
-            X.copy_(self._constants.get(f"basis{i}", X) @ (self._constants.get(f"adjoint{i}", X) @ X))
-        image[self._mixed : self._changed].zero_()
-        return image
+        flat = _side_by_side(tensors)
+        images = self._images(flat)
+        return flat.zero_().index_add_(0, self._constants.get("order", flat), images)
 
     def split(self, image: torch.Tensor) -> list[torch.Tensor]:
         """What ``residuals`` or ``projections`` gave, or a multiple, in the weights' shapes: views of one tensor."""
-        flat = image.index_select(0, self._constants.get("back", image))
         if self._templates is not None:
-            return list(torch._C._nn.unflatten_dense_tensors(flat, self._templates))
-        parts = flat.split_with_sizes(self._sizes)
+            return list(torch._C._nn.unflatten_dense_tensors(image, self._templates))
+        parts = image.split_with_sizes(self._sizes)
         return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
-    def _gathered(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-        # Contiguous copies side by side, in one call.
-        flat = torch._C._nn.flatten_dense_tensors(list(tensors))
-        return flat.index_select(0, self._constants.get("order", flat))
+    def _images(self, flat: torch.Tensor) -> torch.Tensor:
+        """``P W`` where it is not zero, in the order of the components."""
+        get = self._constants.get
+        images = flat.index_select(0, get("order", flat))
+        for i, (start, stop, shape) in enumerate(self._segments):
+            X = images[start:stop].view(shape)
+            torch.mm(get(f"basis{i}", X), torch.mm(get(f"adjoint{i}", X), X), out=X)
+        return images
+
+
+def _side_by_side(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Contiguous copies in one tensor, in one call; of one tensor that call would give a view."""
+    if len(tensors) == 1:
+        return tensors[0].clone(memory_format=torch.contiguous_format).view(-1)
+    return torch._C._nn.flatten_dense_tensors(list(tensors))
 
 
 class JointMaps:
@@ -121,7 +122,7 @@ class JointMaps:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the constants as built: two 32-bit indices an entry, and the bases."""
+        """Bytes of the constants as built: one 32-bit index an entry that P does not annul, and the bases."""
         return sum(joint.nbytes for joint, _ in self._maps.values())
 
     def __reduce__(self) -> tuple[type["JointMaps"], tuple[()]]:

@@ -86,7 +86,11 @@ def _shrink_together_(steps: Sequence[Shrinkage], maps: JointMaps) -> None:
         torch._foreach_copy_(tensors, joined.split(joined.projections(tensors)))
     elif isinstance(rate, torch.Tensor) or rate:
         shrinkage = rate * strength / (1 + rate * strength)
-        torch._foreach_sub_(tensors, joined.split(joined.residuals(tensors).mul_(shrinkage)))
+        residuals = joined.residuals(tensors)
+        if isinstance(shrinkage, torch.Tensor):
+            torch._foreach_sub_(tensors, joined.split(residuals.mul_(shrinkage)))
+        else:
+            torch._foreach_add_(tensors, joined.split(residuals), alpha=-shrinkage)
 
 
 def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: Rate) -> None:
@@ -99,7 +103,7 @@ def _shrink_one_(W: torch.Tensor, P: Projector, strength: float, rate: Rate) -> 
     elif shrinkage > ULPS_BELOW_ONE * torch.finfo(W.dtype).eps or (shrinkage and P.has_own_norm):
         P.shrink_(W, 1 - shrinkage)
     elif shrinkage:
-        W.sub_(P.residual(W), alpha=shrinkage)
+        W.sub_(P.checked_map(W)(W), alpha=shrinkage)  # nothing here has a graph
 
 
 def _commuting(W: torch.Tensor, pairs: Sequence[tuple[Projector, float]], rate: Rate, total: float) -> torch.Tensor:
