@@ -9,18 +9,20 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError
-from intertwine.split import components, layout
+from intertwine.split import components, layout, runs
 from tests.split.cases import CYCLIC, FINITE, IRREPS, SIGNED, TURNS, assert_goes_on, gradients, net
 
 
-@pytest.fixture(params=["by entry", "side by side", "whole", "in pieces"])
+@pytest.fixture(params=["by entry", "side by side", "apart", "sorted", "sorted in pieces", "rows", "rows in pieces"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How typed weights take their steps: projector and size decide, which here do not count."""
     if request.param == "by entry":
         monkeypatch.setattr(components, "are_means", lambda P, W: False)
     elif request.param != "side by side":
         monkeypatch.setattr(layout, "LEAST", 1)
-    if request.param == "in pieces":
+        monkeypatch.setattr(layout, "SPARSE", 1 if request.param == "apart" else -1)
+        monkeypatch.setattr(runs, "LEAST_WIDTH", 1 if "rows" in request.param else math.inf)
+    if "pieces" in request.param:
         monkeypatch.setattr(layout, "ENTRIES", 96)
     return request.param
 

@@ -18,7 +18,8 @@ from intertwine.projectors.norms.proximal import Shrinkage, shrink_
 from intertwine.split.checks import check_targets, warn_unprojected
 from intertwine.split.components import split_of
 
-# In each param group, so that it is in the state dict: the number of steps that a callable strength goes by.
+# In each param group, so that it is in the state dict: the number of steps that a callable strength goes by. A tensor:
+# of numbers, a compiler makes a program each.
 STEPS = "steps_taken"
 
 
@@ -70,6 +71,20 @@ class ComponentOptimizer(torch.optim.Optimizer):
         """How many steps have been done."""
         return int(self.param_groups[0][STEPS])
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As of torch's optimisers."""
+        super().add_param_group(param_group)
+        self._count_apart()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As of torch's optimisers."""
+        super().load_state_dict(state_dict)
+        self._count_apart()
+
+    def _count_apart(self) -> None:
+        for group in self.param_groups:
+            group[STEPS] = torch.as_tensor(group[STEPS], dtype=torch.int64, device="cpu").clone()
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; returns what ``closure`` does, if there is one."""
@@ -82,10 +97,10 @@ class ComponentOptimizer(torch.optim.Optimizer):
 
     @in_own_precision
     def _step(self) -> None:
-        strengths = self._schedules.at(self.steps)
+        strengths = self._schedules.at(0 if self._schedules.is_constant else self.steps)
         self._take(strengths, self._typed())
         for group in self.param_groups:
-            group[STEPS] += 1
+            group[STEPS].add_(1)
         for target in self._targets:
             infinite = [(P, s) for P, s in target.pairs(strengths) if s == math.inf] if target.is_buffer else []
             if infinite:

@@ -13,7 +13,7 @@ from intertwine.projectors import Projector
 from intertwine.projectors.norms.joint import JointMaps, is_joinable
 from intertwine.split import layout
 from intertwine.split.labels import Labels, labels_of
-from intertwine.split.layout import Piece, are_means, pieces_of
+from intertwine.split.layout import Piece, Sparse, are_means, is_large, pieces_of, sparse_of
 
 Tensors = list[torch.Tensor]
 # A component's name has a sign for each projector: "+" for the image of P, "-" for that of 1 - P.
@@ -28,13 +28,20 @@ class Split:
         projectors: commuting ones, at least one.
         names: the components that are not zero, in order; fewer where a strength is always infinite.
         pieces: of a large weight whose equivariant part has moments by coefficient; none of others.
-        labels: of a small one; None of others.
+        sparse: likewise, where P makes most entries zero; None of others.
+        labels: of a small one, or of the entries that P does not make zero; None of others.
     """
 
     projectors: tuple[Projector, ...]
     names: tuple[str, ...]
     pieces: tuple[Piece, ...] = ()
+    sparse: Sparse | None = None
     labels: Labels | None = None
+
+    @property
+    def is_by_coefficient(self) -> bool:
+        """Whether the equivariant part has moments by coefficient."""
+        return bool(self.pieces) or self.labels is not None
 
     @property
     def has_own_norm(self) -> bool:
@@ -55,8 +62,13 @@ def split_of(target: Target, strengths: Sequence[float | None]) -> Split:
         names = [name for name in names if not zero[name]]
         if "+" not in names or not are_means(P, W):
             return Split(projectors, tuple(names))
+        if is_large(P, W):
+            sparse = sparse_of(P, W.shape)
+            if sparse is not None:
+                return Split(projectors, tuple(names), sparse=sparse, labels=sparse.labels)
+            return Split(projectors, tuple(names), pieces_of(P, W.shape))
         small = W.numel() < layout.LEAST and W.device.type == "cpu"
-        return Split(projectors, tuple(names), pieces_of(P, W), labels_of(P, W.shape) if small else None)
+        return Split(projectors, tuple(names), labels=labels_of(P, W.shape) if small else None)
     kind = torch.complex128 if W.is_complex() else torch.float64
     X = torch.randn(W.shape, dtype=kind, generator=torch.Generator().manual_seed(0))
     parts = components([X], [Split(projectors, tuple(names))], None)

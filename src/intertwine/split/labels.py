@@ -1,4 +1,4 @@
-"""Small weights together: each entry's coefficient by number, so that no weight costs calls of its own."""
+"""The coefficients of P W as sums over entries, or over rows of entries alike: each entry's coefficient by number."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from intertwine._numerics import Array
 from intertwine.projectors import Projector
 from intertwine.projectors.constants import Constants
 from intertwine.projectors.norms.sorted_entries import sorted_entries
@@ -14,10 +15,14 @@ from intertwine.projectors.norms.sorted_entries import sorted_entries
 class Labels(NamedTuple):
     """Of one weight, by entry: the number of its coefficient, its share in that mean, its sign (0 where P is zero)."""
 
-    numbers: torch.Tensor
-    shares: torch.Tensor
-    signs: torch.Tensor
+    numbers: Array
+    shares: Array
+    signs: Array
     rank: int
+
+    def at(self, where: Array) -> "Labels":
+        """Of some of the entries."""
+        return Labels(self.numbers[where], self.shares[where], self.signs[where], self.rank)
 
 
 def labels_of(P: Projector, shape: torch.Size) -> Labels:
@@ -29,62 +34,77 @@ def labels_of(P: Projector, shape: torch.Size) -> Labels:
     for basis, columns in [*entries.kinds, (np.ones((1, 1)), entries.same[None])]:
         size, many = columns.shape
         numbers[columns] = first + np.arange(many)
-        signs[columns] = np.sign(basis)
-        shares[columns] = np.sign(basis) / size
+        signs[columns] = np.sign(basis.real)
+        shares[columns] = np.sign(basis.real) / size
         first += many
-    return Labels(torch.from_numpy(numbers), torch.from_numpy(shares), torch.from_numpy(signs), first)
+    return Labels(numbers, shares, signs, first)
 
 
-class LabelledLayout:
-    """Several small weights laid side by side, with the coefficients of each beside those of the one before.
+def side_by_side(labels: Sequence[Labels]) -> Labels:
+    """Of several weights, the coefficients of each beside those of the one before."""
+    starts = np.cumsum([0, *(found.rank for found in labels)])
+    numbers = [found.numbers + start for found, start in zip(labels, starts, strict=False)]
+    shares, signs = (np.concatenate([found[i] for found in labels]) for i in (1, 2))
+    return Labels(np.concatenate(numbers), shares, signs, int(starts[-1]))
+
+
+class Bags:
+    """The map from entries to coefficients, and back: one call of ``embedding_bag``, one of ``index_select``.
 
     Args:
-        labels: one a weight.
+        labels: of entries, or of rows of ``width`` entries that have the coefficients of one number.
+        width: entries of a row.
+
+    Attributes:
+        rank: coefficients.
     """
 
-    def __init__(self, labels: Sequence[Labels]) -> None:
-        starts = np.cumsum([0, *(found.rank for found in labels)])
-        numbers = [found.numbers + int(start) for found, start in zip(labels, starts, strict=False)]
-        self.rank = int(starts[-1])
+    def __init__(self, labels: Labels, width: int = 1) -> None:
+        self.width, self.rank, self._rows = width, labels.rank * width, labels.rank
+        found = np.flatnonzero(labels.signs)
+        order = found[np.argsort(labels.numbers[found], kind="stable")]
+        self._has_signs = bool((labels.signs != 1).any())
         self._constants = Constants(
-            numbers=torch.cat(numbers).numpy(),
-            shares=torch.cat([found.shares for found in labels]).numpy(),
-            signs=torch.cat([found.signs for found in labels]).numpy(),
+            order=order,
+            starts=np.searchsorted(labels.numbers[order], np.arange(labels.rank + 1)),
+            shares=labels.shares[order],
+            numbers=labels.numbers,
+            signs=labels.signs[:, None] if width > 1 else labels.signs,
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants as built."""
+        return self._constants.nbytes
 
     def coefficients(self, entries: torch.Tensor) -> torch.Tensor:
         """Of P W, shape (rank,)."""
-        shares = entries * self._constants.get("shares", entries)
-        return entries.new_zeros(self.rank).index_add_(0, self._constants.get("numbers", entries), shares)
+        order, starts, shares = self._constants.get_all(("order", "starts", "shares"), entries)
+        rows = entries.view(-1, self.width)
+        return torch.embedding_bag(rows, order, starts, False, 0, False, shares, True)[0].view(-1)
 
     def expanded(self, coefficients: torch.Tensor) -> torch.Tensor:
         """``P W`` from its coefficients."""
-        found = coefficients.index_select(0, self._constants.get("numbers", coefficients))
-        return found.mul_(self._constants.get("signs", coefficients))
-
-    def subtract_(self, entries: torch.Tensor, coefficients: torch.Tensor) -> None:
-        """``entries <- entries - P W`` in place, from the coefficients of P W."""
-        entries.sub_(self.expanded(coefficients))
-
-    def replace_(self, entries: torch.Tensor, coefficients: torch.Tensor, factor: float | torch.Tensor) -> None:
-        """``entries <- factor (W - P W) + P W'`` in place, from the coefficients of P W'."""
-        entries.mul_(factor)
-        entries.add_(self.expanded(coefficients - self.coefficients(entries)))
+        rows = coefficients if self.width == 1 else coefficients.view(self._rows, self.width)
+        found = rows.index_select(0, self._constants.get("numbers", coefficients))
+        if self._has_signs:
+            found.mul_(self._constants.get("signs", coefficients))
+        return found.view(-1)
 
 
-class LabelledLayouts:
-    """Those of the sets of weights that take steps together, kept for the next step; a copy begins empty."""
+class BagsOfSeveral:
+    """Those of the sets of small weights that take steps together, kept for the next step; a copy begins empty."""
 
     MOST = 16
 
     def __init__(self) -> None:
-        self._layouts: dict[tuple[int, ...], tuple[LabelledLayout, list[Labels]]] = {}
+        self._bags: dict[tuple[int, ...], tuple[Bags, list[Labels]]] = {}
 
-    def get(self, labels: list[Labels]) -> LabelledLayout:
-        """The layout of these."""
+    def get(self, labels: list[Labels]) -> Bags:
+        """Of these, laid side by side."""
         key = tuple(map(id, labels))
-        if key not in self._layouts:
-            while len(self._layouts) >= self.MOST:
-                del self._layouts[next(iter(self._layouts))]
-            self._layouts[key] = LabelledLayout(labels), labels
-        return self._layouts[key][0]
+        if key not in self._bags:
+            while len(self._bags) >= self.MOST:
+                del self._bags[next(iter(self._bags))]
+            self._bags[key] = Bags(side_by_side(labels)), labels
+        return self._bags[key][0]

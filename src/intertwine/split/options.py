@@ -1,7 +1,7 @@
 """The options of a param group of SplitAdamW."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,11 @@ class Options:
     weight_decay: float
     maximize: bool
     capturable: bool
+
+    def times(self, factor: float) -> "Options":
+        """Those of which one step is ``factor`` times this one's, for a rate above 0: f ((1 - lr wd) W - lr u)."""
+        lr = float(self.lr) * factor
+        return replace(self, lr=lr, weight_decay=(1 - factor + lr * self.weight_decay) / lr)
 
 
 def options_of(group: dict[str, Any]) -> Options:

@@ -13,9 +13,10 @@ from intertwine.decay.schedules import Schedule
 from intertwine.errors import ArgumentError
 from intertwine.projectors.norms.proximal import Rate
 from intertwine.split.component_optimizer import ComponentOptimizer
-from intertwine.split.labels import LabelledLayouts
-from intertwine.split.moments import FIRST, STEP, Weight, take
+from intertwine.split.labels import BagsOfSeveral
+from intertwine.split.moments import take
 from intertwine.split.options import Options, check_options, options_of
+from intertwine.split.weight import FIRST, STEP, Weight
 
 # AdamW's second moment of a parameter without type.
 PLAIN_SECOND = "exp_avg_sq"
@@ -50,8 +51,11 @@ class SplitAdamW(ComponentOptimizer):
     State: where the coefficients of P W are means of signed entries (orbits, diagonals of irreps, turns of the plane)
     those have one moment each (``exp_avg_+``, ``exp_avg_sq_+``), and the rest has its own (``exp_avg_-``,
     ``exp_avg_sq_-``): AdamW's two tensors and a little, or the little alone where the strength is always infinite.
+    Where P makes most entries of a large weight zero, the rest of the others has its own apart, a quarter more at most.
     Three tensors (two) of other weights (``exp_avg``, ``exp_avg_sq_+``, ``exp_avg_sq_-``), as of general commutants and
     several bindings.
+
+    ``torch.compile`` takes the step without a graph break, one program for all steps.
 
     Args:
         params: parameters, named parameters, or param groups, as of ``torch.optim.AdamW``.
@@ -107,7 +111,7 @@ class SplitAdamW(ComponentOptimizer):
     ) -> None:
         flags = {"maximize": flag("maximize", maximize), "capturable": flag("capturable", capturable)}
         self._foreach = flag("foreach", foreach)
-        self._layouts = LabelledLayouts()
+        self._bags = BagsOfSeveral()
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, **flags}
         super().__init__(params, options, binding, strength)
         if capturable and not self._schedules.is_constant:
@@ -141,7 +145,7 @@ class SplitAdamW(ComponentOptimizer):
                 now, name = self._strengths_of(number, strengths), self._targets[number].name
                 weights.append(Weight(name, W, self._splits[number], now, self.state[W]))
             if weights:
-                take(weights, options, self._maps, self._layouts, foreach=self._foreach)
+                take(weights, options, self._maps, self._bags, foreach=self._foreach)
             if plain:
                 self._take_plain(plain, options)
 
@@ -186,4 +190,4 @@ class SplitAdamW(ComponentOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._layouts = LabelledLayouts()
+        self._bags = BagsOfSeveral()
