@@ -9,6 +9,7 @@ import torch
 
 import intertwine as iw
 from intertwine import baselines
+from tests.adapted_layer import AdaptedLinear
 from tests.attack.domains import (
     C4,
     count,
@@ -31,6 +32,18 @@ TYPES = {"0": (REP, WIDE), "2": (WIDE, REP)}
 
 def bound() -> iw.Binding:
     return iw.bind(network(), TYPES)
+
+
+def adapted() -> iw.Binding:
+    """A layer with an adapter, typed as a whole."""
+    model = torch.nn.Sequential(AdaptedLinear(torch.nn.Linear(4, 8), rank=4))
+    return iw.bind(model, {"0": (REP, WIDE)})
+
+
+def factors() -> iw.Binding:
+    """The same, its parts typed one by one."""
+    parts = {"0.base_layer": (REP, WIDE), "0.lora_A.default": (REP, REP), "0.lora_B.default": (REP, WIDE)}
+    return iw.bind(adapted().model, parts)
 
 
 def convolution() -> torch.nn.Module:

@@ -21,6 +21,8 @@ from tests.attack.fixtures import (
 )
 from tests.attack.target import Target
 
+STRENGTHS = of("fraction", "positive", "zero", "float", "huge")
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "baselines.make_method",
@@ -29,7 +31,7 @@ TARGETS: tuple[Target, ...] = (
         {
             "name": of(wrong=(lambda: "penalti",)),
             "subject": of(),
-            "strength": of("fraction", "positive", "zero", "float", "huge"),
+            "strength": STRENGTHS,
             "generator": generator,
         },
     ),
@@ -40,7 +42,9 @@ TARGETS: tuple[Target, ...] = (
             lambda method=method: {"subject": subject(), "strength": 0.1 if method.tuned else None, "generator": None},
             {
                 "subject": of(),
-                "strength": of("fraction", "positive", "zero", "float", "huge") if method.tuned else of("none"),
+                "strength": (STRENGTHS.but("infinity") if method.infinite else STRENGTHS)
+                if method.tuned
+                else of("none"),
                 "generator": generator,
             },
         )

@@ -21,9 +21,11 @@ from tests.attack.fixtures import (
     REP,
     TYPES,
     WIDE,
+    adapted,
     bound,
     convolution,
     decay,
+    factors,
     mapping_of_types,
     network,
     report,
@@ -78,6 +80,20 @@ TARGETS: tuple[Target, ...] = (
         dict.fromkeys(("parameters", "grid", "fits", "propagate"), of("none", *CALLABLE))
         | {"same": flag, "note": of("text")},
     ),
+    Target(
+        "layers.Effective",
+        iw.layers.Effective,
+        lambda: {"compute": torch.nn.Module.parameters, "assign": None, "assigned": None},
+        {"compute": of(*CALLABLE), "assign": of("none", *CALLABLE), "assigned": of("none", *CALLABLE)},
+    ),
+    Target("effective_weights", iw.effective_weights, lambda: {"binding": factors()}, {"binding": of()}),
+    Target(
+        "start_adapters_",
+        lambda rank, generator: iw.start_adapters_(adapted(), rank, generator=generator),
+        lambda: {"rank": REP, "generator": None},
+        {"rank": rep.but("none"), "generator": generator},
+    ),
+    Target("start_adapters_ of", iw.start_adapters_, lambda: {"binding": adapted()}, {"binding": of()}),
     Target("layer_rule", iw.layer_rule, lambda: {"rule": iw.LayerRule()}, {"rule": of()}),
     Target(
         "bind with rules",

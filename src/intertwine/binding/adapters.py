@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine._arguments import check_instance
+from intertwine._arguments import check_function, check_instance
 from intertwine.binding.bind import bind
 from intertwine.binding.binding import Binding
 from intertwine.binding.effective_weights import adapted_layers, no_adapters
 from intertwine.binding.seeded import seeded
-from intertwine.errors import ArgumentError, NotOrthogonalError, ShapeError, listing
+from intertwine.errors import ArgumentError, IntertwineError, NotOrthogonalError, ShapeError, listing
 from intertwine.groups.adapters.notation import as_representation
 from intertwine.layers.effective.adapted import active
 from intertwine.layers.effective.low_rank import delta, factors, is_low_rank, magnitude_vector, norms
@@ -129,8 +129,7 @@ def _factor_types(binding: Binding, name: str, module: Any, rank: Rank) -> dict[
 def _rank(rank: Rank, width: int, ends: Ends, name: str) -> Representation:
     """What the features between the factors carry."""
     group = ends.rep_in.group
-    given = rank(width) if callable(rank) else default_policy(group)(width) if rank is None else rank
-    found = as_representation(given, "rank")
+    found = as_representation(default_policy(group)(width) if rank is None else _asked(rank, width), "rank")
     if found.dim != width or found.group != group:
         raise ShapeError(
             "rank",
@@ -145,6 +144,23 @@ def _rank(rank: Rank, width: int, ends: Ends, name: str) -> Representation:
             got=str(found),
         )
     return found
+
+
+def _asked(rank: Rank, width: int) -> object:
+    """What a function of r gives, or the representation itself."""
+    if not callable(rank):
+        return rank
+    check_function("rank", rank, "a representation, or a function of r", takes=1)
+    try:
+        return rank(width)
+    except IntertwineError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            "rank",
+            expected=f"a function of r that gives a representation, here of dimension {width}",
+            got=f"one that raises {type(error).__name__}: {error}"[:200],
+        ) from error
 
 
 def _typed_layers(binding: Binding) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine._arguments import check_generator
+from intertwine._arguments import check_generator, check_instance
 from intertwine.binding import Binding, bind
 from intertwine.binding.swapped import equivariant_weights
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
@@ -173,6 +173,7 @@ def check(  # noqa: PLR0913 - a keyword for each thing that may be said of a mod
     """
     # Both errors are those of the same elements.
     check_generator("generator", generator)
+    check_instance("model", model, nn.Module, "a torch.nn.Module")
     with preserved(model):
         binding = bind(
             model,
