@@ -111,11 +111,11 @@ class Motion:
         """``g x``, for axes in normal form that are free of unknowns; ``x`` itself where g leaves it alone."""
         for position, axis in enumerate(axes):
             if len(axis.terms) > 1:
-                sizes = [term_size(term) for term in axis.terms]
-                parts = [
-                    self(part, [*axes[:position], Axis((term,)), *axes[position + 1 :]])
-                    for part, term in zip(x.split(sizes, position), axis.terms, strict=True)
-                ]
+                pieces = zip(x.split([term_size(term) for term in axis.terms], position), axis.terms, strict=True)
+                rest = axes[position + 1 :]
+                parts = [self(part, [*axes[:position], Axis((term,)), *rest]) for part, term in pieces]
+                if len({(*part.shape[:position], *part.shape[position + 1 :]) for part in parts}) > 1:
+                    raise CannotActError("pixels in pieces along one axis and whole along another, which are exchanged")
                 return torch.cat(parts, position)
         terms = [axis.terms[0] for axis in axes]
         if any(len(term) > 1 or isinstance(term[0], Nested) for term in terms):

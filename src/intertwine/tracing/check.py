@@ -9,6 +9,7 @@ import torch
 from intertwine.tracing.broken_call import BrokenCall, grouped
 from intertwine.tracing.calls import leaves
 from intertwine.tracing.checking.dependence import without_effect
+from intertwine.tracing.judging.chance import OUTSIDE, differs_by_chance_outside
 from intertwine.tracing.judging.checker import Checker, same_call
 from intertwine.tracing.judging.weights import EquivariantWeights
 from intertwine.tracing.models.preserved import preserved
@@ -66,6 +67,8 @@ def check_calls(trace: Trace, weights: EquivariantWeights, example: Any, *, doub
             seen = confirmed.judged | {one.index for one in confirmed.broken}
             left = [one for one in checker.broken if one.index not in seen]
             checker.broken = sorted((*confirmed.broken, *left), key=lambda one: one.index)
+        if trace.draws[1] and differs_by_chance_outside(kept, trace.model, example):
+            checker.blind.append(OUTSIDE)
         ignored = _ignored(trace, weights, example) if doubtful else []
     blind = tuple(dict.fromkeys(checker.blind))
     return Checked(grouped(checker.broken), checker.count, blind, checker.parted, tuple(ignored), checker.alike)

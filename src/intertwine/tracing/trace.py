@@ -60,6 +60,7 @@ class Trace:
         output_conflict: why the output is not of the type that was asked for; empty if it is.
         gradients: whether the model runs with gradients only, as one that differentiates its own energy does.
         chosen: unknowns that no constraint typed but the policy, in order.
+        draws: whether torch drew random numbers in the run, and whether numpy or Python did.
     """
 
     model: nn.Module
@@ -72,6 +73,7 @@ class Trace:
     output_conflict: str = ""
     gradients: bool = False
     chosen: list[Unknown] = field(default_factory=list)
+    draws: tuple[bool, bool] = (False, False)
 
     @property
     def acting(self) -> Acting:
@@ -120,6 +122,7 @@ def trace(
         tracer.begin(given)
         with torch.set_grad_enabled(tracer.result.gradients), tracer.watch.watching():
             output = run(model, given)
+        tracer.result.draws = kept.drawn(by_torch=True), kept.drawn(by_torch=False)
         tracer.end(output)
     tracer.decide(policy)
     return tracer.result
@@ -246,8 +249,6 @@ class _Tracer:
         new = TensorType([context.fresh(size) for size in value.shape], False, (name,))
         context.assign(value, context.uses.setdefault(name, ParameterUse(new)).type)
 
-    # -- one call ---------------------------------------------------------------------------------
-
     def call(self, place: Place, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         context, name = self.result.context, place.function
         context.solver.place = str(place)
@@ -358,8 +359,6 @@ class _Tracer:
             typed.reason = f"the rule for {name} does not take this call: {said}"
         typed.rule = "proposal"
         return None
-
-    # -- after the run ----------------------------------------------------------------------------
 
     def decide(self, policy: Policy | None) -> None:
         """Type what is left open, tables last; note what was forced."""

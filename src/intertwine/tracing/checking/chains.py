@@ -7,7 +7,10 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from intertwine.tracing.calls import TypedCall
+from intertwine.tracing.functions import combine, pointwise
 
+# Functions of each entry by itself undo nothing: where their results are right, values have met a limit or a step.
+HIDING = frozenset((*pointwise.RULES, *combine.ENTRYWISE))
 # What is undone becomes right in one step, by so large a factor.
 AT_ONCE = 1e4
 

@@ -1,12 +1,10 @@
 """One run of a model in which calls are judged, each on moved arguments."""
 
-import math
 from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 
-from intertwine._numerics import TOLERANCES
 from intertwine.tracing.acting import half_reduced
 from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.broken_call import BrokenCall
@@ -15,17 +13,17 @@ from intertwine.tracing.checking.again import again
 from intertwine.tracing.checking.chains import Chain, undone
 from intertwine.tracing.checking.distance import distance
 from intertwine.tracing.judging.alike import Likeness, Likenesses, is_generic
+from intertwine.tracing.judging.chance import drawn_by
+from intertwine.tracing.judging.constants import error_at_drawn
+from intertwine.tracing.judging.following import Arguments, follow, limit_of, really
 from intertwine.tracing.judging.images import Images
 from intertwine.tracing.judging.weights import EquivariantWeights
+from intertwine.tracing.judging.written import Parts, Whole, Wholes, written
 from intertwine.tracing.models.preserved import Preserved
-from intertwine.tracing.models.value_trees import copied, replaced
+from intertwine.tracing.models.value_trees import copied
 from intertwine.tracing.reasons import reason_of
 from intertwine.tracing.record import Place, Watch, run
 from intertwine.tracing.trace import Trace
-
-# A call's own rounding stays below so many tolerances of its dtype.
-MARGIN = 20
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Checker:
@@ -39,6 +37,9 @@ class Checker:
         self._images = Images(trace.acting)
         self._likenesses = Likenesses(weights) if sampled else None
         self._others: list[list[torch.Tensor]] = []
+        self._wholes = Wholes() if any(call.mutates for call in trace.calls) else None
+        self._draws: Callable[[], list[torch.Tensor]] | None = None
+        self._by_chance: list[BrokenCall] = []
         self.chains: list[Chain] = []
         self.broken: list[BrokenCall] = []
         self.blind: list[str] = []
@@ -53,14 +54,39 @@ class Checker:
     def run(self, kept: Preserved, example: Any) -> None:
         """Run the model."""
         kept.draw_alike()
+        self._draws = kept.draws if self._trace.draws[0] else None
         given = copied(example)
         with Watch(self._trace.model, self.call, self._trace.seams, self.weights.computed).watching():
             output = run(self._trace.model, given)
         whole = undone(self.chains, leaves(output))
-        self.broken = [one for one in self.broken if one.index not in whole]
+        by_chance = {one.index for one in self._by_chance}
+        self.broken = [one for one in self.broken if one.index not in whole | by_chance] + self._by_chance
+        self.broken.sort(key=lambda one: one.index)
 
     def call(self, place: Place, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call of the run, judged where it can be."""
         typed = self._calls.get(place.index)
+        if typed is None:
+            return self._called(typed, place, function, args, kwargs)
+        before = self._draws() if self._draws is not None and any(typed.reaching) else []
+        if self._wholes is not None:
+            self._wholes.note(leaves(args, kwargs), typed.inputs)
+        out = self._called(typed, place, function, args, kwargs)
+        if self._wholes is not None:
+            self._wholes.note(leaves(args[0] if typed.mutates and place.function == "setitem" else out), typed.outputs)
+        if self._draws is not None and not all(map(torch.equal, before, self._draws())):
+            found = drawn_by(typed, function, args, kwargs, out)
+            self._by_chance += [] if found is None else [found]
+        return out
+
+    def _called(
+        self,
+        typed: TypedCall | None,
+        place: Place,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         given = leaves(args, kwargs)
         if typed is not None and not self.parted and not same_call(typed, place, given):
             self.parted = f"{place} where the typed run had {typed.place}"
@@ -74,13 +100,16 @@ class Checker:
         chains = [chain for chain in self.chains if chain.takes(typed, given)]
         if self._only is not None and place.index not in self._only and not chains:
             return self._unjudged(typed, function, args, kwargs)
-        likeness = None
-        if self._likenesses is not None and not chains and self._images.acts(typed):
+        likeness, whole = None, None
+        if self._wholes is not None and typed.mutates:
+            whole = self._wholes.behind(written(args, kwargs))
+        # What is written into a part depends on where the part lies.
+        if self._likenesses is not None and not chains and whole is None and self._images.acts(typed):
             likeness = self._likenesses.of(function, typed, args, kwargs)
             if likeness.speaks():
                 self.alike[place.index] = likeness.first if likeness.first is not None else place.index
                 return function(*args, **kwargs)
-        return self._judged(typed, function, self.weights.replaced(args, kwargs, typed), chains, likeness)
+        return self._judged(typed, function, self.weights.replaced(args, kwargs, typed), chains, likeness, whole)
 
     def _unjudged(
         self,
@@ -108,13 +137,16 @@ class Checker:
         arguments: Arguments,
         chains: list[Chain],
         likeness: Likeness | None,
+        whole: Whole | None,
     ) -> Any:
         (args, kwargs), place, elements = arguments, typed.place, range(self._images.count)
         moved = [self._images.arguments(number, typed, arguments) for number in elements]
-        chained = [[self._chained(chain, number, typed, arguments) for number in elements] for chain in chains]
+        chained = [[really(chain, number, typed, arguments) for number in elements] for chain in chains]
         dynamic = [(tensor, kind) for tensor, kind in zip(leaves(arguments), typed.inputs, strict=True) if kind.dynamic]
         generic = likeness is None or likeness.first is not None or all(is_generic(*pair) for pair in dynamic)
         scale = [tensor for tensor, _ in dynamic]
+        parts = None if whole is None else Parts(whole, typed, arguments, self._images)
+        constant = error_at_drawn(typed, function, arguments, self._images)
         out = function(*args, **kwargs)
         result = args[0] if typed.mutates and place.function == "setitem" else out
         if other_shapes(typed, leaves(result)):
@@ -127,14 +159,19 @@ class Checker:
                 self.blind.append(f"{place}: its arguments are of no type that the group acts on")
                 continue
             worst = max(worst, self._compared(number, typed, function, pair, result, scale))
+        if parts is not None:
+            worst = max(worst, parts.error(function, moved, scale))
+            self.blind += parts.blind
+            self.carrying |= {place.index} if parts.kept else set()
         self.count += 1
         if None not in moved:
             self.judged.add(place.index)
         generic &= place.index not in self.carrying
-        broken = not worst <= _limit(result, scale)
+        seen = not worst <= limit_of(result, scale)
+        broken, worst = seen or constant > 0, max(worst, constant)
         for chain, pairs in zip(chains, chained, strict=True):
             chain.calls |= {place.index} if broken else set()
-            self._follow(chain, typed, function, pairs, result, scale)
+            follow(chain, typed, function, pairs, result, scale, self._images)
         if likeness is not None and not likeness.judged(place.index, commutes=not broken, generic=generic):
             self.disagreed = True
         if broken:
@@ -142,47 +179,9 @@ class Checker:
             self.broken.append(
                 BrokenCall(place.module, place.function, place.source, worst, _types(typed), reason, (), place.index)
             )
-            if not chains and [len(part) for part in self._others] == [len(leaves(result))] * len(moved):
+            if seen and not chains and [len(part) for part in self._others] == [len(leaves(result))] * len(moved):
                 self.chains.append(Chain.begun(typed, worst, leaves(result), self._others))
         return out
-
-    def _chained(self, chain: Chain, number: int, typed: TypedCall, arguments: Arguments) -> Any:
-        """The arguments as they really are in a chain."""
-        kinds = iter(typed.inputs)
-
-        def value(tensor: torch.Tensor) -> torch.Tensor:
-            real = chain.value(number, tensor) if next(kinds).dynamic else tensor
-            return real.clone() if typed.mutates else real
-
-        return replaced(arguments, value)
-
-    def _follow(
-        self,
-        chain: Chain,
-        typed: TypedCall,
-        function: Callable[..., Any],
-        pairs: list[Any],
-        result: Any,
-        scale: list[torch.Tensor],
-    ) -> None:
-        """One more call of a chain: it has come out right, or the chain goes on."""
-        worst, others = 0.0, []
-        for number, pair in enumerate(pairs):
-            try:
-                other = again(typed, function, *pair)
-                others.append(leaves(other))
-                for mine, moved, kind in zip(leaves(result), leaves(other), typed.outputs, strict=True):
-                    worst = max(worst, distance(moved, self._images.of(number, mine, kind), scale))
-            except CannotActError:
-                worst = math.inf
-            except RuntimeError:  # a shape that these arguments do not have
-                chain.failed = True
-                return
-        # Where nothing is left of a signal nothing is undone.
-        if chain.comes_right(worst, _limit(result, scale)) and any(len(part.unique()) > 1 for part in leaves(result)):
-            chain.matched = True
-        else:
-            chain.keep(worst, leaves(result), others)
 
     def _compared(
         self,
@@ -213,12 +212,6 @@ class Checker:
                 self._images.keep(number, mine, moved)
                 self.carrying.add(typed.place.index)
         return worst
-
-
-def _limit(result: Any, given: list[torch.Tensor]) -> float:
-    # The coarsest dtype decides: a float64 sum of float32 features rounds as these do.
-    kinds = [t.dtype for t in leaves(result, given) if t.dtype in TOLERANCES]
-    return MARGIN * max((TOLERANCES[kind] for kind in kinds), default=1e-5)
 
 
 def same_call(typed: TypedCall, place: Place, given: list[torch.Tensor]) -> bool:

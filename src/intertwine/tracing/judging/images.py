@@ -78,6 +78,11 @@ class Images:
         """Use what a call gave on moved arguments as the image of what it gave: the group acts on no such type."""
         self._kept[number][tensor] = (version_of(tensor), image)
 
+    def forget(self, tensor: torch.Tensor) -> None:
+        """The tensor was written to, by what does not count."""
+        for found in (*self._found, *self._kept):
+            found.pop(tensor, None)
+
     def arguments(
         self, number: int, typed: TypedCall, arguments: tuple[tuple[Any, ...], dict[str, Any]]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -86,7 +91,7 @@ class Images:
 
         def image(tensor: torch.Tensor) -> torch.Tensor:
             kind = next(kinds)
-            moved = tensor if not kind.dynamic else self._image(number, tensor, kind)
+            moved = tensor if not kind.dynamic else self.image(number, tensor, kind)
             return moved.clone() if typed.mutates else moved
 
         try:
@@ -95,7 +100,12 @@ class Images:
             return None
         return found
 
-    def _image(self, number: int, tensor: torch.Tensor, kind: TensorType) -> torch.Tensor:
+    def image(self, number: int, tensor: torch.Tensor, kind: TensorType) -> torch.Tensor:
+        """``g x`` by its type, or what was kept as that.
+
+        Raises:
+            CannotActError: the group acts on no tensor of this type, and nothing was kept.
+        """
         kept = self._kept[number].get(tensor)
         if kept is not None and kept[0] == version_of(tensor):
             image: torch.Tensor = kept[1]

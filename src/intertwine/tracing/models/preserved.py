@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -51,10 +52,19 @@ class Preserved:
         """
         return _Saving(self._tensors, self._values)
 
-    def draw_alike(self) -> None:
+    def draw_alike(self, *, by_torch_alone: bool = False) -> None:
         """The next run draws the random numbers that the first one drew."""
-        for set_state, state in self._random:
-            set_state(state)
+        for generator in self._random:
+            if generator.of_torch or not by_torch_alone:
+                generator.put(generator.state)
+
+    def drawn(self, *, by_torch: bool) -> bool:
+        """Whether random numbers were drawn since, by torch, or by numpy and Python."""
+        return any(one.of_torch is by_torch and not _same_state(one.take(), one.state) for one in self._random)
+
+    def draws(self) -> list[torch.Tensor]:
+        """What torch's generators are at: another after every draw."""
+        return [one.take() for one in self._random if one.of_torch]
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -173,18 +183,34 @@ def _equal(one: torch.Tensor, two: torch.Tensor) -> bool:
     return torch.equal(one, two)
 
 
-def _random_states(tensors: list[torch.Tensor]) -> list[tuple[Callable[[Any], object], Any]]:
-    states: list[tuple[Callable[[Any], object], Any]] = [
-        (torch.set_rng_state, torch.get_rng_state()),
-        (np.random.set_state, np.random.get_state()),  # noqa: NPY002
-        (random.setstate, random.getstate()),
+@dataclass(frozen=True)
+class _Generator:
+    """A generator of random numbers, and what it was at."""
+
+    take: Callable[[], Any]
+    put: Callable[[Any], object]
+    state: Any
+    of_torch: bool = True
+
+
+def _random_states(tensors: list[torch.Tensor]) -> list[_Generator]:
+    ways: list[tuple[Callable[[], Any], Callable[[Any], object], bool]] = [
+        (torch.get_rng_state, torch.set_rng_state, True),
+        (np.random.get_state, np.random.set_state, False),
+        (random.getstate, random.setstate, False),
     ]
     for device in {tensor.device for tensor in tensors if tensor.device.type not in ("cpu", "meta")}:
         room: Any = getattr(torch, device.type, None)
         if hasattr(room, "get_rng_state"):  # a device of torch's own; others have no random numbers to keep
-            states.append((partial(_set_state, room, device), room.get_rng_state(device)))
-    return states
+            ways.append((partial(room.get_rng_state, device), partial(_set_state, room, device), True))
+    return [_Generator(take, put, take(), of_torch) for take, put, of_torch in ways]
 
 
 def _set_state(room: Any, device: torch.device, state: torch.Tensor) -> None:
     room.set_rng_state(state, device)
+
+
+def _same_state(one: Any, two: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return bool(torch.equal(one, two))
+    return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))

@@ -8,6 +8,7 @@ import torch
 
 from intertwine._numerics import TOLERANCES
 from intertwine.tracing.acting import Motion, can_act
+from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.calls import leaves
 from intertwine.tracing.models.value_trees import children, rebuilt
 from intertwine.tracing.normal_form import resolved
@@ -15,6 +16,7 @@ from intertwine.tracing.types.tensor_type import TensorType
 
 # Values that ought to be equal differ by rounding, by at most so many tolerances of their dtype.
 MARGIN = 20
+UNTYPED = "its arguments are of no type that the group acts on"
 # What a function may raise on arguments that it did not expect.
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, AssertionError, KeyError)
 
@@ -51,7 +53,7 @@ class Asked:
     def batches(self, motions: Sequence[Motion]) -> list[Batch] | str:
         """What it gives of its arguments, and of others of the same range; why it cannot be asked, in words."""
         if any(kind.dynamic and (kind.piece or not can_act(kind.axes)) for kind in self.kinds):
-            return "its arguments are of no type that the group acts on"
+            return UNTYPED
         own = leaves(self.args, self.kwargs)
         found: list[Batch] = []
         for given in (own, [_like(x, i) if kind.dynamic else x for i, (x, kind) in enumerate(self._pairs(own))]):
@@ -59,6 +61,8 @@ class Asked:
                 outs = self._of(given)
                 again = self._of(given)
                 moved = [self._of([_moved(motion, x, kind) for x, kind in self._pairs(given)]) for motion in motions]
+            except CannotActError:
+                return UNTYPED
             except REFUSALS as error:
                 if not found:
                     return f"it fails on moved arguments: {type(error).__name__}"
@@ -96,7 +100,8 @@ class Asked:
         left = iter(tensors)
         args, kwargs = with_tensors((self.args, self.kwargs), lambda _: next(left).clone())
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            return leaves(self.function(*args, **kwargs))
+            out = self.function(*args, **kwargs)
+            return leaves(args[:1] if out is None else out)  # x[i] = y gives what it writes into
 
 
 def with_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
