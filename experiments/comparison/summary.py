@@ -18,6 +18,20 @@ class Summary:
     standard_error: float
     values: tuple[float, ...]
 
+    @property
+    def half_width(self) -> float:
+        """Of the 95 % t interval of the mean; infinite for one value.
+
+        Examples:
+            >>> round(summarise([1.0, 2.0, 3.0]).half_width, 3), summarise([1.0]).half_width
+            (2.484, inf)
+        """
+        from scipy.stats import t
+
+        if not math.isfinite(self.standard_error):
+            return math.inf
+        return float(t.ppf(0.975, len(self.values) - 1)) * self.standard_error
+
     def to_dict(self, digits: int = 6) -> dict[str, Any]:
         """For a record: rounded to so many significant digits, NaN and infinity as None."""
         rounded = {name: _rounded(value, digits) for name, value in asdict(self).items() if name != "values"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.comparison.summary import summarise
 from experiments.comparison.tables import Table
 from experiments.pretrained.data import TURNS
 from experiments.runs.grid import Settings
@@ -223,20 +224,12 @@ def _signed(values: Sequence[float]) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
-def _half_width(lead: Any) -> float:
-    from scipy.stats import t
-
-    if len(lead) < 2:
-        return math.inf
-    return float(t.ppf(0.975, len(lead) - 1) * np.std(lead, ddof=1) / len(lead) ** 0.5)
-
-
 def _interval(lead: Any) -> str:
-    half = _half_width(lead)
+    half = summarise(lead).half_width
     return f"{np.mean(lead):+.3f}" + (f" ± {half:.3f}" if math.isfinite(half) else "")
 
 
 def _verdict(lead: Any) -> str:
-    mean, half = float(np.mean(lead)), _half_width(lead)
+    mean, half = float(np.mean(lead)), summarise(lead).half_width
     word = "ahead" if mean > half else "behind" if mean < -half else "no clear difference"
     return f"{word} ({_interval(lead)}, {len(lead)} seeds)"

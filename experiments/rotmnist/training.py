@@ -50,6 +50,7 @@ class RotmnistSettings:
         epochs: passes over the training digits.
         batch_size: digits a step.
         every: of penalty and decay: so many steps between two terms or two proximal steps.
+        variants: whether plain training is finished in other ways too.
     """
 
     condition: str
@@ -67,6 +68,7 @@ class RotmnistSettings:
     epochs: int = 10
     batch_size: int = 50
     every: int = 1
+    variants: bool = True
 
     @property
     def group(self) -> str:
@@ -162,7 +164,7 @@ def run_rotmnist(settings: Mapping[str, Any]) -> dict[str, Any]:
     trained = train(chosen)
     subject, method = trained.subject, trained.method
     variants: dict[str, dict[str, Any]] = {}
-    if chosen.method == "plain":
+    if chosen.variants and chosen.method == "plain":
         for name in VARIANTS:
             other = _copy(subject)
             model = make_method(name, other, generator=stream(chosen.seed, "elements")).finish()

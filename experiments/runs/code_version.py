@@ -17,12 +17,15 @@ LABORATORY, LIBRARY = Path(experiments.__file__).parent, Path(intertwine.__file_
 NOT_TRAINED_WITH = frozenset({"__init__", "cli", "errors", "testing"})
 # Beside a task's own folder: the layers of another package, which several tasks build networks of.
 SHARED = ("e2cnn",)
+# What tasks are run and compared with, which changes no result.
+AROUND = ("runs", "comparison")
 
 
 def code_version(run: Callable[..., Any]) -> dict[str, str]:
     """By room, a digest of the code that the results of a task depend on, and the versions of torch and this library.
 
-    Rooms are the task's folder, what tasks share, and every room of the library that it trains with. Whole folders
+    Rooms are the task's folder, folders of other tasks that it imports from, what tasks share, and every room of the
+    library that it trains with. Whole folders
     count, so that nothing is forgotten; import lines, comments, docstrings, layout and names of files do not, as they
     change no result.
 
@@ -37,8 +40,10 @@ def code_version(run: Callable[..., Any]) -> dict[str, str]:
     """
     versions = environment()
     found = {name: versions[name] for name in ("intertwine", "torch")}
-    found["task"] = _folder_digest(Path(inspect.getsourcefile(run) or "").parent)
-    found |= {f"experiments/{name}": _folder_digest(LABORATORY / name) for name in SHARED}
+    folder = Path(inspect.getsourcefile(run) or "").parent
+    found["task"] = _folder_digest(folder)
+    others = {*SHARED, *_imported_folders(folder)} - {*AROUND, folder.name}
+    found |= {f"experiments/{name}": _folder_digest(LABORATORY / name) for name in sorted(others)}
     rooms = sorted(path for path in LIBRARY.iterdir() if path.is_dir() or path.suffix == ".py")
     return found | {
         path.stem: _folder_digest(path)
@@ -64,6 +69,14 @@ def _folder_digest(path: Path) -> str:
     files = path.rglob("*.py") if path.is_dir() else [path]
     codes = sorted(filter(None, map(_code, files)))
     return hashlib.sha256("\n".join(codes).encode()).hexdigest()[:12]
+
+
+def _imported_folders(path: Path) -> set[str]:
+    """The folders of the laboratory that files of a folder import from."""
+    trees = (ast.parse(file.read_text(encoding="utf-8")) for file in path.rglob("*.py"))
+    lines = (node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    names = {line.split(".")[1] for line in lines if line.startswith(f"{LABORATORY.name}.")}
+    return {name for name in names if (LABORATORY / name).is_dir()}
 
 
 def _code(path: Path) -> str:

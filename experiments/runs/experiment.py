@@ -10,8 +10,10 @@ from experiments.runs.grid import RunFunction, Settings
 from experiments.runs.run_cache import Run
 from intertwine.errors import UnknownNameError, listing
 
-# In the order of the paper's sections; fits to trained networks, the cost of all methods last.
+# In the order of the paper's sections; split moments and rarer steps, fits to trained networks, the cost of all methods
+# last.
 MODULES = {name: f"experiments.{name}.task" for name in ("rings", "smoke", "ct", "medical3d", "rotmnist")}
+MODULES |= {name: f"experiments.{name}.task" for name in ("split", "every")}
 MODULES["pretrained"] = "experiments.pretrained.task"
 MODULES["runtime"] = "experiments.runtime.experiment"
 NAMES = tuple(MODULES)

@@ -66,7 +66,7 @@ def stamp(name: str, *, seeds: int = 1, data: Path | None = None, folder: Path |
         0 if the record was stamped, 1 if not.
 
     Raises:
-        ArgumentError: no record, one without rows of methods (``runtime`` measures times), or one that was made with
+        ArgumentError: no record, one without rows of methods (``runtime``, ``every``), or one that was made with
             data which are not shipped and not given.
     """
     from rich.console import Console
@@ -81,7 +81,7 @@ def stamp(name: str, *, seeds: int = 1, data: Path | None = None, folder: Path |
     record = json.loads(path.read_text(encoding="utf-8"))
     metrics = [metric["name"] for metric in record.get("metrics", ()) if isinstance(metric, Mapping)]
     if not metrics:
-        raise ArgumentError("name", expected="a record of methods", got=f"{name}, whose numbers are times and bytes")
+        raise ArgumentError("name", expected="a record of methods", got=f"{name}, whose record has no rows of methods")
     if "--data" in str(record.get("command", "")).split() and not os.environ.get(DATA_VARIABLE):
         advice = f"Give --data, or set {DATA_VARIABLE}."
         raise ArgumentError("data", expected="the data that the record was made with", got="none", advice=advice)

@@ -48,6 +48,7 @@ class SmokeSettings:
         decay: of the learning rate.
         measured: at most so many windows of validation, future and held-out runs are predicted, evenly spread.
         every: of penalty and decay: so many steps between two terms or two proximal steps.
+        variants: whether plain training is finished in other ways too.
     """
 
     condition: str
@@ -68,6 +69,7 @@ class SmokeSettings:
     decay: float = 0.95
     measured: int = 400
     every: int = 1
+    variants: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +133,7 @@ def run_smoke(settings: Mapping[str, Any]) -> dict[str, Any]:
     trained = train(chosen)
     method = trained.method
     variants: dict[str, dict[str, Any]] = {}
-    if chosen.method == "plain" and symmetry(chosen.condition) == "rotation":
+    if chosen.variants and chosen.method == "plain" and symmetry(chosen.condition) == "rotation":
         for kind in (TrainThenProject, OrbitAveraging):
             model, binding = copy.deepcopy((method.model, method.subject.binding))
             subject = method.subject

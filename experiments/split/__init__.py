@@ -1,0 +1,1 @@
+"""Split moments beside penalty, decay, exactly equivariant and plain training."""
