@@ -1,22 +1,23 @@
 """A model whose parameters carry projectors: what can be measured of it and done to it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from intertwine._arguments import check_dense, flag
+from intertwine._arguments import flag
 from intertwine._numerics import in_own_precision
+from intertwine.binding.changing import change_, check_values, draws_of
 from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form, is_due, no_penalty, penalty_of
 from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import nearest
 from intertwine.binding.seeded import seeded
-from intertwine.binding.strengths import Strength
-from intertwine.binding.writing import check_invertible, check_stored, draw_, write_computed_
-from intertwine.errors import ArgumentError, UnknownNameError, listing
+from intertwine.binding.strengths import Strength, entry_strengths
+from intertwine.binding.writing import check_invertible, check_stored, draw_
+from intertwine.errors import UnknownNameError, listing
 from intertwine.groups import Group
 from intertwine.groups.element_text import space_text
 from intertwine.layers.channels.output_fields import project_at_scale, project_keeping_norms
@@ -245,21 +246,67 @@ class Binding:
         return self._project_("project_", preserve_norm=preserve_norm)
 
     def _project_(self, argument: str, *, preserve_norm: bool) -> "Binding":
-        self._check_values()
-        check_stored(self.model, self.entries, argument)
-
         def projection(entry: Entry) -> torch.Tensor:
             W, P, output = entry.tensor(self.model), entry.projector, entry.output
             keep = preserve_norm and output is not None and entry.kind != "buffer"
             return project_keeping_norms(P, W, output) if keep and output else project_at_scale(P, W)
 
-        computed = [entry for entry in self.entries if entry.is_computed(self.model)]
-        # First those that may be refused.
-        write_computed_(self.model, computed, projection, argument)
-        for entry in self.entries:
-            if entry not in computed:
-                entry.tensor(self.model).copy_(projection(entry))
+        change_(self.model, self.entries, projection, argument)
         return self
+
+    @in_own_precision
+    @torch.no_grad()
+    def blend_(self, alpha: Strength) -> "Binding":
+        """``W <- (1 - alpha) W + alpha P W`` in place: 0 leaves W as it is, 1 is ``project_()``, both to the bit.
+
+        Args:
+            alpha: a number from 0 to 1, or a mapping from names of parameters or modules to such numbers, as strengths
+                are; what no name fits stays as it is.
+
+        Returns:
+            The binding itself. Names in the state dict stay.
+
+        Raises:
+            ArgumentError: a number outside 0 to 1, or as ``project_``. Nothing has been changed then.
+            UnknownNameError: a name that fits no typed parameter.
+
+        Examples:
+            >>> import intertwine as iw, torch
+            >>> G = iw.Cyclic(4)
+            >>> layer = torch.nn.Linear(4, 4, bias=False)
+            >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
+            >>> before = binding.residuals()["weight"].residual
+            >>> round(binding.blend_(0.25).residuals()["weight"].residual / before, 4)
+            0.75
+        """
+        shares = entry_strengths(alpha, self.entries, "alpha", largest=1.0)
+        of = {entry.name: share for entry, share in zip(self.entries, shares, strict=True)}
+
+        def blend(entry: Entry) -> torch.Tensor:
+            W = entry.tensor(self.model)
+            return torch.lerp(W, project_at_scale(entry.projector, W), of[entry.name])
+
+        change_(self.model, self.entries, blend, "blend_")
+        return self
+
+    @in_own_precision
+    @torch.no_grad()
+    def split(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """``P W`` and ``W - P W`` of every typed tensor, by name: copies, which add up to the weights.
+
+        Either can be loaded into the model, ``load_state_dict(..., strict=False)``, where nothing is parametrised.
+
+        Examples:
+            >>> import intertwine as iw, torch
+            >>> G = iw.Cyclic(4)
+            >>> layer = torch.nn.Linear(4, 4, bias=False)
+            >>> equivariant, rest = iw.bind(layer, {"": (G.regular(), G.regular())}).split()
+            >>> torch.allclose(equivariant["weight"] + rest["weight"], layer.weight)
+            True
+        """
+        check_values(self.model, self.entries)
+        parts = {entry.name: project_at_scale(entry.projector, tensor) for entry, tensor in self.tensors()}
+        return parts, {entry.name: tensor - parts[entry.name] for entry, tensor in self.tensors()}
 
     @in_own_precision
     @torch.no_grad()
@@ -279,40 +326,16 @@ class Binding:
         Raises:
             ArgumentError: as ``project_``, or a typed module has no ``reset_parameters``.
         """
-        self._check_values()
+        check_values(self.model, self.entries)
         check_stored(self.model, self.entries, "initialize_")
         for entry in self.entries:
             if entry.is_computed(self.model):
                 check_invertible(self.model, entry, "initialize_")
-        draws = self._draws()
+        draws = draws_of(self.model, self.entries)
         with seeded(generator, [tensor.device for _, tensor in self.tensors()]):
             for name, module, draw in draws:
                 draw_(module, name, draw)
         return self._project_("initialize_", preserve_norm=True)
-
-    def _draws(self) -> list[tuple[str, nn.Module, Callable[[], object]]]:
-        """The typed modules' own initialisations; modules inside a typed one first, as it has the last word."""
-        typed = [entry for entry in self.entries if entry.kind in ("weight", "bias")]
-        modules = {id(module): (entry.module, module) for entry in typed for module in [entry.owner(self.model)]}
-        draws = []
-        for name, module in sorted(modules.values(), key=lambda item: -len(item[0].split(".")) if item[0] else 0):
-            # nn.MultiheadAttention has it under a private name.
-            draw = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
-            if not callable(draw):
-                raise ArgumentError(
-                    "model",
-                    expected=f"{name!r} to have reset_parameters()",
-                    got=type(module).__name__,
-                    advice="Initialise it, then project_(preserve_norm=True).",
-                )
-            draws.append((name, module, draw))
-        return draws
-
-    def _check_values(self) -> None:
-        # What is stored: looking at a spectral norm in training is enough to change it.
-        for entry in self.entries:
-            for tensor in entry.sources(self.model):
-                check_dense(entry.name, tensor, values=True)
 
     # -- looking ----------------------------------------------------------------------------------
 
