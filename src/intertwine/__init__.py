@@ -6,9 +6,9 @@ equivariant part and the rest, ``iw.bind`` does so for a whole model.
 
 from importlib.metadata import PackageNotFoundError, version
 
-from intertwine import errors, layers, nn, testing
+from intertwine import errors, layers, nn, testing, training
 from intertwine.binding import Binding, Typed, bind, effective_weights, penalty, start_adapters_
-from intertwine.decay import EquivarianceDecay
+from intertwine.decay import EquivarianceDecay, Target
 from intertwine.diagnostics import (
     Breaker,
     DataSymmetry,
@@ -102,6 +102,7 @@ __all__ = [
     "SplitAdamW",
     "SplitOptimizer",
     "Symmetric",
+    "Target",
     "Tetrahedral",
     "Trivial",
     "Typed",
@@ -135,5 +136,6 @@ __all__ = [
     "subgroup_chain",
     "testing",
     "torus",
+    "training",
     "translation_projector",
 ]

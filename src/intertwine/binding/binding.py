@@ -9,14 +9,13 @@ from torch.nn.parameter import is_lazy
 
 from intertwine._arguments import flag
 from intertwine._numerics import in_own_precision
-from intertwine.binding.changing import change_, check_values, draws_of
 from intertwine.binding.entry import Entry
 from intertwine.binding.forms import Form, is_due, no_penalty, penalty_of
 from intertwine.binding.measure import Residual, free_axes, measure
 from intertwine.binding.names import nearest
 from intertwine.binding.seeded import seeded
 from intertwine.binding.strengths import Strength, entry_strengths
-from intertwine.binding.writing import check_invertible, check_stored, draw_
+from intertwine.binding.writing import change_, check_invertible, check_stored, check_values, draw_, draws_of
 from intertwine.errors import UnknownNameError, listing
 from intertwine.groups import Group
 from intertwine.groups.element_text import space_text

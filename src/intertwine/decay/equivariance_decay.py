@@ -23,6 +23,7 @@ from intertwine.decay.due import Due, by_key
 from intertwine.decay.hooked import Hooked
 from intertwine.decay.optimizers import hooked_optimizer, keeps_averages, passed_through
 from intertwine.decay.reading import Found, Reading
+from intertwine.decay.residual_target import Target as ResidualTarget
 from intertwine.decay.schedules import Schedule, Schedules
 from intertwine.decay.step_watch import StepWatch
 from intertwine.decay.targets import Target, targets_of
@@ -83,8 +84,8 @@ class EquivarianceDecay(Hooked):
             that has them is ``decay.optimizer``.
         binding: a ``Binding``, or a sequence of them.
         strength: a number >= 0 or ``inf``; a mapping from names of parameters or modules to numbers, as in
-            ``Binding.penalty``; or a callable from the number of steps done so far (0 at the first) to either. For
-            several bindings, a sequence with one of these for each.
+            ``Binding.penalty``; a callable from the number of steps done so far (0 at the first) to either; or an
+            ``intertwine.Target``. For several bindings, a sequence with one of the first three for each.
         every: k > 1 takes the proximal steps of k steps together at every k-th one, ``W - P W`` divided by the product
             of their ``1 + lr s``, which costs a k-th; ``catch_up`` takes what waits. Steps of several projectors on one
             weight, or in a norm of its own, are taken one after the other, which saves nothing. At infinite strength
@@ -146,6 +147,8 @@ class EquivarianceDecay(Hooked):
         )
         self.bindings = check_bindings(binding)
         self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
+        if self._schedules.target is not None and every > 1:
+            raise ArgumentError("every", expected="1 with a target, which is met at each step", got=every)
         self.steps = 0
         for bound in self.bindings:
             check_stored(bound.model, bound.entries, "binding")
@@ -243,6 +246,8 @@ class EquivarianceDecay(Hooked):
             return
         step, skipped = DecayStep(self._averaging), self._watch.is_skipped
         groups, updated = self._reading.group_of(), self._watch.updated()
+        if self._schedules.target is not None and not skipped:
+            self._solve(self._schedules.target, groups, updated)
         acted = self._gather(step, groups, updated)
         if not skipped:
             self.steps += 1
@@ -264,6 +269,13 @@ class EquivarianceDecay(Hooked):
             )
         self._watch.end()
         self._current = []
+
+    def _solve(self, target: ResidualTarget, groups: Mapping[int, dict[str, Any]], updated: Collection[int]) -> None:
+        """The strengths that take what was updated to its residuals."""
+        found = [(one, W) for one, trained, _ in self._current for W in trained[:1] if id(W) in updated]
+        rates = {one.terms[0].position: groups[id(W)]["lr"] for one, W in found if id(W) in groups}
+        weights = [(one.terms[0].position, one.tensor()) for one, _ in found if one.terms[0].position in rates]
+        self._strengths = [target.solved(weights, lambda position: float(rates[position]))]
 
     def _gather(self, step: DecayStep, groups: Mapping[int, dict[str, Any]], updated: Collection[int]) -> bool | None:
         """Puts what this step decays into ``step``, or to what waits; whether there is any, None if none may decay."""

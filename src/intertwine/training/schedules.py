@@ -45,6 +45,10 @@ class Ramp(_Ramp):
     Raises:
         ArgumentError: a strength that is negative or not finite, or steps below 1.
 
+    Source:
+        Relaxing first and tightening along a schedule: Pertigkiozoglou, Chatzipantazis, Trivedi and Daniilidis 2024,
+        arXiv 2408.13242.
+
     Examples:
         >>> import intertwine as iw, torch
         >>> G, layer = iw.Cyclic(4), torch.nn.Linear(4, 4)
@@ -95,6 +99,10 @@ class RelaxThenSnap:
     Raises:
         ArgumentError: a strength that is negative or not finite, or a step below 0.
 
+    Source:
+        Exact in the end, relaxed before: Pertigkiozoglou, Chatzipantazis, Trivedi and Daniilidis 2024,
+        arXiv 2408.13242.
+
     Examples:
         >>> from intertwine.training import RelaxThenSnap
         >>> schedule = RelaxThenSnap(0.5, snap=100)
@@ -112,4 +120,3 @@ class RelaxThenSnap:
     def __call__(self, step: int) -> float:
         """The strength after so many steps."""
         return math.inf if integer("step", step, 0) >= self.snap else self.strength
-
