@@ -26,7 +26,8 @@ ABOUT = """# Targets on the demo's digits
 
 Relative residuals `|W-PW| / |W|` after {epochs} epochs with
 `iw.EquivarianceDecay(optimizer, binding, strength=iw.Target(binding, target))`, {fraction:.0%} of {training} digits
-turned, seeds 0 to {last}; SGD has momentum 0.9, learning rates fall to zero along a cosine.
+turned, seeds 0 to {last}, from `binding.project_(preserve_norm=True)`; SGD has momentum 0.9, learning rates fall to
+zero along a cosine.
 
 * *at target*: weights and biases within {within:.0%} of it, of those that the group leaves something to bound; the
   others have slack: the loss holds them below, the lowest as far as the next column says.
@@ -46,7 +47,8 @@ def trained(network: str, kind: str, limit: float, seed: int, epochs: int) -> di
     """One training: residuals by name, multipliers, accuracy."""
     split = load_digits_split(FRACTION, seed, TRAINING, TRAINING)
     model = initial_network(seed, network)
-    binding = iw.bind(model, digits_types(network))
+    # A strict target would take as much off the norm of random weights as a projection does.
+    binding = iw.bind(model, digits_types(network)).project_(preserve_norm=True)
     rate = RATES[network, kind]
     optimizer: torch.optim.Optimizer = (
         torch.optim.SGD(model.parameters(), rate, momentum=0.9)

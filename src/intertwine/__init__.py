@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from intertwine import errors, layers, nn, testing, training
 from intertwine.binding import Binding, Typed, bind, effective_weights, penalty, start_adapters_
+from intertwine.certificates import Certificate, certificate
 from intertwine.decay import EquivarianceDecay, Target
 from intertwine.diagnostics import (
     Breaker,
@@ -70,6 +71,7 @@ __all__ = [
     "SO",
     "Binding",
     "Breaker",
+    "Certificate",
     "Cyclic",
     "DataSymmetry",
     "DecayWarning",
@@ -108,6 +110,7 @@ __all__ = [
     "Typed",
     "as_representation",
     "bind",
+    "certificate",
     "chain_split",
     "check",
     "conventions",

@@ -29,6 +29,9 @@ class Target:
     hard against the symmetry. So no gain is tuned, and none of the weights oscillates, as they do where multipliers
     go up and down from step to step (dual ascent).
 
+    A strict target takes as much off the norm of random weights as ``project_()`` does, and deep networks starve: start
+    from ``binding.initialize_()`` or ``binding.project_(preserve_norm=True)``, and residuals grow up to their targets.
+
     Norms are read once a step for all weights together, for which an accelerator is waited for.
 
     Args:

@@ -1,0 +1,1 @@
+"""How far above the largest error that can be found are certificates?"""
