@@ -32,7 +32,7 @@ ROOMS = (
 # What computes nothing by a rule of its own has no source; everything else cites one, or says "Own".
 WITHOUT_SOURCE = {
     "records: what a measurement found, or what others work on": """
-        AbstractGroup Binding Breaker DataSymmetry Decomposition ElementTest Entry EquivarianceError Field
+        AbstractGroup Binding Breaker Certificate DataSymmetry Decomposition ElementTest Entry EquivarianceError Field
         FittedRepresentation FittedUnknown FittedWeight Geometry GridAction LayerGeometry LayerVerdict ModelCheck
         PairShare ParameterReport Report Residual Segment Subject TrainingCost Unanalysed""",
     "what layers mean: values that rules are made of": """
