@@ -43,11 +43,13 @@ def test_weights_are_at_their_target_where_the_loss_pulls_them_out(name, limit):
     model, binding = network()
     optimizer = optimizers()[name](model.parameters())
     target = iw.Target(binding, limit)
-    iw.EquivarianceDecay(optimizer, binding, strength=target)
+    decay = iw.EquivarianceDecay(optimizer, binding, strength=target)
+    assert f"Target({limit:g}" in repr(decay)
     train(model, optimizer, 30)
     found = {name: one.relative_residual for name, one in binding.residuals().items() if one.rank < one.numel}
     assert found == pytest.approx(dict.fromkeys(found, limit), rel=1e-4)
     assert all(target.multipliers[name] > 0 for name in found)
+    assert iw.training.scalars(decay)["equivariance/decay_strength/0.weight"] == target.multipliers["0.weight"]
     assert target.slack == pytest.approx({name: limit - found.get(name, 0.0) for name in target.slack}, abs=1e-5)
 
 
@@ -142,7 +144,15 @@ def test_bad_targets_are_refused_by_name():
     with pytest.raises(ArgumentError, match="every"):
         iw.EquivarianceDecay(optimizer, binding, strength=iw.Target(binding, 0.1), every=4)
     with pytest.raises(ArgumentError, match="several bindings"):
-        iw.EquivarianceDecay(optimizer, [binding, binding], strength=[iw.Target(binding, 0.1), 1.0])
+        iw.EquivarianceDecay(optimizer, [binding, binding], strength=iw.Target(binding, 0.1))
+    # Where nothing could keep the bound it is no strength.
+    for acting in (
+        lambda target: iw.EquivarianceDecay(optimizer, [binding, binding], strength=[target, 1.0]),
+        lambda target: iw.SplitAdamW(model.parameters(), binding, lr=0.1, strength=target),
+        lambda target: iw.training.EquivariancePenalty(optimizer, binding, target),
+    ):
+        with pytest.raises(ArgumentError, match="strength"):
+            acting(iw.Target(binding, 0.1))
     with pytest.raises(ArgumentError, match="strength"):
         binding.penalty(strength=iw.Target(binding, 0.1))
 

@@ -95,6 +95,7 @@ class EquivarianceDecay(Hooked):
         exact: whether every parameter's step is the proximal step of the summed penalty.
         reason: why not, if not.
         steps: how many steps have been done; the argument of the next call of a callable strength.
+        target: the ``Target`` that was given in place of a strength, or None.
 
     Raises:
         ArgumentError: typed parameters that the optimiser does not hold (unless frozen, or of constant strength 0),
@@ -133,7 +134,7 @@ class EquivarianceDecay(Hooked):
         self,
         optimizer: torch.optim.Optimizer,
         binding: Binding | Sequence[Binding],
-        strength: Schedule | Sequence[Schedule],
+        strength: Schedule | Sequence[Schedule] | ResidualTarget,
         *,
         every: int = 1,
     ) -> None:
@@ -146,9 +147,10 @@ class EquivarianceDecay(Hooked):
             inside=keeps_averages(optimizer) and optimizer is not self.optimizer,
         )
         self.bindings = check_bindings(binding)
+        self.target = strength if isinstance(strength, ResidualTarget) else None
+        if self.target is not None:
+            strength = self.target.checked(self.bindings, every)
         self._schedules = Schedules(self.bindings, strength, single=isinstance(binding, Binding))
-        if self._schedules.target is not None and every > 1:
-            raise ArgumentError("every", expected="1 with a target, which is met at each step", got=every)
         self.steps = 0
         for bound in self.bindings:
             check_stored(bound.model, bound.entries, "binding")
@@ -178,8 +180,8 @@ class EquivarianceDecay(Hooked):
 
     @property
     def strengths(self) -> tuple[dict[str, float], ...]:
-        """The strength of each typed tensor in the next step by its name, a mapping a binding."""
-        return self._schedules.named(self.steps)
+        """The strength of each typed tensor in the next step by name, a mapping a binding; of a target its multipliers."""
+        return self._schedules.named(self.steps) if self.target is None else (self.target.strengths(),)
 
     def state_dict(self) -> dict[str, Any]:
         """``{"steps": n}``, what a callable strength goes by; for ``every`` > 1 with ``"due"``, the steps that wait."""
@@ -246,8 +248,8 @@ class EquivarianceDecay(Hooked):
             return
         step, skipped = DecayStep(self._averaging), self._watch.is_skipped
         groups, updated = self._reading.group_of(), self._watch.updated()
-        if self._schedules.target is not None and not skipped:
-            self._solve(self._schedules.target, groups, updated)
+        if self.target is not None and not skipped:
+            self._solve(self.target, groups, updated)
         acted = self._gather(step, groups, updated)
         if not skipped:
             self.steps += 1
@@ -343,7 +345,8 @@ class EquivarianceDecay(Hooked):
 
     def __repr__(self) -> str:
         groups = ", ".join(str(binding.group) for binding in self.bindings)
-        strengths = ", ".join("callable" if callable(s) else str(s) for s in self._schedules.given)
+        given = self._schedules.given if self.target is None else (str(self.target),)
+        strengths = ", ".join("callable" if callable(s) else str(s) for s in given)
         exact = "" if self.exact else f", exact=False ({self.reason})"
         what = f"{len(self._targets)} parameters, strength {strengths}, {self.steps} steps"
         return f"EquivarianceDecay({groups}; {what}{exact})"

@@ -91,10 +91,30 @@ class Target:
         pairs = zip(self.binding.entries, self._residuals, strict=True)
         return {e.name: limit - found[e.name].relative_residual for e, limit in pairs if limit is not None}
 
-    def known(self) -> dict[str, float]:
-        """The strengths that need no step to be known, by name: infinite or none."""
+    def checked(self, bindings: Sequence[Binding], every: int) -> Callable[[int], Strength]:
+        """The strengths before a step, as a schedule has them, if a decay of these bindings can keep the bound.
+
+        Raises:
+            ArgumentError: several bindings, another one, or ``every`` > 1.
+        """
+        if len(bindings) > 1:
+            advice = "The residuals of several groups are no proximal step in closed form."
+            expected = "strengths, where there are several bindings"
+            raise ArgumentError("strength", expected=expected, got=repr(self), advice=advice)
+        if bindings[0] is not self.binding:
+            got = "a target of another binding"
+            raise ArgumentError("strength", expected="a target of the binding that is decayed", got=got)
+        if every > 1:
+            raise ArgumentError("every", expected="1 with a target, which is met at each step", got=every)
+        return self._before
+
+    def _before(self, _: int) -> Strength:
+        return {entry.name: s for entry, s in zip(self.binding.entries, self.unsolved(), strict=True)}
+
+    def strengths(self) -> dict[str, float]:
+        """By name, the multiplier of each weight, infinite where the target is 0."""
         pairs = zip(self.binding.entries, self.unsolved(), strict=True)
-        return {entry.name: s for entry, s in pairs if s != 1.0}
+        return {e.name: self.multipliers.get(e.name, 0.0 if known == 1.0 else known) for e, known in pairs}
 
     def unsolved(self) -> tuple[float, ...]:
         """A strength an entry before a step: infinite or none where that is known, 1 where the step will say."""

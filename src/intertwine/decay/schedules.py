@@ -6,12 +6,11 @@ from typing import Any
 from intertwine._arguments import check_function
 from intertwine.binding import Binding
 from intertwine.binding.strengths import Strength, entry_strengths
-from intertwine.decay.residual_target import Target as ResidualTarget
 from intertwine.decay.targets import Target
 from intertwine.errors import ArgumentError
 
-# A strength, one for each number of steps done, or what each step needs for a residual.
-Schedule = Strength | Callable[[int], Strength] | ResidualTarget
+# A strength, or one for each number of steps done.
+Schedule = Strength | Callable[[int], Strength]
 
 
 class Schedules:
@@ -44,8 +43,7 @@ class Schedules:
     ) -> None:
         self.bindings, self._argument, self._infinite = tuple(bindings), argument, infinite
         self.given = check_schedules(strength, len(self.bindings), single=single, argument=argument)
-        self._constant = tuple(None if _varies(s) else self._resolved(i, s) for i, s in enumerate(self.given))
-        self.target = self._target()
+        self._constant = tuple(None if callable(s) else self._resolved(i, s) for i, s in enumerate(self.given))
 
     @property
     def is_constant(self) -> bool:
@@ -54,8 +52,6 @@ class Schedules:
 
     def at(self, steps: int) -> list[tuple[float, ...]]:
         """After so many steps, the strengths of the entries of each binding."""
-        if self.target is not None:
-            return [self.target.unsolved()]
         found = zip(self.given, self._constant, strict=True)
         return [
             self._resolved(i, schedule(steps) if callable(schedule) else schedule) if constant is None else constant
@@ -65,26 +61,7 @@ class Schedules:
     def named(self, steps: int) -> tuple[dict[str, float], ...]:
         """After so many steps, the strength of each typed tensor by its name, a mapping a binding."""
         found = zip(self.bindings, self.at(steps), strict=True)
-        if self.target is not None:
-            return ({**self.target.known(), **self.target.multipliers},)
         return tuple({entry.name: s for entry, s in zip(bound.entries, now, strict=True)} for bound, now in found)
-
-    def _target(self) -> ResidualTarget | None:
-        """The residual that is given instead of strengths."""
-        targets = [schedule for schedule in self.given if isinstance(schedule, ResidualTarget)]
-        if not targets:
-            return None
-        if not self._infinite:
-            expected, advice = "a strength", "Targets are for EquivarianceDecay: a loss term can keep no bound."
-            raise ArgumentError(self._argument, expected=expected, got=repr(targets[0]), advice=advice)
-        if len(self.given) > 1:
-            expected = "strengths, where there are several bindings"
-            advice = "The residuals of several groups are no proximal step in closed form."
-            raise ArgumentError(self._argument, expected=expected, got=repr(targets[0]), advice=advice)
-        if targets[0].binding is not self.bindings[0]:
-            got = "a target of another binding"
-            raise ArgumentError(self._argument, expected="a target of the binding that is decayed", got=got)
-        return targets[0]
 
     def fixed(self, target: Target) -> tuple[float | None, ...]:
         """The strength of each projector on a tensor; None where a callable says."""
@@ -94,10 +71,6 @@ class Schedules:
     def _resolved(self, number: int, strength: object) -> tuple[float, ...]:
         argument = self._argument if len(self.bindings) == 1 else f"{self._argument}[{number}]"
         return entry_strengths(strength, self.bindings[number].entries, argument, infinite=self._infinite)
-
-
-def _varies(schedule: object) -> bool:
-    return callable(schedule) or isinstance(schedule, ResidualTarget)
 
 
 def check_schedules(strength: Any, count: int, *, single: bool, argument: str = "strength") -> tuple[Schedule, ...]:
