@@ -180,7 +180,7 @@ class EquivarianceDecay(Hooked):
 
     @property
     def strengths(self) -> tuple[dict[str, float], ...]:
-        """The strength of each typed tensor in the next step by name, a mapping a binding; of a target its multipliers."""
+        """The strength of each typed tensor in the next step by name, one mapping a binding; a target's multipliers."""
         return self._schedules.named(self.steps) if self.target is None else (self.target.strengths(),)
 
     def state_dict(self) -> dict[str, Any]:
