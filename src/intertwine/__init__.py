@@ -6,7 +6,7 @@ equivariant part and the rest, ``iw.bind`` does so for a whole model.
 
 from importlib.metadata import PackageNotFoundError, version
 
-from intertwine import errors, layers, nn, testing, training
+from intertwine import errors, layers, nn, testing
 from intertwine.binding import Binding, Typed, bind, effective_weights, penalty, start_adapters_
 from intertwine.certificates import Certificate, certificate
 from intertwine.decay import EquivarianceDecay, Target
@@ -139,6 +139,5 @@ __all__ = [
     "subgroup_chain",
     "testing",
     "torus",
-    "training",
     "translation_projector",
 ]

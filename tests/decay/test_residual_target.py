@@ -9,6 +9,7 @@ from torch import nn
 
 import intertwine as iw
 from intertwine.errors import ArgumentError, UnknownNameError
+from intertwine.training import EquivariancePenalty, scalars
 
 G = iw.Dihedral(4)
 V = 4 * G.regular()
@@ -49,7 +50,7 @@ def test_weights_are_at_their_target_where_the_loss_pulls_them_out(name, limit):
     found = {name: one.relative_residual for name, one in binding.residuals().items() if one.rank < one.numel}
     assert found == pytest.approx(dict.fromkeys(found, limit), rel=1e-4)
     assert all(target.multipliers[name] > 0 for name in found)
-    assert iw.training.scalars(decay)["equivariance/decay_strength/0.weight"] == target.multipliers["0.weight"]
+    assert scalars(decay)["equivariance/decay_strength/0.weight"] == target.multipliers["0.weight"]
     assert target.slack == pytest.approx({name: limit - found.get(name, 0.0) for name in target.slack}, abs=1e-5)
 
 
@@ -149,7 +150,7 @@ def test_bad_targets_are_refused_by_name():
     for acting in (
         lambda target: iw.EquivarianceDecay(optimizer, [binding, binding], strength=[target, 1.0]),
         lambda target: iw.SplitAdamW(model.parameters(), binding, lr=0.1, strength=target),
-        lambda target: iw.training.EquivariancePenalty(optimizer, binding, target),
+        lambda target: EquivariancePenalty(optimizer, binding, target),
     ):
         with pytest.raises(ArgumentError, match="strength"):
             acting(iw.Target(binding, 0.1))

@@ -51,11 +51,12 @@ class Ramp(_Ramp):
 
     Examples:
         >>> import intertwine as iw, torch
+        >>> from intertwine.training import Ramp
         >>> G, layer = iw.Cyclic(4), torch.nn.Linear(4, 4)
         >>> binding = iw.bind(layer, {"": (G.regular(), G.regular())})
         >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-        >>> decay = iw.EquivarianceDecay(optimizer, binding, strength=iw.training.Ramp(0.0, 10.0, steps=100))
-        >>> [decay.bindings[0] is binding, iw.training.Ramp(0.0, 10.0, steps=100)(25)]
+        >>> decay = iw.EquivarianceDecay(optimizer, binding, strength=Ramp(0.0, 10.0, steps=100))
+        >>> [decay.bindings[0] is binding, Ramp(0.0, 10.0, steps=100)(25)]
         [True, 2.5]
     """
 
