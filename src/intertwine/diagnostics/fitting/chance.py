@@ -1,14 +1,17 @@
 """What luck gives: the same fit on weights whose entries are shuffled within each filter."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from intertwine.diagnostics.fitting.found import Found, Kind
+from intertwine.diagnostics.fitting.heads.runs import Heads
 from intertwine.diagnostics.fitting.network import Network
-from intertwine.diagnostics.fitting.search import Found, Kind, search
+from intertwine.diagnostics.fitting.search import search
+from intertwine.tracing.axes import Unknown
 
 
 def chance_fits(
@@ -16,6 +19,7 @@ def chance_fits(
     model: nn.Module,
     example: Any,
     allowed: list[Kind],
+    heads: Mapping[Unknown, Heads],
     draws: int,
     generator: torch.Generator,
     progress: Callable[[str], object],
@@ -28,8 +32,17 @@ def chance_fits(
         def tell(what: str, draw: int = draw) -> object:
             return progress(f"chance, draw {draw + 1}: {what}")
 
-        fits.append((twin, search(network, twin, example, allowed, tell)))
+        found = search(network, twin, example, allowed, heads, tell)
+        turn_heads_(network, twin, heads, found)
+        fits.append((twin, found))
     return fits
+
+
+def turn_heads_(network: Network, model: nn.Module, heads: Mapping[Unknown, Heads], found: list[Found]) -> None:
+    """Fold the bases of heads into the weights of a model."""
+    for node, one in zip(network.nodes, found, strict=True):
+        if node in heads and one.bases is not None:
+            heads[node].turn_(model, one.bases)
 
 
 @torch.no_grad()

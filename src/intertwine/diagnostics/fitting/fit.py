@@ -1,5 +1,6 @@
 """One fit: the run, the search, the draws of chance, and what is reported of them."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,12 +12,15 @@ from intertwine.binding import bind
 from intertwine.binding.bind import split_rules
 from intertwine.binding.measure import Residual
 from intertwine.diagnostics.equivariance.equivariance_error import equivariance_error
-from intertwine.diagnostics.fitting.chance import chance_fits
+from intertwine.diagnostics.fitting.chance import chance_fits, turn_heads_
 from intertwine.diagnostics.fitting.fitted_representation import FittedRepresentation, FittedUnknown, FittedWeight
+from intertwine.diagnostics.fitting.found import Found
 from intertwine.diagnostics.fitting.given import Given, RecordedDefault
+from intertwine.diagnostics.fitting.heads.runs import Heads
+from intertwine.diagnostics.fitting.heads.turnable import turnable
 from intertwine.diagnostics.fitting.network import Network
 from intertwine.diagnostics.fitting.scalings import rescaled
-from intertwine.diagnostics.fitting.search import Found, kinds, search
+from intertwine.diagnostics.fitting.search import kinds, search
 from intertwine.diagnostics.fitting.symmetries import freedom as freedom_of
 from intertwine.errors import ArgumentError
 from intertwine.representations import Representation
@@ -82,9 +86,19 @@ class Fit:
             model, multiplied, refused = rescaled(network, model, self._example, room.factors)
             notes += [f"{node.made}: not multiplied, as the output changed" for node in refused]
         allowed = kinds(network, room, freedom)
-        found = search(network, model, self._example, allowed, tell)
+        heads: dict[Unknown, Heads] = {}
+        if freedom == "orthogonal":
+            tell("features within heads")
+            heads = turnable(network, model, self._example)
+            notes += [text for one in heads.values() for text in one.refused]
+            heads = {node: one for node, one in heads.items() if one.sides and not (one.inside and one.refused)}
+        found = search(network, model, self._example, allowed, heads, tell)
         seeded = torch.Generator().manual_seed(0) if generator is None else generator
-        fits = chance_fits(network, model, self._example, allowed, draws, seeded, tell)
+        fits = chance_fits(network, model, self._example, allowed, heads, draws, seeded, tell)
+        unturned = model
+        if heads:
+            model = copy.deepcopy(model)
+            turn_heads_(network, model, heads, found)
         tell("residuals")
         notes += [
             f"{node.made}: no orthogonal matrices were found that multiply as {self._group} does; permuted instead"
@@ -103,10 +117,11 @@ class Fit:
             model,
             self._group,
             tuple(self._unknown(i, one, fits) for i, one in enumerate(found)),
-            self._weights(model, found, fits),
+            self._weights(model, unturned, found, fits),
             error,
             draws,
             tuple(node.made for node in multiplied),
+            tuple(side.where() for one in heads.values() for side in one.sides),
             tuple(notes),
             *self._given.values(),
         )
@@ -126,11 +141,11 @@ class Fit:
         )
 
     def _weights(
-        self, model: nn.Module, found: list[Found], fits: list[tuple[nn.Module, list[Found]]]
+        self, model: nn.Module, unturned: nn.Module, found: list[Found], fits: list[tuple[nn.Module, list[Found]]]
     ) -> tuple[FittedWeight, ...]:
         own = self._residuals(model, [one.representation for one in found])
         drawn = [self._residuals(twin, [one.representation for one in others]) for twin, others in fits]
-        unfitted = self._residuals(model, list(self._default))
+        unfitted = self._residuals(unturned, list(self._default))
         weights = []
         for name, one in own.items():
             values = [residuals[name].relative_residual for residuals in drawn if name in residuals]

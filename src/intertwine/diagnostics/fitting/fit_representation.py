@@ -57,7 +57,8 @@ def fit_representation(  # noqa: PLR0913 - a keyword for each thing that may be 
         group: finite. Needed where neither end has a representation.
         freedom: ``"permutation"``: features are permuted, with signs where only odd functions meet them.
             ``"orthogonal"``: features that no pointwise function meets (residual streams, queries and keys within
-            heads, linear layers) carry orthogonal matrices; the others are permuted still.
+            heads, linear layers) carry orthogonal matrices; the others are permuted still. Heads of attention may lie
+            each in a basis of its own, which is folded into a copy, the output unchanged: ``fit.model``.
         rep_in: how the group acts on the example, as for ``bind``. Default: images whose channels it leaves alone.
         rep_out: how it acts on the output, likewise. Default: it leaves it alone.
         scalings: fit a copy whose channels were multiplied by positive factors where functions allow it (ReLU),

@@ -87,13 +87,15 @@ class FittedRepresentation(HiddenByUnknown):
     """What ``fit_representation`` found; give it to ``bind`` as ``hidden=``, or call ``bind()``.
 
     Attributes:
-        model: that the representations belong to: the given one, or its rescaled copy.
+        model: that the representations belong to: the given one, or a copy that is the same function, its channels
+            rescaled or its heads turned. Bind, train and save this one.
         group: that acts.
         unknowns: hidden representations, in the order in which they come up.
         weights: residuals, in the order of the model.
         error: the network's own ``equivariance_error``, all elements.
         draws: how many times chance was drawn.
         rescaled: places whose channels were multiplied, with the same function.
+        turned: weights whose heads were multiplied by orthogonal matrices, likewise.
         notes: what could not be done.
         rep_in: as it was given.
         rep_out: as it was given.
@@ -116,6 +118,7 @@ class FittedRepresentation(HiddenByUnknown):
     error: EquivarianceError
     draws: int
     rescaled: tuple[str, ...]
+    turned: tuple[str, ...]
     notes: tuple[str, ...]
     rep_in: Any
     rep_out: Any
@@ -167,6 +170,7 @@ class FittedRepresentation(HiddenByUnknown):
             ],
             "weights": [{**vars(one), "shape": list(one.shape)} for one in self.weights],
             "rescaled": list(self.rescaled),
+            "turned": list(self.turned),
             "notes": list(self.notes),
         }
 
@@ -205,6 +209,7 @@ class FittedRepresentation(HiddenByUnknown):
             ),
             *([drawn] if self.draws else []),
             *(f"multiplied by positive factors, with the same function: {place}" for place in self.rescaled),
+            *(f"turned within heads, with the same function: {place}" for place in self.turned),
             *self.notes,
         ]
         return "\n".join(lines)

@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from intertwine._numerics import TOLERANCES
 from intertwine.diagnostics.fitting.network import Network, Weight
 from intertwine.diagnostics.fitting.occurrences import Occurrence
+from intertwine.diagnostics.fitting.same_function import is_same, output
 from intertwine.tracing.axes import Unknown
-from intertwine.tracing.models.value_trees import tensors
 
 SWEEPS = 40
-MARGIN = 100
 
 
 def rescaled(
@@ -38,14 +36,14 @@ def rescaled(
     wanted = [node for node in network.nodes if node in set(free) and _sides(network, node)[1]]
     twin = copy.deepcopy(model)
     done, refused = list(wanted), list[Unknown]()
-    reference = _output(network, model, example)
+    reference = output(network, model, example)
     _balance(network, twin, done)
-    if not _same(_output(network, twin, example), reference):  # some of them: each by itself
+    if not is_same(output(network, twin, example), reference):  # some of them: each by itself
         twin, done = copy.deepcopy(model), []
         for node in wanted:
             trial = copy.deepcopy(model)
             _balance(network, trial, [node])
-            (done if _same(_output(network, trial, example), reference) else refused).append(node)
+            (done if is_same(output(network, trial, example), reference) else refused).append(node)
         _balance(network, twin, done)
     return twin, done, refused
 
@@ -93,15 +91,3 @@ def _multiply(parameters: dict[str, torch.Tensor], side: list[tuple[Weight, Occu
         W = parameters[weight.name]
         rows = place.matrix(place.part(W))
         W.copy_(place.whole(W, (rows.to(torch.float64) * factor[:, None]).to(W.dtype)))
-
-
-def _output(network: Network, model: nn.Module, example: Any) -> list[torch.Tensor]:
-    return [tensor.detach().clone() for tensor in tensors(network.run(model, example))]
-
-
-def _same(ours: list[torch.Tensor], wanted: list[torch.Tensor]) -> bool:
-    for mine, other in zip(ours, wanted, strict=True):
-        limit = MARGIN * TOLERANCES.get(other.dtype, 0.0) * float(torch.linalg.vector_norm(other))
-        if not float(torch.linalg.vector_norm(mine - other)) <= limit:
-            return False
-    return True

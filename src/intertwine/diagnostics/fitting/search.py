@@ -1,8 +1,8 @@
 """Representations of all unknowns of a network: proposed by responses, then refined by weights until nothing gains."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,10 @@ from torch import nn
 from intertwine._numerics import Array
 from intertwine.diagnostics.fitting.actions import Action, admissible_share
 from intertwine.diagnostics.fitting.best_action import best_action
+from intertwine.diagnostics.fitting.found import Found, Kind
+from intertwine.diagnostics.fitting.heads.bases import fitted_heads
+from intertwine.diagnostics.fitting.heads.runs import Heads
+from intertwine.diagnostics.fitting.heads.scores import head_responses, head_weight_scores
 from intertwine.diagnostics.fitting.network import Network, values
 from intertwine.diagnostics.fitting.orthogonal import homomorphism_defect, matrices_representation, orthogonal_action
 from intertwine.diagnostics.fitting.responses import response_scores
@@ -20,31 +24,9 @@ from intertwine.representations import Representation
 from intertwine.tracing.axes import Unknown
 from intertwine.tracing.normal_form import carried
 
-Kind = Literal["permutation", "signed permutation", "orthogonal"]
 # Rounds over all unknowns.
 ROUNDS = 4
 GAIN = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What the search found for one unknown.
-
-    Attributes:
-        representation: that its features carry.
-        kind: what was allowed.
-        admissible: of the best assignments by responses, the share of channels on cycles that an action may have.
-        defect: of ``rho(g) rho(h) = rho(gh)``.
-        orbits: how many orbits of each size; none for orthogonal matrices.
-        converged: whether orthogonal matrices were found where they were asked for.
-    """
-
-    representation: Representation
-    kind: Kind
-    admissible: float
-    defect: float
-    orbits: Mapping[int, int]
-    converged: bool = True
 
 
 def kinds(network: Network, room: Freedom, asked: str) -> list[Kind]:
@@ -65,9 +47,13 @@ def search(
     model: nn.Module,
     example: Any,
     allowed: list[Kind],
+    heads: Mapping[Unknown, Heads],
     progress: Callable[[str], object],
 ) -> list[Found]:
-    """The representation of every unknown of ``model``, a model of the structure that was traced."""
+    """The representation of every unknown of ``model``, a model of the structure that was traced.
+
+    Representations of heads are those of a model whose heads were turned by ``bases``.
+    """
     for node in network.nodes:
         node.bound = None
     progress("responses")
@@ -76,18 +62,27 @@ def search(
         _proposed(network, node, scores, kind)
         for node, scores, kind in zip(network.nodes, correlations, allowed, strict=True)
     ]
-    if "orthogonal" in allowed:
+    mixed = [i for i, kind in enumerate(allowed) if kind == "orthogonal" and network.nodes[i] not in heads]
+    if mixed:
         products = response_scores(network, model, example, correlated=False)
-        for i, kind in enumerate(allowed):
-            if kind == "orthogonal":
-                found[i] = _mixed(network, network.nodes[i], products[i], found[i])
-    network.carry(tuple(one.representation for one in found))
+        for i in mixed:
+            found[i] = _mixed(network, network.nodes[i], products[i], found[i])
     tensors = values(model, network.weights)
+    turning = {i: heads[node] for i, node in enumerate(network.nodes) if node in heads}
+    for i, scores in zip(turning, head_responses(network, model, example, list(turning.values())), strict=True):
+        if scores is not None:
+            found[i] = next(fitted_heads(scores, turning[i], network.acting.group))
+            tensors = turning[i].turned(tensors, _bases(found[i]))
+    network.carry(tuple(one.representation for one in found))
     for number in range(ROUNDS):
         gained = False
         for i, node in enumerate(network.nodes):
             progress(f"weights of {node.made or 'the input'}, round {number + 1}")
-            better = _refined(network, tensors, i, correlations[i], found[i])
+            better = found[i]
+            if i in turning:
+                better, tensors = _turned(network, tensors, i, better, turning[i])
+            if i not in turning or not turning[i].inside:
+                better = _refined(network, tensors, i, better)
             gained = gained or better is not found[i]
             found[i] = better
         if not gained:
@@ -122,9 +117,7 @@ def _of_matrices(network: Network, rho: Array, admissible: float) -> Found:
     return Found(matrices_representation(rho, group), "orthogonal", admissible, homomorphism_defect(rho, group), {})
 
 
-def _refined(
-    network: Network, tensors: Mapping[str, torch.Tensor], number: int, correlations: Array, now: Found
-) -> Found:
+def _refined(network: Network, tensors: Mapping[str, torch.Tensor], number: int, now: Found) -> Found:
     """``now``, or what there is more evidence for in the weights."""
     group, node = network.acting.group, network.nodes[number]
     before = evidence(network, tensors, number)
@@ -140,7 +133,8 @@ def _refined(
     else:
         signed = now.kind == "signed permutation"
         start = _action_of(network, now.representation)
-        tries.append(_of_action(best_action(scores, group, signed=signed, start=start), now.kind, now.admissible))
+        other = _of_action(best_action(scores, group, signed=signed, start=start), now.kind, now.admissible)
+        tries.append(replace(other, bases=now.bases))
     best, kept = now, before
     for other in tries:
         _put(network, number, other)
@@ -149,6 +143,34 @@ def _refined(
             best, kept = other, found
     _put(network, number, best)
     return best
+
+
+def _turned(
+    network: Network, tensors: dict[str, torch.Tensor], number: int, now: Found, heads: Heads
+) -> tuple[Found, dict[str, torch.Tensor]]:
+    """``now``, or what there is more evidence for in the weights of heads, and the weights in its bases."""
+    scores = head_weight_scores(network, tensors, heads)
+    if not scores.any():
+        return now, tensors
+    best, kept, turned = now, evidence(network, tensors, number), tensors
+    start = None if heads.inside else _action_of(network, now.representation)
+    for other in fitted_heads(scores, heads, network.acting.group, start):
+        trial = heads.turned(tensors, _bases(other))
+        _put(network, number, other)
+        found = evidence(network, trial, number)
+        if found > kept + GAIN * max(abs(kept), 1.0):
+            before = now.bases
+            bases = _bases(other) if before is None else _bases(other) @ before
+            admissible = other.admissible if before is None else now.admissible
+            best, kept, turned = replace(other, bases=bases, admissible=admissible), found, trial
+    _put(network, number, best)
+    return best, turned
+
+
+def _bases(found: Found) -> Array:
+    if found.bases is None:
+        raise AssertionError("heads were fitted without bases")
+    return found.bases
 
 
 def _put(network: Network, number: int, found: Found) -> None:

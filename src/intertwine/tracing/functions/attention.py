@@ -29,6 +29,7 @@ def attention(
     if len(q) > 3 and q[-3].size != k[-3].size:  # grouped queries: heads in runs, each run with one key head
         heads, _ = ctx.factor(q[-3], (k[-3].size, q[-3].size // k[-3].size))
         ctx.unify(k[-3], heads)
+        ctx.need(heads, "pointwise")  # each has a softmax of its own
         lead = stacked(ctx, len(q) - 3, ((query, q[:-3]), (key, k[:-3]), (value, v[:-3])))
         ctx.unify(v[-3], k[-3])
         lead = [*lead, resolved(q[-3])]
