@@ -41,8 +41,8 @@ class Findings:
             return []
         columns = ("trained on", "upright", "one turn", "two", "three", "on its own digits")
         rows = []
-        for name in self._trainings():
-            runs = self._runs(name)
+        for name in self.trainings():
+            runs = self.runs_of(name)
             right = [[run["accuracy"][k] for run in runs] for k in range(4)]
             own = [run["own_accuracy"] for run in runs]
             rows.append((name, *(_mean(values) for values in (*right, own))))
@@ -52,8 +52,8 @@ class Findings:
     def _residuals(self, group: str) -> Table:
         rows = []
         names = [w["name"] for w in self.trained[0][1]["fits"][group]["weights"] if "weight" in w["name"]]
-        for training in self._trainings():
-            fits = [run["fits"][group] for run in self._runs(training)]
+        for training in self.trainings():
+            fits = [run["fits"][group] for run in self.runs_of(training)]
             cells = []
             for name in names:
                 own = [_weight(fit, name)["residual"] for fit in fits]
@@ -83,10 +83,12 @@ class Findings:
             f"{group}: relative residual of each layer after the fit / chance of the fit", columns, tuple(rows)
         )
 
-    def _trainings(self) -> list[str]:
-        return [name for name in TURNS if self._runs(name)]
+    def trainings(self) -> list[str]:
+        """Those that there are runs of, in order."""
+        return [name for name in TURNS if self.runs_of(name)]
 
-    def _runs(self, training: str) -> list[Run]:
+    def runs_of(self, training: str) -> list[Run]:
+        """By seed."""
         return [run for settings, run in self.trained if settings["training"] == training]
 
     # -- faces --------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ class Findings:
             for settings, run in self.faces
             for form, fit in run["fits"].items()
             for weight in fit["weights"]
-            if math.prod(weight["shape"]) > LARGE
+            if is_large(weight)
         ]
         columns = ("network", "layer", "residual", "chance of the fit", "as channels lie", "chance of the type")
         title = "Face detection under the mirror, weights of more than 100 entries; chance ± its spread"
@@ -175,15 +177,15 @@ class Findings:
         """In sentences."""
         found = []
         for group in self.trained[0][1]["fits"] if self.trained else ():
-            for training in self._trainings():
-                fits = [run["fits"][group] for run in self._runs(training)]
-                layers = [w["name"] for w in fits[0]["weights"] if math.prod(w["shape"]) > LARGE]
+            for training in self.trainings():
+                fits = [run["fits"][group] for run in self.runs_of(training)]
+                layers = [w["name"] for w in fits[0]["weights"] if is_large(w)]
                 gaps = {n: [_weight(f, n)["chance"] - _weight(f, n)["residual"] for f in fits] for n in layers}
                 text = ", ".join(f"{n.removesuffix('.weight')} {_signed(values)}" for n, values in gaps.items())
                 found.append(f"{group}, trained on {training} digits: below the chance of the fit by {text}.")
         for settings, run in self.faces:
             fit = run["fits"]["as it is"]
-            below = [w for w in fit["weights"] if math.prod(w["shape"]) > LARGE]
+            below = [w for w in fit["weights"] if is_large(w)]
             clear = [w for w in below if w["residual"] < w["chance"] - 2 * w["chance_spread"]]
             least = min(below, key=lambda w: w["residual"] - w["chance"])
             found.append(
@@ -208,6 +210,11 @@ class Findings:
             "conclusions": self.conclusions(),
             "tables": [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in self.tables()],
         }
+
+
+def is_large(weight: Mapping[str, Any]) -> bool:
+    """Whether a weight of a fit has so many entries that it is told of in sentences and pictures."""
+    return math.prod(weight["shape"]) > LARGE
 
 
 def _weight(fit: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -93,8 +93,11 @@ class PretrainedExperiment:
             console.print(f"left out, as facenet_pytorch/data is not there: {listing(missing)}")
 
     def write(self, runs: Sequence[tuple[Settings, Run]], head: Mapping[str, Any], out: Path) -> list[Path]:
-        """Record and page under ``out``; their paths."""
+        """Record, page and picture under ``out``; their paths. A ``remark`` in ``head`` stands on the page too."""
+        from experiments.pretrained.pictures import draw
+
         found = Findings.of(runs)
+        pictures = draw(found, out)
         planned = len(self.grid(str(head["size"])))
         part = f"{len(runs)} of the {planned} runs of this size; the others are still to be made."
         record = {
@@ -112,13 +115,15 @@ class PretrainedExperiment:
             "Written by the command below; nothing here is typed by hand.",
             f"```\n{head['command']}\n```",
             *([part] if len(runs) < planned else []),
+            *([str(head["remark"])] if "remark" in head else []),
             "\n".join(f"* {sentence}" for sentence in found.conclusions()),
             *(f"## {table.title}\n\n{table.to_markdown()}" for table in found.tables()),
+            *(f"![{caption}]({name})\n\n{caption}" for name, caption in pictures),
             *NOTES,
             f"{head['date']}, {head['environment']['processor']}, torch {head['environment']['torch']}.",
         ]
         write_text(out / README, "\n\n".join(parts) + "\n")
-        return [out / RECORD, out / README]
+        return [out / RECORD, out / README, *(out / name for name, _ in pictures)]
 
     def show(self, console: Any, runs: Sequence[tuple[Settings, Run]]) -> None:
         """Tables and conclusions on a rich console."""

@@ -8,6 +8,8 @@ from experiments.pretrained.data import TURNS, digits, turned
 from experiments.pretrained.faces import BOX, LANDMARKS, SIDES, Detector, G
 from experiments.pretrained.findings import CHOOSING, Findings
 from experiments.pretrained.networks import accuracies, network
+from experiments.pretrained.pictures import draw
+from experiments.pretrained.task import TASK
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +68,20 @@ def test_conclusions_follow_the_numbers(lead, word):
     said = Findings.of(runs).conclusions()
     assert len(said) == 2
     assert all(f": {word}" in sentence and "4 seeds" in sentence for sentence in said)
+
+
+def test_the_page_shows_the_picture_and_what_is_said_of_the_runs(tmp_path):
+    weight = {"name": "0.weight", "shape": [16, 1, 3, 3], "residual": 0.2, "chance": 0.6, "chance_spread": 0.01}
+    fit = {"weights": [weight | {"unfitted": 0.8, "chance_of_type": 0.7}]}
+    runs = [({"kind": "faces", "network": "pnet", "seed": 0}, {"fits": {"as it is": fit, "rescaled": fit}})]
+    found = Findings.of(runs)
+    [(name, caption)] = draw(found, tmp_path)
+    assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    assert "chance" in caption
+    assert draw(Findings.of([tuned(0, 0.5, 0.5, 0.5)]), tmp_path) == []
+    head = {"command": "reproduce", "date": "today", "size": "cpu", "environment": {"processor": "one", "torch": "2"}}
+    paths = TASK.write(runs, head | {"remark": "Said of the runs."}, tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert tmp_path / name in paths
+    assert f"]({name})" in page
+    assert "Said of the runs." in page
