@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 import intertwine as iw
+from intertwine.training import EquivariancePenalty
 from tests.binding.cases import proximal, seeded
 
 INF = math.inf
@@ -175,3 +176,75 @@ def test_factors_of_a_parametrisation_stay_equivariant():
         change = (layer.weight - layer.parametrizations.weight.original).detach()
         relative = float(P.relative_residual(change))
         assert relative < 1e-12 if start == "equivariant" else relative > 0.3
+
+
+class Scaled(nn.Module):
+    """``m (W x + b)``: one parameter in two effective tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = nn.Linear(8, 8, dtype=torch.float64)
+        self.m = nn.Parameter(torch.rand(8, generator=seeded(8), dtype=torch.float64) + 0.5)
+
+    def forward(self, x):
+        return self.m * self.base(x)
+
+
+SCALED = iw.LayerRule(
+    parameters=lambda _, t: (t.matrix("weight", t.rep_in, t.rep_out), t.vector("bias", t.rep_out)),
+    effective={
+        "weight": iw.layers.Effective(lambda module: module.m[:, None] * module.base.weight),
+        "bias": iw.layers.Effective(lambda module: module.m * module.base.bias),
+    },
+)
+
+
+def test_a_parameter_of_two_effective_tensors_gets_the_penalty_of_both_once():
+    module = Scaled()
+    binding = iw.bind(module, {"": (V, V)}, rules={Scaled: SCALED})
+    expected = torch.autograd.grad(binding.penalty(0.3), list(module.parameters()))
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    EquivariancePenalty(optimizer, binding, 0.3)
+    for W in module.parameters():
+        W.grad = torch.zeros_like(W)
+    optimizer.step()
+    for W, gradient in zip(module.parameters(), expected, strict=True):
+        torch.testing.assert_close(W.grad, gradient)
+
+
+def test_tensors_that_share_what_is_written_are_projected_all_or_none():
+    """Weight and bias have one factor m: to write it for one of them changes the other."""
+    module = Scaled()
+    fitting = {
+        "weight": (lambda m, value: m.base.weight.copy_(value / m.m[:, None]), lambda m: (m.base.weight,)),
+        "bias": (lambda m, value: m.base.bias.copy_(value / m.m), lambda m: (m.base.bias,)),
+    }
+    clashing = fitting | {"bias": (lambda m, value: m.m.copy_(value / m.base.bias), lambda m: (m.m,))}
+
+    def bound_by(ways):
+        made = {name: iw.layers.Effective(SCALED.effective[name].compute, *ways[name]) for name in ways}
+        return iw.bind(module, {"": (V, V)}, rules={Scaled: iw.LayerRule(SCALED.parameters, effective=made)})
+
+    before = copy.deepcopy(module.state_dict())
+    with pytest.raises(
+        iw.errors.ArgumentError, match=r"weight .*; got off by .* as another tensor shares its parameters"
+    ):
+        bound_by(clashing).project_()
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    found = bound_by(fitting).project_().residuals()
+    assert max(one.relative_residual for one in found.values()) < 1e-12
+
+
+def test_a_decay_of_tensors_that_share_what_is_written_says_so():
+    module = Scaled()
+    ways = {
+        "weight": (lambda m, value: m.base.weight.copy_(value / m.m[:, None]), lambda m: (m.base.weight,)),
+        "bias": (lambda m, value: m.m.copy_(value / m.base.bias), lambda m: (m.m,)),
+    }
+    made = {name: iw.layers.Effective(SCALED.effective[name].compute, *ways[name]) for name in ways}
+    binding = iw.bind(module, {"": (V, V)}, rules={Scaled: iw.LayerRule(SCALED.parameters, effective=made)})
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    iw.EquivarianceDecay(optimizer, binding, INF)
+    module(torch.ones(2, 8, dtype=torch.float64)).sum().backward()
+    with pytest.raises(iw.errors.ArgumentError, match=r"binding: .* as another tensor shares its parameters"):
+        optimizer.step()

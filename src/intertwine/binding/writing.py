@@ -76,12 +76,19 @@ def _write_computed_(owner: nn.Module, computed: Computed, name: str, value: tor
     except REFUSALS as error:
         before.put_back()
         raise _refused(name, computed, owner, f"{type(error).__name__}: {error}"[:200], argument) from error
+    off = _off(made, value)
+    if off:
+        before.put_back()
+        raise _refused(name, computed, owner, f"another one, {off}", argument)
+
+
+def _off(made: torch.Tensor, value: torch.Tensor) -> str:
+    """How far what was made is from what was asked for; empty if it is the same to rounding."""
     wide = accumulation_dtype(value.dtype)
     distance, norm = (torch.linalg.vector_norm(x.to(wide)) for x in (made - value, value))
-    if not bool(distance <= TOLERANCES[value.dtype] * norm):
-        before.put_back()
-        got = f"another one, off by {float(distance):.1e} at a norm of {float(norm):.1e}"
-        raise _refused(name, computed, owner, got, argument)
+    if bool(distance <= TOLERANCES[value.dtype] * norm):
+        return ""
+    return f"off by {float(distance):.1e} at a norm of {float(norm):.1e}"
 
 
 def check_invertible(model: nn.Module, entry: Entry, argument: str) -> None:
@@ -107,15 +114,32 @@ def write_computed_(
         ArgumentError: as ``write_``. Nothing has been changed then.
     """
     done: list[Stored] = []
+    asked: list[tuple[nn.Module, Entry, torch.Tensor]] = []
     try:
         for entry in entries:
             # Looking at a spectral norm in training is enough to change it.
             done.append(Stored(partial(entry.underlying, model)))
-            write_(model, entry, value(entry), argument)
+            asked.append((model, entry, value(entry)))
+            write_(*asked[-1], argument)
+        check_shared(asked, argument)
     except ArgumentError:
-        for before in done:
+        for before in reversed(done):
             before.put_back()
         raise
+
+
+def check_shared(asked: Sequence[tuple[nn.Module, Entry, torch.Tensor]], argument: str) -> None:
+    """Whether tensors that are computed of the same parameters are all what was asked for, when all are written.
+
+    Raises:
+        ArgumentError: what was written to one has changed another.
+    """
+    used = [id(tensor) for model, entry, _ in asked for tensor in entry.underlying(model)]
+    for model, entry, value in asked if len(set(used)) < len(used) else ():
+        computed, owner = entry.computed(model), entry.owner(model)
+        off = _off(entry.tensor(model), value)
+        if computed is not None and off:
+            raise _refused(entry.name, computed, owner, f"{off}, as another tensor shares its parameters", argument)
 
 
 class Stored:

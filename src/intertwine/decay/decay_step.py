@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from intertwine.binding.writing import write_
+from intertwine.binding.writing import check_shared, write_
 from intertwine.decay.averages import Correction, correction, holds_no_weights, iterates, weight_sum
 from intertwine.decay.targets import Target
 from intertwine.errors import ArgumentError, with_article
@@ -138,6 +138,7 @@ class DecayStep:
                 follower.add_((change * share).to(follower.device))
         for target, value in self._computed:
             write_(target.model, target.entry, value, "binding")
+        check_shared([(target.model, target.entry, value) for target, value in self._computed], "binding")
 
 
 @torch.no_grad()

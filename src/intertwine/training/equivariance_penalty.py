@@ -150,7 +150,8 @@ class EquivariancePenalty(Hooked):
         """Adds the gradient, when those of the loss are there."""
         if (self.steps + 1) % self.every:
             return
-        trained = [W for _, sources, _ in self._reading.found for W in sources]
+        # What two effective weights are computed from counts once: its gradient is that of both.
+        trained = list({id(W): W for _, sources, _ in self._reading.found for W in sources}.values())
         with torch.enable_grad():
             value = self._value()
         if not value.requires_grad:
