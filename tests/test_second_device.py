@@ -15,6 +15,7 @@ from torch import nn
 
 import intertwine as iw
 from experiments.runs.experiment import experiment, missing_packages
+from tests.adapted_layer import AdaptedLinear
 from tests.binding.cases import c4_mlp, so3_linear
 from tests.far_device import FAR, Watch, far_device
 from tests.laws.registry import CASES, Case
@@ -119,6 +120,30 @@ def test_penalty_decay_and_projection_of_a_model(make, form: str, device: str) -
             assert one.norm == pytest.approx(two.norm)
         moved.initialize_(generator=torch.Generator().manual_seed(0))
         assert max(r.relative_residual for r in moved.residuals().values() if r.norm) < 1e-12
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_effective_weights_of_an_adapter(device: str) -> None:
+    V = 2 * iw.Cyclic(4).regular()
+    model = nn.Sequential(AdaptedLinear(nn.Linear(8, 8, dtype=torch.float64), rank=4))
+    other = copy.deepcopy(model)
+    binding = iw.bind(model, {"0": (V, V)})
+    factors = iw.start_adapters_(binding, generator=torch.Generator().manual_seed(0))
+    binding.penalty(0.3).backward()
+    with second(device) as (name, watch):
+        other.to(name)
+        moved = iw.bind(other, {"0": (V, V)})
+        started = iw.start_adapters_(moved, generator=torch.Generator().manual_seed(0))
+        for _ in range(2):
+            watch.crossed.clear()
+            other.zero_grad()
+            moved.penalty(0.3).backward()
+        assert not watch.crossed
+        if device != "cuda":  # which has a generator of its own
+            for got, expected in zip(started.tensors(), factors.tensors(), strict=True):
+                close(got[1], expected[1])
+            close(other[0].lora_B["default"].weight.grad, model[0].lora_B["default"].weight.grad)
+        assert moved.project_().residuals()["0.weight"].relative_residual < 1e-12
 
 
 def trained(model: nn.Module, binding: iw.Binding, form: str, watch: Watch | None = None) -> list[torch.Tensor]:
