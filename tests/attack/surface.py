@@ -1,5 +1,6 @@
 """Every public name that takes arguments."""
 
-from tests.attack import groups, measured, methods, models, optimizers, projectors
+from tests.attack import groups, measured, methods, models, optimizers, projectors, trainers
 
-TARGETS = groups.TARGETS + projectors.TARGETS + models.TARGETS + measured.TARGETS + methods.TARGETS + optimizers.TARGETS
+ROOMS = (groups, projectors, models, measured, methods, optimizers, trainers)
+TARGETS = tuple(target for room in ROOMS for target in room.TARGETS)

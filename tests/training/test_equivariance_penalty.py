@@ -11,7 +11,7 @@ from torch import nn
 import intertwine as iw
 from intertwine.errors import ArgumentError, UnknownNameError
 from intertwine.training import EquivariancePenalty
-from tests.decay.stand_ins import Accelerated, SteppingTwice
+from tests.decay.stand_ins import Accelerated, Stepping, SteppingTwice
 from tests.training.models import Recorder, V, added, assert_same, data, net, off, weights
 
 mse = nn.functional.mse_loss
@@ -151,6 +151,7 @@ def test_gradients_that_share_memory_are_not_written_over():
 
 def test_it_acts_once_where_a_step_runs_its_hooks_twice_and_inside_wrappers():
     model, binding = net()
+    Stepping(model.parameters(), lr=1.0)  # from now on its step, which the other calls, runs hooks of its own
     optimizer = SteppingTwice(model.parameters(), lr=1.0)
     penalty = EquivariancePenalty(optimizer, binding, strength=0.25)
     P, before = binding["0.weight"].projector, weights(model)

@@ -237,35 +237,40 @@ def test_a_training_from_its_beginning_counts_anew(tmp_path):
     assert not made.optimizer.optimizer._optimizer_step_post_hooks
 
 
-def test_the_best_checkpoint_is_left_as_it_was(tmp_path):
-    """Steps that wait belong to the last weights, not to those that the Trainer loads at its end."""
-    model = Plain()
+@pytest.mark.parametrize("best", [True, False])
+def test_steps_that_wait_when_training_stops_early(tmp_path, best):
+    """They belong to the last weights: not to the best ones, which the Trainer has loaded at its end."""
+    model, kept = Plain(), {}
     callback = transformers_callback(model.binding, decay=30.0, every=100)
-    losses = iter([0.1, 0.9, 0.9])
+    losses = iter([0.1, 0.9])
 
     class Chosen(hf.Trainer):
         def evaluate(self, *_, **__):
             metrics = {"eval_loss": next(losses)}
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            self.control.should_training_stop = self.state.global_step == 4
             return metrics
-
-    settings = {"save_strategy": "steps", "eval_strategy": "steps", "save_steps": 2, "eval_steps": 2}
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    made = Chosen(
-        model, arguments(tmp_path, load_best_model_at_end=True, **settings), train_dataset=dataset(),
-        eval_dataset=dataset(), callbacks=[callback],
-        optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)),
-    )  # fmt: skip
-    kept = {}
 
     class Keeping(hf.TrainerCallback):
         def on_save(self, args, state, control, **_):
             kept[state.global_step] = weights(model.net)
 
-    made.add_callback(Keeping())
+    settings = {"save_strategy": "steps", "eval_strategy": "steps", "save_steps": 2, "eval_steps": 2}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    made = Chosen(
+        model, arguments(tmp_path, load_best_model_at_end=best, **settings), train_dataset=dataset(),
+        eval_dataset=dataset(), callbacks=[callback, Keeping()],
+        optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)),
+    )  # fmt: skip
     made.train()
-    assert made.state.best_model_checkpoint.endswith("checkpoint-2")
-    assert_same(weights(model.net), kept[2])
+    assert sorted(kept) == [2, 4]
+    assert made.state.global_step == 4
+    if best:
+        assert_same(weights(model.net), kept[2])
+        return
+    for entry, W in model.binding.tensors():
+        P, last = entry.projector, kept[4][entry.name]
+        torch.testing.assert_close(W.detach(), P.project(last) + P.residual(last) / 1.3**4)
 
 
 def test_numbers_stand_beside_the_loss_and_a_place_behind_integrations_is_warned_of(tmp_path):

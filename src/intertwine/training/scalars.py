@@ -69,8 +69,7 @@ def scalars(what: Any, *, targets: Any = None, per_tensor: bool = True) -> dict[
         bindings, steps = what.bindings, what.steps
         strengths = dict(what.strengths) if kind is None else {kind: what.strengths}
     if targets is not None:
-        single = len(bindings) == 1 and not isinstance(targets, list | tuple)
-        wanted = Schedules(bindings, targets, single=single, argument="targets", infinite=False)
+        wanted = Schedules(bindings, targets, single=len(bindings) == 1, argument="targets", infinite=False)
         strengths = {**strengths, "target": wanted.named(steps)}
     found: dict[str, float] = {}
     for number, (bound, label) in enumerate(zip(bindings, _labels(bindings), strict=True)):
