@@ -1,7 +1,6 @@
 """One typed tensor of a model: where it lives and the projector that it carries."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +30,7 @@ class Entry:
         kind: ``"weight"`` and ``"bias"`` of a typed module, ``"parameter"`` typed by its name, or ``"buffer"``.
         output: which output field each entry feeds; None for biases and diagonals, whose norms mean nothing.
         space: how the group moves the pixels of a kernel; None for all else.
+        path: the names of the modules on the way to the one that owns it.
         effective: how its module computes it of others (an adapter's weight), where it does not store it; None of a
             tensor that is stored, or that ``torch.nn.utils.parametrize`` computes.
 
@@ -50,11 +50,11 @@ class Entry:
     output: OutputFields | None = None
     space: Representation | None = None
     effective: Computed | None = None
+    path: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def path(self) -> tuple[str, ...]:
-        """The names of the modules on the way to the one that owns it."""
-        return tuple(self.module.split(".")) if self.module else ()
+    def __post_init__(self) -> None:
+        # Not a cached property, whose lock is more than torch.compile takes.
+        object.__setattr__(self, "path", tuple(self.module.split(".")) if self.module else ())
 
     def owner(self, model: nn.Module) -> nn.Module:
         """The module of ``model`` that owns the tensor.

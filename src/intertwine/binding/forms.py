@@ -62,7 +62,8 @@ def penalty_of(
 def no_penalty(model: nn.Module, entries: Sequence[Entry]) -> torch.Tensor:
     """Zero, as a penalty without terms."""
     first = entries[0].tensor(model)
-    return torch.zeros((), device=first.device, dtype=accumulation_dtype(first.dtype).to_real())
+    real = first.real if first.is_complex() else first
+    return torch.zeros((), device=first.device, dtype=accumulation_dtype(real.dtype))
 
 
 def is_due(every: object, step: object) -> bool:

@@ -9,6 +9,7 @@ class Hooked:
     """Has ``optimizer`` call ``_before_step`` and ``_after_step``, once ``_register`` was called.
 
     Copied or unpickled *together* with its optimiser it registers anew, as torch leaves an optimiser's hooks behind.
+    In a compiled step the two run as they are: what they look up in a model is nothing for a graph.
     """
 
     # What a copy makes anew.
@@ -22,8 +23,8 @@ class Hooked:
 
     def _register(self) -> None:
         self._handles = (
-            self.optimizer.register_step_pre_hook(self._before_step),
-            self.optimizer.register_step_post_hook(self._after_step),
+            self.optimizer.register_step_pre_hook(torch.compiler.disable(self._before_step)),
+            self.optimizer.register_step_post_hook(torch.compiler.disable(self._after_step)),
         )
 
     def _before_step(self, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -59,6 +59,8 @@ def shrink_(steps: Sequence[Shrinkage], maps: JointMaps) -> None:
         steps: of different weights.
         maps: where joint maps of small weights are kept from one call to the next.
     """
+    # A compiler has no costs of calls, for which small weights are taken together.
+    alone = torch.compiler.is_compiling()
     alike: dict[tuple[object, ...], list[Shrinkage]] = {}
     checked: dict[int, Rate] = {}
     for step in steps:
@@ -66,7 +68,7 @@ def shrink_(steps: Sequence[Shrinkage], maps: JointMaps) -> None:
         if rate is None:
             # Once a param group, not once a weight.
             rate = checked[id(step.lr)] = step.rate
-        if len(step.pairs) == 1 and is_joinable(step.pairs[0][0], W):
+        if not alone and len(step.pairs) == 1 and is_joinable(step.pairs[0][0], W):
             key = id(rate) if isinstance(rate, torch.Tensor) else rate
             alike.setdefault((step.pairs[0][1], key, W.device, W.dtype), []).append(step)
         elif len(step.pairs) == 1 or step.in_turn:
