@@ -68,6 +68,8 @@ def bind(  # noqa: PLR0913 - a keyword for each thing that may be said of a mode
               * ``nn.Embedding``, ``nn.EmbeddingBag``: ``rep_in`` permutes the tokens;
               * ``nn.MultiheadAttention``: also its ``out_proj``. ``hidden=`` says how the group acts on the projected
                 queries, keys and values; each head holds whole fields of it;
+            * name of a layer with an adapter of peft (LoRA, DoRA, LoHa, OFT, ...) -> the type of the layer inside: its
+              weight is the *effective* one, that of base and adapter together, merged or not;
             * name of a norm layer (Batch, Instance, Group, Layer, RMS) -> one representation. Weight and running
               variance are diagonal maps, bias and running mean fixed vectors. What the layer takes off and divides by
               must keep the symmetry too: whole fields in each group of channels, a mean whose all-ones vector is fixed
