@@ -15,7 +15,7 @@ class Row:
         section: the name that ``--only`` takes.
         work: what was done, in words.
         value: the measured number in ``unit``; None if it could not be measured, and ``note`` says why.
-        unit: ``"x"`` for a ratio, otherwise ``"s"``, ``"%"``, ``"MB"``.
+        unit: ``"x"`` for a ratio, otherwise ``"s"``, ``"us"``, ``"%"``, ``"MB"``.
         budget: the largest value allowed, the smallest one if ``at_least``; None for numbers that are only reported.
         at_least: which of the two.
         low, high: the interval about the value, which the verdict goes by; None for what has no noise.

@@ -18,15 +18,16 @@ def picture(rows: Sequence[Row]) -> Figure | None:
     """Each budgeted row as used share of its budget, and the ratio to plain L2 over sizes; None if there is neither."""
     bars = [row for row in rows if row.verdict in COLOURS]
     curves = [row for row in rows if row.section == "growth" and row.curve]
-    if not bars and not curves:
+    layers = [row for row in rows if row.section == "layers" and row.curve]
+    drawn = [(_bars, bars, max(1.0, 0.34 * len(bars))), (_growth, curves, 3.2), (_layers, layers, 3.2)]
+    drawn = [found for found in drawn if found[1]]
+    if not drawn:
         return None
-    figure = Figure(figsize=(13, 2.0 + 0.34 * len(bars) + (3.2 if curves else 0)), layout="constrained")
-    heights = [max(1.0, 0.34 * len(bars))] * bool(bars) + [3.2] * bool(curves)
+    heights = [height for _, _, height in drawn]
+    figure = Figure(figsize=(13, 2.0 + sum(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0].tolist()
-    if bars:
-        _bars(panels[0], bars)
-    if curves:
-        _growth(panels[-1], curves)
+    for panel, (draw, found, _) in zip(panels, drawn, strict=True):
+        draw(panel, found)
     return figure
 
 
@@ -59,6 +60,16 @@ def _share(row: Row) -> float:
     return budget / value if row.at_least else value / budget
 
 
+def _layers(axes: Axes, rows: Sequence[Row]) -> None:
+    for row, marker in zip(rows, MARKERS, strict=False):
+        axes.plot(list(row.curve), list(row.curve.values()), marker=marker, label=row.work.split(" alone")[0])
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("number of linear layers 16 x 16 of D4 fields, with biases", fontsize=8)
+    axes.set_ylabel("microseconds a layer and step", fontsize=8)
+    _finish(axes, "Growth with layers")
+
+
 def _growth(axes: Axes, rows: Sequence[Row]) -> None:
     for row, marker in zip(rows, MARKERS, strict=False):
         label = row.work.split("median, ")[-1]
@@ -68,7 +79,11 @@ def _growth(axes: Axes, rows: Sequence[Row]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("number of weights", fontsize=8)
     axes.set_ylabel("penalty + gradient / plain L2 + gradient", fontsize=8)
-    axes.set_title("Growth", fontsize=10, loc="left")
+    _finish(axes, "Growth with weights")
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=10, loc="left")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
