@@ -1,5 +1,7 @@
 """Measurements, assertions and plots, with what is wrong for each argument."""
 
+from typing import Any
+
 import torch
 
 import intertwine as iw
@@ -15,6 +17,7 @@ from tests.attack.domains import (
     function,
     generator,
     group_any,
+    model,
     of,
     rate,
     rep,
@@ -27,6 +30,7 @@ from tests.attack.fixtures import (
     REP,
     WIDE,
     X,
+    bound,
     convolution,
     images_rep,
     images_x,
@@ -62,7 +66,27 @@ class Moving(torch.nn.Module):
         return torch.fft.irfft2(torch.fft.rfft2(x[..., 1:-1, ::2])[..., :2, :2])
 
 
+def certified(**options: Any) -> iw.Certificate:
+    """Of a network that was bound from a run."""
+    model = network()
+    binding = iw.bind(model, rep_in=REP, rep_out=REP, example=X[:1])
+    return iw.certificate(model, binding, **options)
+
+
 TARGETS: tuple[Target, ...] = (
+    Target(
+        "certificate",
+        certified,
+        lambda: {"radius": 1.0, "example": X[:1]},
+        {"radius": of("zero", "positive", "fraction", "float", "huge"), "example": tensor(1, 4)},
+    ),
+    Target("certificate of inputs", certified, lambda: {"inputs": X}, {"inputs": tensor(3, 4)}),
+    Target(
+        "certificate of a binding",
+        iw.certificate,
+        lambda: {"model": (m := network()), "binding": iw.bind(m, rep_in=REP, rep_out=REP, example=X[:1]), "inputs": X},
+        {"model": model, "binding": of(wrong=(bound,))},
+    ),
     Target(
         "equivariance_error",
         iw.equivariance_error,

@@ -32,6 +32,11 @@ from tests.attack.fixtures import (
 )
 from tests.attack.target import Target
 
+# From 0 to 1; of the junk some are right and some wrong.
+SHARE = of(
+    *("zero", "positive", "fraction", "float", "empty"),
+    wrong=(lambda: {"no such": 0.5}, lambda: 1.1, lambda: {"0": -1}),
+)
 CALLABLE = ("function", "other function", "class", "module", "identity", "group", "grid")
 
 
@@ -141,6 +146,19 @@ TARGETS: tuple[Target, ...] = (
             "form": choice,
         },
     ),
+    Target(
+        "binding.blend_",
+        lambda alpha: bound().blend_(alpha),
+        lambda: {"alpha": 0.5},
+        {"alpha": SHARE},
+    ),
+    Target(
+        "Target",
+        lambda residual: iw.Target(bound(), residual),
+        lambda: {"residual": 0.1},
+        {"residual": SHARE},
+    ),
+    Target("Target of what", iw.Target, lambda: {"binding": bound(), "residual": 0.1}, {"binding": of()}),
     Target(
         "binding.project_",
         lambda preserve_norm: bound().project_(preserve_norm=preserve_norm),

@@ -14,6 +14,7 @@ from tests.attack.target import Target
 
 # Results and errors, which users read and do not make, and names of modules.
 NOT_CALLED = {
+    "Certificate",
     "Binding", "Breaker", "DataSymmetry", "Decomposition", "EquivarianceError", "Field", "Geometry", "GridAction",
     "FittedRepresentation",
     "Group", "IntertwineError", "ModelCheck", "Projector", "DecayWarning",

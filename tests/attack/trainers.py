@@ -68,6 +68,25 @@ TARGETS: tuple[Target, ...] = (
             )
         },
     ),
+    *(
+        Target(
+            f"training.{kind.__name__}",
+            kind,
+            lambda: {"start": 0.0, "end": 1.0, "steps": 5},
+            {
+                "start": of("zero", "positive", "fraction", "float", "huge", wrong=(lambda: -0.1,)),
+                "end": of("zero", "positive", "fraction", "float", "huge", wrong=(lambda: -0.1,)),
+                "steps": count,
+            },
+        )
+        for kind in (training.Ramp, training.CosineRamp)
+    ),
+    Target(
+        "training.RelaxThenSnap",
+        training.RelaxThenSnap,
+        lambda: {"strength": 1.0, "snap": 5},
+        {"strength": of("zero", "positive", "fraction", "float", "huge", wrong=(lambda: -0.1,)), "snap": count},
+    ),
     Target(
         "training.scalars",
         training.scalars,

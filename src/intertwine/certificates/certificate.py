@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from intertwine._arguments import check_instance, real_number
+from intertwine._arguments import check_dense, check_instance, real_number
 from intertwine._numerics import in_own_precision
 from intertwine.binding import Binding
 from intertwine.certificates.bounds import Bound, together
 from intertwine.certificates.run import BoundedRun
-from intertwine.errors import ArgumentError, listing
+from intertwine.errors import ArgumentError, IntertwineError, listing
 from intertwine.tracing.models.preserved import preserved
 from intertwine.tracing.models.value_trees import tensors
 
@@ -123,16 +123,22 @@ def certificate(
         )
     if (radius is None) == (inputs is None):
         raise ArgumentError("radius", expected="either radius with an example, or inputs", got="both or neither")
-    given = inputs if radius is None else example
-    if not isinstance(given, torch.Tensor) or not given.is_floating_point():
-        name = "inputs" if radius is None else "example"
+    name, given = ("inputs", inputs) if radius is None else ("example", example)
+    if not isinstance(given, torch.Tensor) or not given.is_floating_point() or not given.ndim:
         raise ArgumentError(name, expected="a tensor of numbers, the model's only input", got=type(given).__name__)
+    check_dense(name, given, values=True)
     reach = None if radius is None else real_number("radius", radius, "a number >= 0", minimum=0.0)
     reasons = _reasons(binding)
     if reasons:
         return Certificate(math.inf, math.inf, {}, reasons, reach)
     samples = [given] if reach is not None else list(given.split(1))
-    found = [_bounded(model, binding, sample, reach) for sample in samples]
+    try:
+        found = [_bounded(model, binding, sample, reach) for sample in samples]
+    except IntertwineError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        got = f"{type(error).__name__}: {error}"[:200]
+        raise ArgumentError(name, expected="what the model takes", got=got) from error
     return max(found, key=lambda one: one.bound) if found else Certificate(0.0, 0.0, {}, (), reach)
 
 
