@@ -50,7 +50,12 @@ class LinearMap(CompiledLinearMap):
 
 def linear(W: torch.Tensor, apply: Map, adjoint: Map) -> torch.Tensor:
     """``A W`` for a linear ``A``, given without autograd, and its adjoint; differentiable to any order."""
-    return (CompiledLinearMap if torch.compiler.is_compiling() else LinearMap).apply(W, apply, adjoint)
+    if torch.compiler.is_compiling():
+        return CompiledLinearMap.apply(W, apply, adjoint)
+    # Where nothing is differentiated: a Function takes longer than the arithmetic of a small weight.
+    if not (torch.is_grad_enabled() and W.requires_grad) and not is_transformed() and forward_ad._current_level < 0:
+        return apply(W)
+    return LinearMap.apply(W, apply, adjoint)
 
 
 def self_adjoint(W: torch.Tensor, apply: Map) -> torch.Tensor:

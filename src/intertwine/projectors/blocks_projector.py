@@ -168,9 +168,16 @@ class BlocksProjector(Projector):
 
     def _project(self, W: torch.Tensor) -> torch.Tensor:
         wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
-        out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
-        for part, block, image in zip(self.parts, self._views(wide), self._views(out), strict=True):
-            image.copy_(part.projector.project(block))
+        if self._single:
+            image = self.parts[0].projector.project(self._views(wide)[0])
+            # It may be a view of the weight, or expanded.
+            if not _has_own_memory(image, wide):
+                image = image.clone(memory_format=torch.contiguous_format)
+            out = image.reshape(wide.shape)
+        else:
+            out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
+            for part, block, image in zip(self.parts, self._views(wide), self._views(out), strict=True):
+                image.copy_(part.projector.project(block))
         return self._reordered(out, inverse=True).to(W.dtype).reshape(W.shape)
 
     def _residual(self, W: torch.Tensor) -> torch.Tensor:
@@ -243,3 +250,11 @@ class BlocksProjector(Projector):
             index = self._orders.get(f"{axis} back" if inverse else str(axis), tensor)
             tensor = tensor.index_select(axis + offset, index)
         return tensor
+
+
+def _has_own_memory(image: torch.Tensor, W: torch.Tensor) -> bool:
+    """Whether what a part's projector gave is no view of W and not expanded; under a compiler a copy costs nothing."""
+    if torch.compiler.is_compiling() or not image.is_contiguous():
+        return False
+    own: bool = image.untyped_storage()._cdata != W.untyped_storage()._cdata
+    return own
