@@ -7,8 +7,10 @@ import torch
 import intertwine as iw
 from intertwine.tracing.acting import Acting, Motion
 from intertwine.tracing.axes import Axis, Carried, Digit, Fixed, fixed, single
+from intertwine.tracing.checking.distance import Scale, distance
 from intertwine.tracing.checking.elements import generating_elements
-from intertwine.tracing.judging.moves import move_of
+from intertwine.tracing.judging.alike import _level
+from intertwine.tracing.judging.moves import _rows_and_columns, move_of
 from intertwine.tracing.normal_form import carried
 
 D4 = iw.Dihedral(4)
@@ -58,6 +60,24 @@ ACTING = {
         Acting(D4, D4.standard()),
         [fixed(2), fixed(3), *2 * [Axis(((Digit(0, 3), Digit(1, 3)),))]],
     ),
+    "attention in windows, by head": (
+        Acting(D4, D4.standard()),
+        [
+            Axis(((Fixed(2), Digit(0, 2, (0,)), Digit(1, 2, (0,))),)),
+            fixed(3),
+            *2 * [Axis(((Digit(0, 3, (1,)), Digit(1, 3, (1,))),))],
+        ],
+    ),
+    "attention of a class token and pixels": (
+        Acting(D4, D4.standard()),
+        [fixed(2), fixed(3), *2 * [Axis(((Fixed(1),), (Digit(0, 3), Digit(1, 3))))]],
+    ),
+    "images of long sides": (Acting(D4, D4.standard()), [fixed(2), carried(R), pixel(0, 17), pixel(1, 17)]),
+    "long unequal sides": (Acting(D4, D4.standard()), [fixed(2), carried(R), pixel(0, 17), pixel(1, 18)]),
+    "rows and columns apart": (
+        Acting(D4, D4.standard()),
+        [pixel(0, 3), fixed(4), pixel(1, 3), pixel(0, 3), pixel(1, 3)],
+    ),
     "unequal sides": (Acting(D4, D4.standard()), [fixed(2), carried(D4.irreps("0+ + 2x1")), pixel(0, 3), pixel(1, 4)]),
     "channels of a flattened map": (
         Acting(D4, D4.standard()),
@@ -84,3 +104,46 @@ def test_moves_of_a_type_are_the_action(name, dtype):
         torch.testing.assert_close(found, wanted)
         strided = x.transpose(0, 1).contiguous().transpose(0, 1)
         torch.testing.assert_close(move_of(motion, axes)(strided), wanted)
+
+
+def test_rows_of_logits_are_moved_as_wholes():
+    """By two indices of as many entries as there are rows and columns, not by one of all logits."""
+    _, axes = ACTING["attention in windows, by head"]
+    acting, g = Acting(D4, D4.standard()), D4.generators[0]
+    rows, columns = _rows_and_columns(Motion(acting, g), axes[1:])
+    assert (len(rows), len(columns)) == (3 * 9, 9)
+    assert _rows_and_columns(Motion(acting, g), [pixel(0, 3), pixel(1, 3)]) is None
+
+
+SCALE = Scale([torch.full((4,), 2.0), torch.arange(3)])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.complex64])
+def test_distances_are_measured_against_results_or_a_share_of_what_goes_in(dtype):
+    one = torch.tensor([3.0, 4.0], dtype=dtype)
+    assert distance(one, one.clone(), SCALE) == 0
+    assert distance(2 * one, one, SCALE) == pytest.approx(1)
+    # A sum that ought to be zero: 1e-3 of the arguments' root mean square, over sqrt(4 / 2) of whose entries it goes.
+    zero, rounding = torch.zeros(2, dtype=dtype), torch.full((2,), 1e-4, dtype=dtype)
+    assert distance(rounding, zero, SCALE) == pytest.approx(1e-4 / (1e-3 * 2 * 2**0.5), rel=1e-2)
+    assert distance(rounding, zero, list(SCALE)) == distance(rounding, zero, SCALE)
+
+
+def test_infinities_in_the_same_places_are_equal():
+    one = torch.tensor([1.0, torch.inf, torch.nan, 2.0])
+    assert distance(one, one.clone(), SCALE) == 0
+    assert 0.1 < distance(one, torch.tensor([1.0, torch.inf, torch.nan, 3.0]), SCALE) < 1
+    assert distance(torch.tensor([1, 2]), torch.tensor([1, 3]), SCALE) == 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.float8_e4m3fn])
+def test_tensors_of_one_value_are_told_from_others(dtype):
+    ones = torch.ones(20, 30).to(dtype)
+    assert _level(ones) == _level(ones.t()) == 1
+    for place in ((0, 0), (7, 11), (19, 29)):
+        other = torch.ones(20, 30)
+        other[place] = 0
+        assert _level(other.to(dtype)) is None
+        assert _level(other.to(dtype).t()) is None
+    assert _level(torch.tensor([torch.nan])) is None
+    assert _level(torch.full((3,), 2 + 0j)) is None

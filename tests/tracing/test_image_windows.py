@@ -60,6 +60,19 @@ def test_a_shift_by_half_of_an_even_window_is_undone_by_the_shift_back():
     assert error_after(net, binding, RGB, None, x) < 1e-5
 
 
+def test_calls_of_shifted_blocks_that_are_alike_are_followed_and_not_judged_again():
+    """A chain asks what comes out of its calls, of which each by itself has been judged in the first block."""
+    net, x = Windowed(4), torch.randn(1, 3, 8, 8)
+    net.block = nn.Sequential(*(Shifted(4) for _ in range(3)))
+    inference = iw.bind(net, rep_in=RGB, rep_out=None, example=x).inference
+    assert not inference.breakers
+    judged = {call.place.module for call in inference.calls if call.place.index not in inference.alike and call.dynamic}
+    assert {f"block.{i}.qkv" for i in range(3)} & judged == {"block.0.qkv"}
+    net.block[2].shift = 1
+    (one,) = iw.bind(net, rep_in=RGB, rep_out=None, example=x).breakers
+    assert (one.module, one.function) == ("block.2", "roll")
+
+
 def test_a_shift_of_an_odd_window_is_one_cause():
     net, x = Windowed(3), torch.randn(1, 3, 9, 9)
     binding = iw.bind(net, rep_in=RGB, rep_out=None, example=x)

@@ -68,7 +68,7 @@ def writes(function: Callable[..., Any], name: str, args: Sequence[Any], kwargs:
 
 def leaves(*values: Any) -> list[torch.Tensor]:
     """Every tensor among arguments, in order."""
-    return list(tensors(values))
+    return tensors(values)
 
 
 def kind_shape(kind: TensorType) -> tuple[int, ...]:

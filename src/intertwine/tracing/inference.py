@@ -1,6 +1,6 @@
 """Types of a whole model from one run: projectors of its parameters, what breaks the symmetry, what is open."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
 from intertwine.tracing.judging.weights import EquivariantWeights
-from intertwine.tracing.normal_form import carried, is_alone, resolved
+from intertwine.tracing.normal_form import carried, exact, is_alone, resolved
 from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy
@@ -237,10 +237,19 @@ def _untouched(use: ParameterUse) -> bool:
 
 
 def _settle(traced: Trace) -> None:
-    """Replace unknowns by what they were found to be, once for all."""
+    """Replace unknowns by what they were found to be, once for all; axes that are exactly alike become one object."""
     done: set[int] = set()
+    whole: dict[int, tuple[Axis, Axis]] = {}
+    kept: dict[Hashable, Axis] = {}
+
+    def settled(axis: Axis) -> Axis:
+        if id(axis) not in whole:
+            new = resolved(axis)
+            whole[id(axis)] = axis, kept.setdefault(exact(new), new)
+        return whole[id(axis)][1]
+
     for call in traced.calls:
         for kind in (*call.inputs, *call.outputs):
             if id(kind) not in done:
                 done.add(id(kind))
-                kind.axes = [resolved(axis) for axis in kind.axes]
+                kind.axes = [settled(axis) for axis in kind.axes]

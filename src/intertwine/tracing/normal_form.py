@@ -1,5 +1,6 @@
 """Axes in normal form: what unknowns were found to be in their places, like neighbours merged."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 
 from intertwine.representations import Representation
@@ -162,3 +163,18 @@ def is_pixels(axis: Axis) -> bool:
     """Whether an axis is one coordinate of pixels."""
     terms = resolved(axis).terms
     return len(terms) == len(terms[0]) == 1 and isinstance(terms[0][0], Digit)
+
+
+def exact(axis: Axis) -> Hashable:
+    """An axis with the paths of its digits, which equality leaves out."""
+    return tuple(tuple(_exact_factor(factor) for factor in term) for term in axis.terms)
+
+
+def _exact_factor(factor: Factor) -> Hashable:
+    if isinstance(factor, Digit):
+        return (Digit, factor, factor.path)
+    if isinstance(factor, Wave):
+        return (Wave, factor, factor.side)
+    if isinstance(factor, Nested | Squared):
+        return (type(factor), exact(factor.axis))
+    return (type(factor), factor)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -130,6 +130,7 @@ class Watch:
         self._modules = tuple(m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule))
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[str] = []
+        self._lines: Lines = {}
         self.count = 0
 
     @contextmanager
@@ -166,7 +167,7 @@ class Watch:
         if self.inside:
             return whole(*args, **kwargs)
         module = self._stack[-1] if self._stack else ""
-        place = Place(self.count, whole.name, module, _source())
+        place = Place(self.count, whole.name, module, _source(self._lines))
         self.count += 1
         self.inside = True
         try:
@@ -181,7 +182,7 @@ class Watch:
             if name in READ and self._on_read is not None:
                 self._on_read(args[0])
             return function(*args, **kwargs)
-        place = Place(self.count, name, self._stack[-1] if self._stack else "", _source())
+        place = Place(self.count, name, self._stack[-1] if self._stack else "", _source(self._lines))
         self.count += 1
         result = self._handler(place, function, args, kwargs)
         if name in UNWRITTEN and isinstance(result, torch.Tensor):
@@ -189,14 +190,21 @@ class Watch:
         return result
 
 
-def _source() -> str:
+# What lines say, by code and number; the code is kept, so that its id stays its own.
+Lines = dict[tuple[int, int], tuple[CodeType, str]]
+
+
+def _source(lines: Lines) -> str:
     """The innermost line outside torch, of those that the model itself runs."""
     frame: FrameType | None = sys._getframe(3)
     while frame is not None and frame.f_code is not run.__code__:
         name = frame.f_code.co_filename
         if not name.startswith(OWN_FOLDERS):
-            text = linecache.getline(name, frame.f_lineno).strip()
-            return f"{Path(name).name}:{frame.f_lineno}{f': {text}' if text else ''}"
+            key = id(frame.f_code), frame.f_lineno
+            if key not in lines:
+                text = linecache.getline(name, frame.f_lineno).strip()
+                lines[key] = frame.f_code, f"{Path(name).name}:{frame.f_lineno}{f': {text}' if text else ''}"
+            return lines[key][1]
         frame = frame.f_back
     return ""
 

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
-from intertwine.tracing.axes import Axis, Carried, Digit, Nested, Squared, Wave
+from intertwine._numerics import TOLERANCES
+from intertwine.tracing.axes import Axis, Carried
 from intertwine.tracing.calls import TypedCall, leaves
 from intertwine.tracing.context import TensorType
 from intertwine.tracing.judging.weights import EquivariantWeights
@@ -22,6 +23,9 @@ from intertwine.tracing.normal_form import is_alone
 
 # Larger constants are alike where they are one tensor.
 READ = 1 << 20
+# Tensors of equal entries are told from others by about so many of them first.
+PROBED = 64
+WHOLE = (torch.bool, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
 
 
 @dataclass
@@ -95,9 +99,9 @@ class Likenesses:
         return self._weights.owns(tensor) or isinstance(self._known(tensor), tuple)
 
     def _kind(self, kind: TensorType) -> Hashable:
-        # Types live as long as the run that they come from.
+        # Of types that are settled axes that are exactly alike are one object, which lives as long as the run.
         if id(kind) not in self._kinds:
-            self._kinds[id(kind)] = (kind.dynamic, kind.piece, tuple(exact(axis) for axis in kind.axes))
+            self._kinds[id(kind)] = (kind.dynamic, kind.piece, *map(id, kind.axes))
         return self._kinds[id(kind)]
 
     def _constant(self, tensor: torch.Tensor) -> Hashable:
@@ -158,13 +162,22 @@ def _fields(axis: Axis) -> list[int]:
 
 
 def _level(tensor: torch.Tensor) -> float | None:
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
-    flat = tensor.detach().reshape(-1) if tensor.is_contiguous() else tensor.detach()
-    first = flat[(0,) * flat.ndim]
-    if not tensor.numel() or bool(first != flat[(-1,) * flat.ndim]):
+    tensor = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+    if not tensor.numel():
         return None
-    return float(first) if bool((flat == first).all()) else None
+    if tensor.numel() > PROBED:  # a few entries say no for most
+        row = tensor.reshape(-1) if tensor.is_contiguous() else tensor.movedim(0, -1)[(0,) * (tensor.ndim - 1)]
+        if _one_value(row[:: max(1, len(row) // PROBED)]) is None:
+            return None
+    return _one_value(tensor)
+
+
+def _one_value(tensor: torch.Tensor) -> float | None:
+    if tensor.dtype not in TOLERANCES and tensor.dtype not in WHOLE:  # eight bits, of which no extrema are taken
+        tensor = tensor.to(torch.float64)
+    low, high = tensor.aminmax()
+    value = low.item()
+    return float(value) if value == high.item() else None
 
 
 def _content(tensor: torch.Tensor) -> Hashable:
@@ -174,31 +187,19 @@ def _content(tensor: torch.Tensor) -> Hashable:
     return hash(values.view(torch.uint8).numpy().tobytes())
 
 
-def exact(axis: Axis) -> Hashable:
-    """An axis with the paths of its digits, which equality leaves out."""
-    return tuple(tuple(_exact_factor(factor) for factor in term) for term in axis.terms)
-
-
-def _exact_factor(factor: Any) -> Hashable:
-    if isinstance(factor, Digit):
-        return (Digit, factor, factor.path)
-    if isinstance(factor, Wave):
-        return (Wave, factor, factor.side)
-    if isinstance(factor, Nested | Squared):
-        return (type(factor), exact(factor.axis))
-    return (type(factor), factor)
-
-
 def _frozen(value: Any, key: Callable[[torch.Tensor], Hashable]) -> Hashable:
     if isinstance(value, torch.Tensor):
         return key(value)
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return (kind, *[_frozen(part, key) for part in value])
     parts = children(value)
     if parts is not None:
-        return (type(value), tuple((name, _frozen(part, key)) for name, part in parts.items()))
+        return (kind, *[(name, _frozen(part, key)) for name, part in parts.items()])
     if isinstance(value, slice):
         return (slice, *(_frozen(part, _content) for part in (value.start, value.stop, value.step)))
     try:
         hash(value)
     except TypeError:
         return object()
-    return (type(value), value)
+    return (kind, value)

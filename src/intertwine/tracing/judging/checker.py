@@ -11,7 +11,7 @@ from intertwine.tracing.broken_call import BrokenCall
 from intertwine.tracing.calls import TypedCall, leaves
 from intertwine.tracing.checking.again import again
 from intertwine.tracing.checking.chains import Chain, undone
-from intertwine.tracing.checking.distance import distance
+from intertwine.tracing.checking.distance import Scale, distance
 from intertwine.tracing.judging.alike import Likeness, Likenesses, is_generic
 from intertwine.tracing.judging.chance import drawn_by
 from intertwine.tracing.judging.constants import error_at_drawn
@@ -98,18 +98,21 @@ class Checker:
         if not any(typed.reaching) or place.function == "grad":
             return self._unjudged(typed, function, args, kwargs)
         chains = [chain for chain in self.chains if chain.takes(typed, given)]
-        if self._only is not None and place.index not in self._only and not chains:
+        if self._only is not None and place.index not in self._only:
             return self._unjudged(typed, function, args, kwargs)
-        likeness, whole = None, None
+        likeness, known, whole = None, False, None
         if self._wholes is not None and typed.mutates:
             whole = self._wholes.behind(written(args, kwargs))
         # What is written into a part depends on where the part lies.
-        if self._likenesses is not None and not chains and whole is None and self._images.acts(typed):
+        if self._likenesses is not None and whole is None and self._images.acts(typed):
             likeness = self._likenesses.of(function, typed, args, kwargs)
-            if likeness.speaks():
-                self.alike[place.index] = likeness.first if likeness.first is not None else place.index
+            known = likeness.speaks()
+        if known and likeness is not None:
+            self.alike[place.index] = likeness.first if likeness.first is not None else place.index
+            if not chains:
                 return function(*args, **kwargs)
-        return self._judged(typed, function, self.weights.replaced(args, kwargs, typed), chains, likeness, whole)
+        arguments, asked = self.weights.replaced(args, kwargs, typed), None if known else likeness
+        return self._judged(typed, function, arguments, chains, asked, whole, known=known)
 
     def _unjudged(
         self,
@@ -138,15 +141,18 @@ class Checker:
         chains: list[Chain],
         likeness: Likeness | None,
         whole: Whole | None,
+        *,
+        known: bool,
     ) -> Any:
         (args, kwargs), place, elements = arguments, typed.place, range(self._images.count)
-        moved = [self._images.arguments(number, typed, arguments) for number in elements]
+        # What is known of a call is not asked again: it is one of a chain, which goes on.
+        moved = [] if known else [self._images.arguments(number, typed, arguments) for number in elements]
         chained = [[really(chain, number, typed, arguments) for number in elements] for chain in chains]
         dynamic = [(tensor, kind) for tensor, kind in zip(leaves(arguments), typed.inputs, strict=True) if kind.dynamic]
         generic = likeness is None or likeness.first is not None or all(is_generic(*pair) for pair in dynamic)
-        scale = [tensor for tensor, _ in dynamic]
+        scale = Scale(tensor for tensor, _ in dynamic)
         parts = None if whole is None else Parts(whole, typed, arguments, self._images)
-        constant = error_at_drawn(typed, function, arguments, self._images)
+        constant = 0.0 if known else error_at_drawn(typed, function, arguments, self._images)
         out = function(*args, **kwargs)
         result = args[0] if typed.mutates and place.function == "setitem" else out
         if other_shapes(typed, leaves(result)):
@@ -163,8 +169,8 @@ class Checker:
             worst = max(worst, parts.error(function, moved, scale))
             self.blind += parts.blind
             self.carrying |= {place.index} if parts.kept else set()
-        self.count += 1
-        if None not in moved:
+        self.count += not known
+        if not known and None not in moved:
             self.judged.add(place.index)
         generic &= place.index not in self.carrying
         seen = not worst <= limit_of(result, scale)
@@ -179,7 +185,8 @@ class Checker:
             self.broken.append(
                 BrokenCall(place.module, place.function, place.source, worst, _types(typed), reason, (), place.index)
             )
-            if seen and not chains and [len(part) for part in self._others] == [len(leaves(result))] * len(moved):
+            alone = seen and self._only is None and not chains  # chains were followed in the first run
+            if alone and [len(part) for part in self._others] == [len(leaves(result))] * len(moved):
                 self.chains.append(Chain.begun(typed, worst, leaves(result), self._others))
         return out
 

@@ -13,10 +13,9 @@ from intertwine.tracing.bindings import CannotActError
 from intertwine.tracing.calls import TypedCall
 from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import TensorType
-from intertwine.tracing.judging.alike import exact, version_of
+from intertwine.tracing.judging.alike import version_of
 from intertwine.tracing.judging.moves import Move, move_of
 from intertwine.tracing.models.value_trees import replaced
-from intertwine.tracing.normal_form import resolved
 
 
 class Images:
@@ -36,6 +35,7 @@ class Images:
         self._found: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
         self._kept: list[WeakIdKeyDictionary] = [WeakIdKeyDictionary() for _ in self._motions]
         self._axes: dict[int, tuple[list[Axis], Hashable] | None] = {}
+        self._able: dict[int, bool] = {}
         self._moves: dict[tuple[int, Hashable], Move] = {}
 
     @in_own_precision
@@ -68,11 +68,16 @@ class Images:
         return all(self._axes_of(kind) is not None for kind in kinds if kind.dynamic)
 
     def _axes_of(self, kind: TensorType) -> tuple[list[Axis], Hashable] | None:
-        # Types live as long as the trace.
+        # Types live as long as the trace; they are settled, so that axes that are exactly alike are one object.
         if id(kind) not in self._axes:
-            axes = [resolved(axis) for axis in kind.axes] if can_act(kind.axes) and not kind.piece else None
-            self._axes[id(kind)] = None if axes is None else (axes, tuple(map(exact, axes)))
+            able = not kind.piece and all(self._acts_on(axis) for axis in kind.axes)
+            self._axes[id(kind)] = (kind.axes, tuple(map(id, kind.axes))) if able else None
         return self._axes[id(kind)]
+
+    def _acts_on(self, axis: Axis) -> bool:
+        if id(axis) not in self._able:
+            self._able[id(axis)] = can_act([axis])
+        return self._able[id(axis)]
 
     def keep(self, number: int, tensor: torch.Tensor, image: torch.Tensor) -> None:
         """Use what a call gave on moved arguments as the image of what it gave: the group acts on no such type."""

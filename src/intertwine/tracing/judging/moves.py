@@ -15,6 +15,8 @@ from intertwine.tracing.normal_form import is_alone
 Move = Callable[[torch.Tensor], torch.Tensor]
 # Longer indices are not kept; features up to so many are turned by one matrix.
 LONGEST, DENSE = 1 << 22, 64
+# Sides from so many pixels on are exchanged and reversed as they are.
+FLIPPED = 16
 
 
 def move_of(motion: Motion, axes: list[Axis]) -> Move:
@@ -48,22 +50,38 @@ def move_of(motion: Motion, axes: list[Axis]) -> Move:
     shape = list(sizes)
     if pixels:
         first, last = pixels[0], pixels[-1]
-        span = [axes[i] if i in pixels else fixed(sizes[i]) for i in range(first, last + 1)]
+        lead, tail = prod(sizes[:first]), prod(sizes[last + 1 :])
+        alone = [axis if i in pixels else fixed(sizes[i]) for i, axis in enumerate(axes)]
+        if tail == 1 and min(sizes[i] for i in pixels) >= FLIPPED and all(_is_side(axes[i]) for i in pixels):
+            # Axes exchanged and reversed: faster than an index where their runs are long.
+            steps.append(lambda x: motion(x.reshape(sizes), alone))
+            return _in_turn(steps, None)
+        span = alone[first : last + 1]
         ahead, span[0] = _leading(span[0])
         inner = [axis.size for axis in span]
-        if prod(inner) > LONGEST:
+        apart = _rows_and_columns(motion, span) if tail < RUN and len(span) > 1 else None
+        if apart is not None:
+            rows, columns = apart
+            steps += _taken(lead * ahead, inner[-1] * tail, rows)
+            steps += _taken(lead * ahead * len(rows), tail, columns)
+        elif prod(inner) > LONGEST:
             return lambda x: motion(x, axes)
-        numbers = motion(torch.arange(1, prod(inner) + 1).reshape(inner), span)
-        # Those of unequal sides exchange their lengths.
-        shape[first : last + 1] = [ahead * numbers.shape[0], *numbers.shape[1:]]
-        steps += _taken(prod(sizes[:first]) * ahead, prod(sizes[last + 1 :]), numbers.reshape(-1))
+        else:
+            numbers = motion(torch.arange(1, prod(inner) + 1).reshape(inner), span)
+            # Those of unequal sides exchange their lengths.
+            shape[first : last + 1] = [ahead * numbers.shape[0], *numbers.shape[1:]]
+            steps += _taken(lead * ahead, tail, numbers.reshape(-1))
+    return _in_turn(steps, shape)
+
+
+def _in_turn(steps: list[Move], shape: list[int] | None) -> Move:
     if not steps:
         return lambda x: x
 
     def move(x: torch.Tensor) -> torch.Tensor:
         for step in steps:
             x = step(x)
-        return x.reshape(shape)
+        return x if shape is None else x.reshape(shape)
 
     return move
 
@@ -81,7 +99,7 @@ class _Taken:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         index = self.index.to(x.device)
         if self.tail == 1:
-            moved = x.reshape(self.lead, self.size).gather(1, index.expand(self.lead, self.size))
+            moved = x.reshape(self.lead, self.size).index_select(1, index)
             return moved if self.signs is None else moved * self.signs.to(x.device, x.dtype)
         moved = x.reshape(self.lead, self.size, self.tail).index_select(1, index)
         return moved if self.signs is None else moved * self.signs.to(x.device, x.dtype)[:, None]
@@ -135,6 +153,31 @@ def _taken(lead: int, tail: int, numbers: torch.Tensor) -> list[Move]:
     return [_Taken(lead, size, tail, index, kept)]
 
 
+def _rows_and_columns(motion: Motion, axes: list[Axis]) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """The numbers, counted from 1, of the rows that come in their places, and of their entries; None if rows are torn.
+
+    Queries and keys are: each pixel's row of logits is another one's, whose entries are moved as the pixels are.
+    """
+    sizes = [axis.size for axis in axes]
+    moved = [not is_alone(axis) for axis in axes]
+    # What the group leaves alone, as heads, is left out, and put back in its place.
+    small = [axis if moves else fixed(1) for axis, moves in zip(axes, moved, strict=True)]
+    before = [axis.size for axis in small]
+    if prod(before) > LONGEST:
+        return None
+    numbers = motion(torch.arange(prod(before)).reshape(before), small)
+    index = numbers.reshape(-1, before[-1])
+    rows, columns = index // before[-1], index % before[-1]
+    if list(numbers.shape) != before or bool((rows != rows[:, :1]).any()) or bool((columns != columns[:1]).any()):
+        return None
+    places = torch.unravel_index(rows[:, 0].reshape(before[:-1]), before[:-1])
+    whole = torch.zeros(sizes[:-1], dtype=torch.int64)
+    for position, size in enumerate(sizes[:-1]):
+        others = [-1 if other == position else 1 for other in range(len(sizes) - 1)]
+        whole = whole * size + (places[position] if moved[position] else torch.arange(size).reshape(others))
+    return whole.reshape(-1) + 1, columns[0] + 1
+
+
 def _permutes(motion: Motion, axis: Axis) -> bool:
     return all(motion.permutes(rep) for rep in _carried(axis))
 
@@ -156,6 +199,10 @@ def _has(axis: Axis, kind: type) -> bool:
         for term in axis.terms
         for factor in term
     )
+
+
+def _is_side(axis: Axis) -> bool:
+    return len(axis.terms) == len(axis.terms[0]) == 1 and isinstance(axis.terms[0][0], Digit)
 
 
 def _leading(axis: Axis) -> tuple[int, Axis]:

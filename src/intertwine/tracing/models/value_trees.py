@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -73,7 +73,7 @@ def mapped(value: object, function: Callable[[torch.Tensor], object]) -> Any:
 
 
 def replaced(value: object, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """As ``mapped``, but containers without tensors are kept as they are, as shapes are.
+    """As ``mapped``, but containers in which nothing changes are kept as they are, as shapes are.
 
     Examples:
         >>> shape = torch.Size([2])
@@ -83,18 +83,35 @@ def replaced(value: object, function: Callable[[torch.Tensor], torch.Tensor]) ->
     if isinstance(value, torch.Tensor):
         return function(value)
     parts = children(value)
-    if parts is None or next(tensors(value), None) is None:
+    if parts is None:
         return value
-    return rebuilt(value, {key: replaced(part, function) for key, part in parts.items()})
+    others = {key: replaced(part, function) for key, part in parts.items()}
+    return value if all(others[key] is part for key, part in parts.items()) else rebuilt(value, others)
 
 
-def tensors(value: object) -> Iterator[torch.Tensor]:
-    """Every tensor in ``value``."""
-    if isinstance(value, torch.Tensor):
-        yield value
-        return
-    for part in (children(value) or {}).values():
-        yield from tensors(part)
+def tensors(value: object) -> list[torch.Tensor]:
+    """Every tensor in ``value``, in order.
+
+    Examples:
+        >>> tensors(((torch.ones(1), 2), {"a": [torch.zeros(1)]}))
+        [tensor([1.]), tensor([0.])]
+    """
+    found: list[torch.Tensor] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: object, found: list[torch.Tensor]) -> None:
+    # Every call of a run comes through here several times: what is no container is told by its type alone.
+    kind = type(value)
+    if kind is tuple or kind is list:
+        for part in value:  # type: ignore[attr-defined]
+            _collect(part, found)
+    elif isinstance(value, torch.Tensor):
+        found.append(value)
+    elif kind not in _PLAIN:
+        for part in (children(value) or {}).values():
+            _collect(part, found)
 
 
 def copied(value: object) -> Any:

@@ -107,9 +107,19 @@ class Seams:
         """Names of Python modules that stand for functions with a rule or for scripted functions."""
         packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"e3nn"}
         functions = {id(key) for key in self._rules if isinstance(key, FunctionType)}
+        own = ("torch", "intertwine")
+        packages = {package for package in packages if package in sys.modules and package not in own}
+        if not packages and not functions:
+            return
+        inside = tuple(f"{package}." for package in (own if functions else packages))
         for path, holder in list(sys.modules.items()):
-            top = path.partition(".")[0]
-            if top in ("torch", "intertwine") or not (functions or top in packages) or type(holder) is not ModuleType:
+            # Every module that is loaded comes through here.
+            among = path in (own if functions else packages) or path.startswith(inside)
+            if among is bool(functions) or type(holder) is not ModuleType:
+                continue
+            values = vars(holder).values()
+            # A large package has ten thousand names: they are not gone through one by one where there is nothing.
+            if torch.jit.ScriptFunction not in map(type, values) and functions.isdisjoint(map(id, values)):
                 continue
             for name, value in list(vars(holder).items()):
                 if id(value) in functions or (
