@@ -18,6 +18,7 @@ from intertwine.projectors.constants import Constants
 from intertwine.projectors.methods.components import Components
 from intertwine.projectors.methods.method import TupleProjector
 from intertwine.projectors.projector import Projector
+from intertwine.projectors.weights import in_own_memory
 from intertwine.representations import Representation
 
 # basis() is for looking at small cases; a layer's full basis is what this library exists to avoid.
@@ -170,10 +171,7 @@ class BlocksProjector(Projector):
         wide = self._reordered(self.folded(W.to(accumulation_dtype(W.dtype))))
         if self._single:
             image = self.parts[0].projector.project(self._views(wide)[0])
-            # It may be a view of the weight, or expanded.
-            if not _has_own_memory(image, wide):
-                image = image.clone(memory_format=torch.contiguous_format)
-            out = image.reshape(wide.shape)
+            out = in_own_memory(image, wide).reshape(wide.shape)
         else:
             out = torch.zeros_like(wide, memory_format=torch.contiguous_format)
             for part, block, image in zip(self.parts, self._views(wide), self._views(out), strict=True):
@@ -250,11 +248,3 @@ class BlocksProjector(Projector):
             index = self._orders.get(f"{axis} back" if inverse else str(axis), tensor)
             tensor = tensor.index_select(axis + offset, index)
         return tensor
-
-
-def _has_own_memory(image: torch.Tensor, W: torch.Tensor) -> bool:
-    """Whether what a part's projector gave is no view of W and not expanded; under a compiler a copy costs nothing."""
-    if torch.compiler.is_compiling() or not image.is_contiguous():
-        return False
-    own: bool = image.untyped_storage()._cdata != W.untyped_storage()._cdata
-    return own

@@ -97,3 +97,10 @@ def shape_text(shape: Shape) -> str:
 
 def _fits(shape: Sequence[int], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(n in (None, m) for n, m in zip(expected, shape, strict=True))
+
+
+def in_own_memory(image: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
+    """What a part's projector gave: copied if it is a view of W, or expanded; under a compiler a copy costs nothing."""
+    compiled = torch.compiler.is_compiling()
+    own = not compiled and image.is_contiguous() and image.untyped_storage()._cdata != W.untyped_storage()._cdata
+    return image if own else image.clone(memory_format=torch.contiguous_format)

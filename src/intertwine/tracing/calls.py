@@ -1,6 +1,6 @@
 """One typed call of a run: the function, the types of its arguments and of what it gave."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from intertwine.tracing.bindings import ConflictError
 from intertwine.tracing.context import Context, TensorType
 from intertwine.tracing.functions.rule import Rule
 from intertwine.tracing.models.value_trees import children, tensors
+from intertwine.tracing.normal_form import exact, resolved
 from intertwine.tracing.record import Place
 
 # What takes of the others only the shape, dtype or device.
@@ -140,3 +141,22 @@ def memory_of(tensor: torch.Tensor) -> int:
         return tensor.untyped_storage().data_ptr()
     except (NotImplementedError, RuntimeError):
         return 0
+
+
+def settle(calls: Sequence[TypedCall]) -> None:
+    """Replace unknowns by what they were found to be, once for all; axes that are exactly alike become one object."""
+    done: set[int] = set()
+    whole: dict[int, tuple[Axis, Axis]] = {}
+    kept: dict[Hashable, Axis] = {}
+
+    def settled(axis: Axis) -> Axis:
+        if id(axis) not in whole:
+            new = resolved(axis)
+            whole[id(axis)] = axis, kept.setdefault(exact(new), new)
+        return whole[id(axis)][1]
+
+    for call in calls:
+        for kind in (*call.inputs, *call.outputs):
+            if id(kind) not in done:
+                done.add(id(kind))
+                kind.axes = [settled(axis) for axis in kind.axes]

@@ -1,6 +1,6 @@
 """Types of a whole model from one run: projectors of its parameters, what breaks the symmetry, what is open."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,14 +13,14 @@ from intertwine.tracing.acting import Motion
 from intertwine.tracing.axes import Axis
 from intertwine.tracing.bindings import UntypedError
 from intertwine.tracing.broken_call import BrokenCall
-from intertwine.tracing.calls import TypedCall
+from intertwine.tracing.calls import TypedCall, settle
 from intertwine.tracing.check import Checked, check_calls
 from intertwine.tracing.checking.elements import generating_elements
 from intertwine.tracing.context import ParameterUse
 from intertwine.tracing.ends import EndTypes
 from intertwine.tracing.functions import Rule
 from intertwine.tracing.judging.weights import EquivariantWeights
-from intertwine.tracing.normal_form import carried, exact, is_alone, resolved
+from intertwine.tracing.normal_form import carried, is_alone, resolved
 from intertwine.tracing.parameters import ParameterTypes, TypedParameter
 from intertwine.tracing.paths import no_path
 from intertwine.tracing.policy import Policy
@@ -166,7 +166,7 @@ def infer(
             reasons[name] = "the run did not use it: another branch does, or a cache holds what was made from it"
     constants += [name for name, _ in model.named_buffers() if name not in {*traced.context.uses, *by_hand}]
     notes = (*traced.notes, *asking.notes, *hidden, *no_path(parameters))
-    _settle(traced)
+    settle(traced.calls)
     return Inference(
         ends.acting.group,
         parameters,
@@ -234,22 +234,3 @@ def _leading_axes(P: Projector, shape: tuple[int, ...]) -> list[Axis | None]:
 
 def _untouched(use: ParameterUse) -> bool:
     return all(is_alone(resolved(axis)) for axis in use.type.axes)
-
-
-def _settle(traced: Trace) -> None:
-    """Replace unknowns by what they were found to be, once for all; axes that are exactly alike become one object."""
-    done: set[int] = set()
-    whole: dict[int, tuple[Axis, Axis]] = {}
-    kept: dict[Hashable, Axis] = {}
-
-    def settled(axis: Axis) -> Axis:
-        if id(axis) not in whole:
-            new = resolved(axis)
-            whole[id(axis)] = axis, kept.setdefault(exact(new), new)
-        return whole[id(axis)][1]
-
-    for call in traced.calls:
-        for kind in (*call.inputs, *call.outputs):
-            if id(kind) not in done:
-                done.add(id(kind))
-                kind.axes = [settled(axis) for axis in kind.axes]
