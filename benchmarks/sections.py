@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import (
     constants,
     decay,
-    growth,
     import_time,
-    layers,
     penalty,
     regular,
     report,
@@ -15,6 +13,7 @@ from benchmarks import (
     training_step,
     whole_models,
 )
+from benchmarks.growing import layers, weights
 from benchmarks.optimizers import split_step
 from benchmarks.peers import comparison
 from benchmarks.row import Row
@@ -24,7 +23,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "penalty": penalty.rows,
     "decay": decay.rows,
     "regular": regular.rows,
-    "growth": growth.rows,
+    "growth": weights.rows,
     "layers": layers.rows,
     "constants": constants.rows,
     "sampled": sampled.rows,
