@@ -223,3 +223,18 @@ def test_pieces_that_the_group_takes_to_no_pieces_are_named(function, conv):
     rep = iw.on_grid(group.trivial())
     binding = iw.bind(OfImages(function, conv), rep_in=rep, rep_out=rep, example=x)
     assert binding.breakers
+
+
+class Branching(nn.Module):
+    """Twice as much where the first number of all is positive: one module, whose values alone could say what it is."""
+
+    def forward(self, x):
+        return 2 * x if x.flatten()[0] > 0 else x
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_module_that_branches_on_a_component_is_not_believed_by_a_few_values(seed):
+    torch.manual_seed(seed)
+    rep, model = iw.SO(3).standard(), nn.Sequential(Branching())
+    binding = iw.bind(model, rep_in=rep, rep_out=rep, example=torch.randn(4, 3))
+    assert binding.breakers

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+# What hands values to Python, or to gradients that are read later.
+READ = frozenset(["item", "tolist", "__bool__", "__int__", "__float__", "__index__", "numpy", "backward"])
+
 
 def function_name(function: Callable[..., Any]) -> str:
     """``"add"`` for ``torch.add``, ``Tensor.add``, ``Tensor.__add__``, ``__radd__``; ``"T"`` for the attribute T.

@@ -15,7 +15,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from intertwine.tracing.function_names import function_name
+from intertwine.tracing.function_names import READ, function_name
 from intertwine.tracing.whole.seams import Seams, Whole
 
 # What reads a tensor's attributes, or checks and prints it, makes no tensor of the model.
@@ -58,8 +58,6 @@ SILENT = frozenset(
 UNWRITTEN = frozenset(["empty", "empty_like", "new_empty", "empty_strided"])
 # Attributes that are tensors of the model, of a type of their own.
 ATTRIBUTES = frozenset(["T", "mT", "H", "data", "grad", "mH", "real", "imag"])
-# What hands values to Python, or to gradients that are read later.
-READ = frozenset(["item", "tolist", "__bool__", "__int__", "__float__", "__index__", "numpy", "backward"])
 OWN_FOLDERS = tuple(str(Path(file).resolve().parent) + os.sep for file in (torch.__file__, __file__))
 
 

@@ -13,6 +13,7 @@ from intertwine.tracing.calls import leaves
 from intertwine.tracing.models.value_trees import children, rebuilt
 from intertwine.tracing.normal_form import resolved
 from intertwine.tracing.types.tensor_type import TensorType
+from intertwine.tracing.whole.branches import DRAWS, Reading
 
 # Values that ought to be equal differ by rounding, by at most so many tolerances of their dtype.
 MARGIN = 20
@@ -51,14 +52,24 @@ class Asked:
     kinds: Sequence[TensorType]
 
     def batches(self, motions: Sequence[Motion]) -> list[Batch] | str:
-        """What it gives of its arguments, and of others of the same range; why it cannot be asked, in words."""
+        """What it gives of its arguments, and of others of the same range; why it cannot be asked, in words.
+
+        Others are drawn once, or many times where Python reads values, which may decide what is done.
+        """
         if any(kind.dynamic and (kind.piece or not can_act(kind.axes)) for kind in self.kinds):
             return UNTYPED
         own = leaves(self.args, self.kwargs)
         found: list[Batch] = []
-        for given in (own, [_like(x, i) if kind.dynamic else x for i, (x, kind) in enumerate(self._pairs(own))]):
+        reads = False
+        for draw in range(1 + DRAWS):
+            if draw > 1 and not reads:
+                break
+            pairs = enumerate(self._pairs(own))
+            given = [_like(x, i + 100 * (draw - 1)) if draw and kind.dynamic else x for i, (x, kind) in pairs]
             try:
-                outs = self._of(given)
+                with Reading() as reading:
+                    outs = self._of(given)
+                reads |= reading.seen
                 again = self._of(given)
                 moved = [self._of([_moved(motion, x, kind) for x, kind in self._pairs(given)]) for motion in motions]
             except CannotActError:
@@ -73,25 +84,31 @@ class Asked:
         return found
 
     def results(self, values: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
-        """What it gives of several values of its one tensor; None if it fails, or gives others each time."""
+        """What it gives of several values of its one tensor.
+
+        None if it fails, gives others each time, or hands values to Python, so that a few of them tell nothing.
+        """
         try:
-            found = [self._of([value])[0] for value in (*values, values[0])]
+            with Reading() as reading:
+                found = [self._of([value])[0] for value in (*values, values[0])]
         except (*REFUSALS, NotImplementedError):
             return None
-        return found[:-1] if close(found[-1], found[0]) else None
+        return found[:-1] if close(found[-1], found[0]) and not reading.seen else None
 
     def turned(
         self, group: Sequence[tuple[int, int]], matrix: torch.Tensor
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]] | None:
-        """What it gives, and what with a matrix along some axes of its arguments; None if it fails."""
+        """What it gives, and what with a matrix along some axes of its arguments; None if it fails or reads values."""
         given = leaves(self.args, self.kwargs)
         moved = list(given)
         for argument, axis in group:
             moved[argument] = along(moved[argument], axis, matrix)
         try:
-            return self._of(given), self._of(moved)
+            with Reading() as reading:
+                found = self._of(given), self._of(moved)
         except (*REFUSALS, NotImplementedError):
             return None
+        return None if reading.seen else found
 
     def _pairs(self, tensors: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, TensorType]]:
         return list(zip(tensors, self.kinds, strict=True))

@@ -21,6 +21,7 @@ from intertwine.representations import Representation
 from intertwine.tracing.axes import Carried
 from intertwine.tracing.context import Axes, ConflictError, Context
 from intertwine.tracing.normal_form import carried, resolved
+from intertwine.tracing.whole.branches import DRAWS, Reading
 
 # How far along the Lie algebra the function is asked: a logarithm comes back from there.
 STEP = 0.5
@@ -61,6 +62,7 @@ def representation_behind(function: nn.Module, rep: Representation, ndim: int) -
         matrices = _matrices(double, rep, elements, x)
     except ConflictError:  # some are meant for vectors of length 1 alone
         matrices = _matrices(double, rep, elements, x / x.norm(dim=-1, keepdim=True))
+    _hold_elsewhere(double, rep, elements, x, matrices)
     count = len(group.generators)
     whole = Representation(group, ())
     for start, stop in _blocks(matrices):
@@ -76,6 +78,24 @@ def _matrices(function: nn.Module, rep: Representation, elements: Sequence[torch
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ConflictError(f"its values were not fitted: {error}") from error
     return np.stack([_matrix(y, values) for values in moved])
+
+
+def _hold_elsewhere(
+    function: nn.Module, rep: Representation, elements: Sequence[torch.Tensor], x: torch.Tensor, matrices: Array
+) -> None:
+    """Where Python reads values, these may decide what is done: the matrices must hold at others too, a few at a time.
+
+    Raises:
+        ConflictError: they do not.
+    """
+    with Reading() as reading:
+        function(x)
+    for few in x.split(8)[:DRAWS] if reading.seen else ():
+        y = function(few).reshape(len(few), -1).numpy()
+        for g, matrix in zip(elements, matrices, strict=True):
+            moved = function(rep.act(g, few)).reshape(len(few), -1).numpy()
+            if np.abs(y @ matrix.T - moved).max() > CLOSE * max(float(np.abs(moved).max()), 1e-30):
+                raise ConflictError("values that Python reads decide what it does, and the group moves these")
 
 
 def _known(axis: Any) -> Representation | None:
