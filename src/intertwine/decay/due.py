@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from intertwine.decay.targets import Pairs, Target
 from intertwine.errors import ArgumentError
+from intertwine.projectors import Projector
 from intertwine.projectors.norms.proximal import Rate
 
 # The strengths of a tensor's projectors with the learning rate of one step.
@@ -17,9 +16,10 @@ Wait = tuple[Pairs, Rate | None]
 class Due:
     """What has not been taken yet, by tensor.
 
-    Where one projector measures in the plain norm, k proximal steps of the residual, whose gradient has no part in
-    them, are one: a division by the product of all ``1 + lr s``. Steps of several projectors, or in a norm of its own,
-    are taken one after the other.
+    The steps that wait are one proximal step of the sum of their ``lr s``,
+    ``argmin |X - W|^2 / 2 + sum lr s / 2 |X - P X|^2``. So weights come to rest where they do with a step each time, at
+    ``d / (lr s)`` under a loss that moves the residual by d a step; divided by the product of all ``1 + lr s`` they
+    would rest nearer to equivariant.
 
     Args:
         every: how many steps wait for each other; 1 for none.
@@ -33,22 +33,21 @@ class Due:
         """A step of a tensor that the optimiser updated."""
         self._waiting.setdefault(_key(target), []).append((pairs, rate))
 
-    def take(self, target: Target) -> list[Wait]:
-        """What is to be done for a tensor, in turn; it waits no longer."""
+    def take(self, target: Target) -> Wait | None:
+        """What is to be done for a tensor; it waits no longer."""
         waiting = self._waiting.pop(_key(target), [])
         if len(waiting) < 2:
-            return waiting
-        P = waiting[0][0][0][0]
-        if P.has_own_norm or any(len(pairs) > 1 or pairs[0][0] is not P for pairs, _ in waiting):
-            return waiting
-        product: Rate = 1.0
-        for pairs, rate in waiting:
-            if pairs[0][1] == math.inf:
-                return [(((P, math.inf),), None)]
-            product = product * (1 + (0.0 if rate is None else rate) * pairs[0][1])
-        if not isinstance(product, torch.Tensor) and product == math.inf:
-            return [(((P, math.inf),), None)]
-        return [(((P, 1.0),), product - 1)]
+            return waiting[0] if waiting else None
+        pairs = waiting[0][0]
+        if all(own == pairs for own, _ in waiting):
+            rates = [rate for _, rate in waiting if rate is not None]
+            return pairs, sum(rates[1:], rates[0]) if rates else None
+        totals: dict[int, tuple[Projector, float]] = {}
+        for own, rate in waiting:
+            for P, s in own:
+                before = totals.get(id(P), (P, 0.0))[1]
+                totals[id(P)] = P, before + (s if s == math.inf else s * float(rate or 0.0))
+        return tuple((P, s) for P, s in totals.values() if s), 1.0
 
     def state(self) -> list[list[Any]]:
         """``[binding, entry, [[rate, strength, ...], ...]]`` for each tensor, numbers alone."""

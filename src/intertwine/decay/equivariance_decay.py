@@ -86,10 +86,9 @@ class EquivarianceDecay(Hooked):
         strength: a number >= 0 or ``inf``; a mapping from names of parameters or modules to numbers, as in
             ``Binding.penalty``; a callable from the number of steps done so far (0 at the first) to either; or an
             ``intertwine.Target``. For several bindings, a sequence with one of the first three for each.
-        every: k > 1 takes the proximal steps of k steps together at every k-th one, ``W - P W`` divided by the product
-            of their ``1 + lr s``, which costs a k-th; ``catch_up`` takes what waits. Steps of several projectors on one
-            weight, or in a norm of its own, are taken one after the other, which saves nothing. At infinite strength
-            gradients are projected at each step all the same, weights at every k-th.
+        every: k > 1 takes one proximal step of the summed strength, ``W - P W`` divided by ``1 + sum lr s`` of k steps,
+            at every k-th, which costs a k-th; ``catch_up`` takes what waits. Weights come to rest where they do at 1.
+            At infinite strength gradients are projected at each step all the same, weights at every k-th.
 
     Attributes:
         exact: whether every parameter's step is the proximal step of the summed penalty.
@@ -303,19 +302,15 @@ class EquivarianceDecay(Hooked):
 
     def _take_due(self, groups: Mapping[int, Mapping[str, Any]], updated: Collection[int]) -> bool:
         """Takes all steps that wait; whether what is evaluated is among what they reach."""
-        waiting = [(target, trained, self._due.take(target)) for target, trained, _ in self._current]
-        is_reaching = True
-        for turn in range(max([1, *(len(waits) for _, _, waits in waiting)])):
-            step = DecayStep(self._averaging, together=True)
-            for target, trained, waits in waiting:
-                if turn < len(waits):
-                    held = [W for W in trained if id(W) in groups]
-                    W = next((W for W in held if id(W) in updated), held[0])
-                    pairs, rate = waits[turn]
-                    computed = not self._reading.is_stored and target.is_computed
-                    step.add(target, pairs, W, groups[id(W)], rate, computed=computed)
-            is_reaching &= self._take(step, with_buffers=turn == 0)
-        return is_reaching
+        step = DecayStep(self._averaging, together=True)
+        for target, trained, _ in self._current:
+            waits = self._due.take(target)
+            if waits is not None:
+                held = [W for W in trained if id(W) in groups]
+                W = next((W for W in held if id(W) in updated), held[0])
+                computed = not self._reading.is_stored and target.is_computed
+                step.add(target, waits[0], W, groups[id(W)], waits[1], computed=computed)
+        return self._take(step, with_buffers=True)
 
     def _take(self, step: DecayStep, *, with_buffers: bool) -> bool:
         for target in self._targets if with_buffers else ():
