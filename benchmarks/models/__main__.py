@@ -52,7 +52,7 @@ def measured(case: Case) -> dict[str, object]:
         if found.breakers
         else found.inference.output_conflict.partition(":")[0],
     }
-    _project_at_size(found, model)
+    project_at_size(found, model)
     error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)
     row["error"] = f"{error.relative_worst:.1e}"
     row["varies"] = f"{_variation(runner, case.example):.1e}"
@@ -76,7 +76,7 @@ def _variation(runner: Runner, example: object) -> float:
     return (change / whole) ** 0.5 if whole else 0.0
 
 
-def _project_at_size(binding: iw.Binding, model: torch.nn.Module) -> None:
+def project_at_size(binding: iw.Binding, model: torch.nn.Module) -> None:
     """Projects, and brings each weight back to its norm: random ones shrink, so that deep networks would give zeros."""
     tensors = dict(model.named_parameters())
     names = [entry.name for entry in binding if entry.kind == "weight" and entry.name in tensors]
