@@ -265,6 +265,8 @@ def test_wrong_arguments_are_refused_by_name():
         ((model, binding, math.nan), {"example": example}, "radius"),
         ((model, binding, 1.0), {}, "example"),
         ((model, binding, 1.0), {"example": [1.0]}, "example"),
+        ((model, binding), {"inputs": example[:0]}, "inputs"),
+        ((model, binding), {"inputs": torch.zeros(2, 5, dtype=torch.float64)}, "inputs"),
     ):
         with pytest.raises(ArgumentError, match=says):
             iw.certificate(*arguments, **options)

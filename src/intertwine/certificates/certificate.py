@@ -127,6 +127,8 @@ def certificate(
     if not isinstance(given, torch.Tensor) or not given.is_floating_point() or not given.ndim:
         raise ArgumentError(name, expected="a tensor of numbers, the model's only input", got=type(given).__name__)
     check_dense(name, given, values=True)
+    if not given.numel():
+        raise ArgumentError(name, expected="at least one input", got=f"shape {tuple(given.shape)}")
     reach = None if radius is None else real_number("radius", radius, "a number >= 0", minimum=0.0)
     reasons = _reasons(binding)
     if reasons:
@@ -139,7 +141,7 @@ def certificate(
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         got = f"{type(error).__name__}: {error}"[:200]
         raise ArgumentError(name, expected="what the model takes", got=got) from error
-    return max(found, key=lambda one: one.bound) if found else Certificate(0.0, 0.0, {}, (), reach)
+    return max(found, key=lambda one: one.bound)
 
 
 def _bounded(model: nn.Module, binding: Binding, sample: torch.Tensor, radius: float | None) -> Certificate:
