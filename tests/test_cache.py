@@ -76,6 +76,7 @@ PLAIN = {
     "decay.averages._is_iterate",
     "tracing.policy.quotient_fields",
     "tracing.policy.subgroup_classes",
+    "training.lightning_callback._callback_class",  # a class of a package that is imported when it is asked for
 }
 
 

@@ -90,7 +90,7 @@ def test_every_thing_has_its_name(page):
 def test_every_part_has_its_section(found):
     sections = {section.title: section for section in check_sections(found.to_dict(), found.report.kernels)}
     breakers = sections["What breaks the symmetry outside the weights"]
-    assert [row[:2] for row in breakers.rows] == [("first", "conv2d")]
+    assert [row[:2] for row in breakers.rows] == [("first", "conv2d"), ("(the model itself)", "added_up.default")]
     assert "Use 15 or 17 pixels in place of 16" in breakers.rows[0][3]
     assert breakers.rows[0][4].startswith("checked_page.py:")
     assert [row[0] for row in sections["Unaccounted"].rows] == ["unused"]

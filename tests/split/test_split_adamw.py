@@ -329,7 +329,7 @@ def test_what_it_cannot_do_is_refused_by_name() -> None:
     with pytest.raises(ArgumentError, match="every typed parameter"):
         optimizer.step()
     turned = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
-    with pytest.raises(ArgumentError, match="parametrisation computes"):
+    with pytest.raises(ArgumentError, match="parametrisation or an adapter computes"):
         iw.SplitAdamW(turned.parameters(), iw.bind(turned, {"": (FINITE, FINITE)}), strength=1.0)
 
 
