@@ -20,7 +20,8 @@ from benchmarks.models import sources
 from benchmarks.models.case import Case
 from benchmarks.models.table import FIELDS, write
 from intertwine.tracing.models.evaluating import Runner
-from intertwine.tracing.models.value_trees import mapped, tensors
+from intertwine.tracing.models.value_trees import copied, mapped, tensors
+from intertwine.tracing.record import run
 
 
 def measured(case: Case) -> dict[str, object]:
@@ -53,6 +54,7 @@ def measured(case: Case) -> dict[str, object]:
         else found.inference.output_conflict.partition(":")[0],
     }
     project_at_size(found, model)
+    _with_statistics(found, model, case.example)
     error = iw.equivariance_error(model, case.rep_in, case.rep_out, case.example, num_samples=8, group=found.group)
     row["error"] = f"{error.relative_worst:.1e}"
     row["varies"] = f"{_variation(runner, case.example):.1e}"
@@ -85,6 +87,28 @@ def project_at_size(binding: iw.Binding, model: torch.nn.Module) -> None:
     with torch.no_grad():
         for name in names:
             tensors[name].mul_(before[name] / tensors[name].norm().clamp(min=1e-12))
+
+
+def _with_statistics(binding: iw.Binding, model: torch.nn.Module, example: object) -> None:
+    """Running statistics of the example, projected: with those of a new model deep networks give their biases alone."""
+    norms = [one for one in model.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
+    norms = [one for one in norms if one.track_running_stats]
+    momenta = [one.momentum for one in norms]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    try:
+        if norms:
+            with torch.no_grad():
+                run(model, copied(example))
+    except ValueError:  # one value a channel has no variance
+        for norm in norms:
+            norm.reset_running_stats()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval()
+        norm.momentum = momentum
+    if norms:
+        binding.project_()
 
 
 def _seconds(call: Callable[[], object]) -> str:

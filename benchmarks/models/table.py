@@ -11,7 +11,7 @@ FIELDS = (
 PAGE = """# Unmodified models, typed from one run
 
 `python -m benchmarks.models --write results/models`, with the packages of the column `source` installed: random
-weights and running statistics, float32, one thread, on a machine that others used too. `bind s` is what typing takes
+weights and running statistics of the example, float32, one thread, on a machine that others used too. `bind s` is what typing takes
 (two forward passes among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count
 parameters and running statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside
 the weights, of which the first is named, and `error` is that of the whole network with projected weights. `varies` is

@@ -77,7 +77,8 @@ class Energies(nn.Module):
             num_elements=3,
             hidden_irreps=o3.Irreps("8x0e + 8x1o"),
             MLP_irreps=o3.Irreps("8x0e"),
-            atomic_energies=np.zeros(3),  # constants, beside which the rounding of the rest is lost
+            # Beside large constants the rounding of the rest is lost; without any, random energies nearly cancel.
+            atomic_energies=np.full(3, 0.01),
             avg_num_neighbors=5.0,
             atomic_numbers=[1, 2, 3],
             correlation=correlation,
