@@ -11,12 +11,12 @@ FIELDS = (
 PAGE = """# Unmodified models, typed from one run
 
 `python -m benchmarks.models --write results/models`, with the packages of the column `source` installed: random
-weights and running statistics of the example, float32, one thread, on a machine that others used too. `bind s` is what typing takes
-(two forward passes among it), `check s` what repeating every call on moved arguments takes. `typed` and `free` count
-parameters and running statistics; `share typed` is that of the parameters' entries. `breakers` counts causes outside
-the weights, of which the first is named, and `error` is that of the whole network with projected weights. `varies` is
-how far the output moves, of its size, when the inputs do by a tenth of their spread: an error below it by as much as
-rounding is no success if the output hardly moves at all. It is blank in rows recorded before it was measured.
+weights, running statistics of the example, float32, one thread, on a machine that others used too. `bind s` is what
+typing takes (two forward passes among it), `check s` what repeating every call on moved arguments takes. `typed` and
+`free` count parameters and running statistics; `share typed` is that of the parameters' entries. `breakers` counts
+causes outside the weights, of which the first is named, and `error` is that of the whole network with projected
+weights. `varies` is how far the output moves, of its size, when the inputs do by a tenth of their spread: an error
+below it by as much as rounding is no success if the output hardly moves at all.
 
 """
 
