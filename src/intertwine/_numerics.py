@@ -77,7 +77,7 @@ def widest(tensor: torch.Tensor) -> torch.Tensor:
 
 def scale_of(tensor: torch.Tensor) -> torch.Tensor:
     """``power_of_two`` of the largest entry, a real scalar without gradient; 1 where there are no entries."""
-    parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    parts = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
     if not parts.numel():
         return torch.ones((), dtype=parts.dtype, device=parts.device)
     return power_of_two(torch.linalg.vector_norm(parts.detach(), torch.inf))
@@ -86,7 +86,7 @@ def scale_of(tensor: torch.Tensor) -> torch.Tensor:
 def divided(tensor: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """``tensor / scale`` for a real scale: complex division by a number whose square overflows is not exact."""
     if tensor.is_complex():
-        return torch.view_as_complex(torch.view_as_real(tensor) / scale)
+        return torch.view_as_complex(torch.view_as_real(tensor.resolve_conj()) / scale)
     return tensor / scale
 
 
@@ -98,7 +98,7 @@ def scaled_square(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     scale = scale_of(tensor)
     parts = divided(tensor, scale)
-    parts = torch.view_as_real(parts) if parts.is_complex() else parts
+    parts = torch.view_as_real(parts.resolve_conj()) if parts.is_complex() else parts
     return (parts * parts).sum(), scale
 
 
@@ -118,7 +118,7 @@ def squared_norm(tensor: torch.Tensor) -> torch.Tensor:
     """
     if not 2**17 <= tensor.numel() < 2**31:
         return torch.linalg.vector_norm(tensor).square()
-    flat = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(-1)
+    flat = (torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor).reshape(-1)
     return torch.dot(flat, flat)
 
 

@@ -240,3 +240,32 @@ def test_rank_warning_only_when_there_is_nothing() -> None:
         P = iw.projector(G.regular(), G.irrep(1))
     assert P.rank == 2
     assert projector_matrix(P).shape == (8, 8)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 4)])
+def test_weights_whose_conjugation_waits_are_measured_as_others(shape) -> None:
+    """torch conjugates when values are read; what looks at real and imaginary parts reads them."""
+    V = iw.Cyclic(4).regular()
+    P = iw.projector(V, V) if len(shape) == 2 else iw.spectral_projector(V, V, (4, 4))
+    W = torch.randn(shape, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)).conj()
+    assert W.is_conj()
+    for name in ("project", "residual", "squared_residual", "relative_residual"):
+        found, plain = getattr(P, name)(W), getattr(P, name)(W.resolve_conj())
+        torch.testing.assert_close(found.resolve_conj(), plain)
+
+
+def test_a_check_takes_a_model_whose_features_are_conjugated() -> None:
+    class Correlation(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = torch.nn.ModuleList(torch.nn.Linear(4, 4) for _ in range(2))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers:
+                f = torch.fft.rfft(layer(x), dim=1)
+                x = torch.fft.irfft(f * torch.conj(f), n=x.shape[1], dim=1)
+            return x
+
+    V = iw.Cyclic(4).regular()
+    binding = iw.bind(Correlation(), rep_in=V, rep_out=V, example=torch.randn(2, 6, 4))
+    assert binding.breakers == ()

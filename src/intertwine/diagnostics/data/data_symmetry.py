@@ -136,7 +136,7 @@ def _points(samples: tuple[Samples, ...], g: torch.Tensor, stays: torch.Tensor) 
     columns = []
     for part in samples:
         rows = torch.where(stays[:, None], part.values.flatten(1), part.moved(g).flatten(1))
-        rows = torch.view_as_real(rows).flatten(1) if rows.is_complex() else rows
+        rows = torch.view_as_real(rows.resolve_conj()).flatten(1) if rows.is_complex() else rows
         deviation = rows.std(0)
         # What rounding makes of a constant feature is no feature. x and y weigh alike, however wide they are.
         constant = deviation <= CONSTANT * rows.abs().amax(0)

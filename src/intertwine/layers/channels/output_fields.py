@@ -93,7 +93,7 @@ def project_keeping_norms(P: Projector, W: torch.Tensor, output: OutputFields) -
 
 def _copy_norms(W: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """The norm of all entries with the same number, for W with entries of about 1."""
-    parts = widest(torch.view_as_real(W) if W.is_complex() else W)
+    parts = widest(torch.view_as_real(W.resolve_conj()) if W.is_complex() else W)
     squares = parts.reshape(index.numel(), prod(parts.shape[index.ndim :])).square().sum(1)
     count = int(index.max()) + 1 if index.numel() else 0
     return squares.new_zeros(count).index_add_(0, index.reshape(-1), squares).sqrt().to(W.dtype.to_real())

@@ -162,7 +162,7 @@ def _fields(axis: Axis) -> list[int]:
 
 
 def _level(tensor: torch.Tensor) -> float | None:
-    tensor = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+    tensor = torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor.detach()
     if not tensor.numel():
         return None
     if tensor.numel() > PROBED:  # a few entries say no for most
