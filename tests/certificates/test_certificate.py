@@ -270,3 +270,17 @@ def test_wrong_arguments_are_refused_by_name():
     ):
         with pytest.raises(ArgumentError, match=says):
             iw.certificate(*arguments, **options)
+
+
+@pytest.mark.parametrize("which", ["running_mean", "running_var", "weight", "bias"])
+def test_each_statistic_of_a_norm_counts_by_itself(which):
+    """All else is equivariant, so that nothing but this one can be what is sampled."""
+    model, binding, rep_in, rep_out, example = made("residual")
+    rest = binding.split()[1][f"norms.0.{which}"]
+    binding.project_()
+    with torch.no_grad():
+        getattr(model.norms[0], which).add_(0.3 * rest)
+    errors = sampled(model, binding, rep_in, rep_out, unit(example, 50))
+    found = iw.certificate(model, binding, 1.0, example=example)
+    assert 0 < float(errors.max()) <= found.bound
+    assert list(found.shares) == [f"norms.0.{which}"]

@@ -81,7 +81,10 @@ class SplitOptimizer(ComponentOptimizer):
         *,
         strength: Schedule | Sequence[Schedule],
     ) -> None:
-        check_function("make", make, "a function of param groups that gives an optimiser", takes=1)
+        expected = "a function of param groups that gives an optimiser"
+        check_function("make", make, expected, takes=1)
+        if isinstance(make, torch.nn.Module):
+            raise ArgumentError("make", expected=expected, got=f"a module, {type(make).__name__}")
         super().__init__(params, {}, binding, strength)
         self._parts: dict[int, Parts] = {}
         for i, split in self._splits.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from intertwine._arguments import check_instance
 from intertwine.errors import ArgumentError, GroupMismatchError, ShapeError
 from intertwine.groups import Group
 from intertwine.groups.adapters.notation import as_representation
@@ -95,6 +96,8 @@ def read_ends(rep_in: Any, rep_out: Any, group: Group | None) -> EndTypes:
             not map pixels onto pixels, is not compact or acts by complex matrices.
         GroupMismatchError: representations of different groups.
     """
+    if group is not None:
+        check_instance("group", group, Group, "an intertwine group")
     spaces: list[Representation | None] = []
     for argument, spec in (("rep_in", rep_in), ("rep_out", rep_out)):
         for where, leaf in _leaves(spec, ()):
