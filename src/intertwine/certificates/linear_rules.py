@@ -165,7 +165,12 @@ def attention(call: Call) -> Bound:
     scale = call.got(6, "scale")
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     scores = multiplied(call.bound(q), call.bound(k)).through(abs(float(scale)))
-    rows = q.numel() // max(1, q.shape[-1])
+    rows, mask = q.numel() // max(1, q.shape[-1]), call.got(3, "attn_mask")
+    if mask is not None:
+        fixed = call.fixed(mask, "the mask")
+        if fixed.residual is not None:  # as often as the mask is spread over the scores; softmax bounds their size
+            times = rows * k.shape[-2] / max(1, mask.numel())
+            scores = scores.off_by(fixed.names, 2 * size_of(fixed.residual) * math.sqrt(times))
     return multiplied(scores.through(1.0).at_most(math.sqrt(rows)), call.bound(v))
 
 

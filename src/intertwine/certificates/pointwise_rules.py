@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from intertwine.certificates.bounds import Bound, VoidError, together
+from intertwine.certificates.bounds import Bound, VoidError, added, together
 from intertwine.certificates.call import Call
 
 Rule = Callable[[Call], Bound]
@@ -26,16 +26,16 @@ SLOPES = {
 AT_ZERO = {"sigmoid": 0.5, "sigmoid_": 0.5, "hardsigmoid": 0.5, "softplus": math.log(2), "logsigmoid": math.log(2)}
 AT_ZERO |= {"cos": 1.0}
 LARGEST = dict.fromkeys(("tanh", "tanh_", "sigmoid", "sigmoid_", "hardsigmoid", "sin", "cos", "softsign"), 1.0)
-SETTINGS = {"elu": ("alpha", 1.0), "celu": ("alpha", 1.0), "softplus": ("beta", 1.0)}
+# With other settings slopes and values are others.
+SETTINGS = {"elu": {"alpha": 1.0}, "celu": {"alpha": 1.0}, "softplus": {"beta": 1.0, "threshold": 20.0}}
 
 
 def pointwise(call: Call) -> Bound:
     """A function of each entry: slope times size, and its value at zero."""
     name = call.name
     x = call.got(0, "input")
-    if name in SETTINGS:
-        option, usual = SETTINGS[name]
-        if call.got(1, option, usual) != usual:
+    for position, (option, usual) in enumerate(SETTINGS.get(name, {}).items(), 1):
+        if call.got(position, option, usual) != usual:
             raise VoidError(f"{name} with {option} other than {usual:g}")
     if name == "hardtanh" and not call.got(1, "min_val", -1.0) <= 0 <= call.got(2, "max_val", 1.0):
         raise VoidError("hardtanh that does not fix zero")
@@ -100,33 +100,59 @@ def summed(call: Call) -> Bound:
 
 
 def largest_of(call: Call) -> Bound:
-    """The largest or smallest along axes."""
+    """The largest or smallest along axes, or of two tensors entry by entry."""
+    _no_numbers(call)
+    second = [call.got(1, name) for name in ("other", "dim")]
+    if not any(isinstance(value, torch.Tensor) for value in second):
+        return call.bound(call.got(0, "input"))
+    # |max(a, b) - max(c, d)| <= |a - c| + |b - d|, each spread over what comes out.
+    pair = call.got(0, "input"), next(value for value in second if isinstance(value, torch.Tensor))
+    return added(call.bound(x).through(math.sqrt(call.out.numel() / max(1, x.numel()))) for x in pair)
+
+
+def adaptively_pooled(call: Call) -> Bound:
+    """Windows that fit are apart; others share entries, each of at most ``ceil(out / in) + 1`` windows an axis."""
+    _no_numbers(call)
+    x, dims = call.got(0, "input"), int(call.name[-2])
+    sides = list(zip(x.shape[-dims:], call.out.shape[-dims:], strict=True))
+    times = math.prod(1 if before % after == 0 else math.ceil(after / before) + 1 for before, after in sides)
+    found = call.bound(x).through(math.sqrt(times))
+    # A mean of n entries is at most 1 / sqrt(n) of their norm; the smallest window counts.
+    smallest = math.prod(max(1, before // after) for before, after in sides)
+    return found if "max" in call.name else found.through(1 / math.sqrt(smallest))
+
+
+def largest_in_windows(call: Call) -> Bound:
+    """Each entry is in at most ``ceil(k / s)`` windows an axis, in k where they have gaps."""
+    _no_numbers(call)
+    dims = int(call.name[-2])
+    kernel, stride = _windows(call, dims)
+    gaps = max(_each(call.got(4, "dilation", 1), dims)) > 1
+    return call.bound(call.got(0, "input")).through(math.sqrt(_overlap(kernel, (1,) * dims if gaps else stride)))
+
+
+def mean_of_windows(call: Call) -> Bound:
+    """Of whole windows ``1 / sqrt(n)``, as often as they overlap; those at a border may have one entry."""
+    if call.got(6, "divisor_override") is not None:
+        raise VoidError("a mean with a divisor of its own")
+    kernel, stride = _windows(call, int(call.name[-2]))
+    whole = not any(_each(call.got(3, "padding", 0), 1)) and not call.got(4, "ceil_mode", False)
+    smallest = math.prod(kernel) if whole else 1
+    return call.bound(call.got(0, "input")).through(math.sqrt(_overlap(kernel, stride) / smallest))
+
+
+def _windows(call: Call, dims: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    kernel = _each(call.got(1, "kernel_size"), dims)
+    return kernel, _each(call.got(2, "stride") or kernel, dims)
+
+
+def _overlap(kernel: tuple[int, ...], stride: tuple[int, ...]) -> int:
+    return math.prod(math.ceil(k / s) for k, s in zip(kernel, stride, strict=True))
+
+
+def _no_numbers(call: Call) -> None:
     if not isinstance(call.out, torch.Tensor):
         raise VoidError("the number of the largest entry has no Lipschitz constant")
-    return call.bound(call.got(0, "input"))
-
-
-def pooled(call: Call) -> Bound:
-    """Windows: each entry is in at most ``ceil(k / s)`` an axis; a mean of n entries is at most ``1 / sqrt(n)``."""
-    x = call.got(0, "input")
-    dims = int(call.name[-2])
-    if call.name.startswith("adaptive"):
-        if not isinstance(call.out, torch.Tensor):
-            raise VoidError("numbers of largest entries")
-        ratios = [a / b for a, b in zip(x.shape[-dims:], call.out.shape[-dims:], strict=True)]
-        if any(ratio % 1 for ratio in ratios):
-            return call.bound(x).through(2 ** (dims / 2))
-        return call.bound(x).through(1.0 if "max" in call.name else 1 / math.sqrt(math.prod(ratios)))
-    if not isinstance(call.out, torch.Tensor):
-        raise VoidError("numbers of largest entries")
-    kernel = _each(call.got(1, "kernel_size"), dims)
-    stride = _each(call.got(2, "stride") or kernel, dims)
-    overlap = math.prod(math.ceil(k / s) for k, s in zip(kernel, stride, strict=True))
-    found = call.bound(x).through(math.sqrt(overlap))
-    if "max" in call.name:
-        return found
-    # Padding that is not counted leaves windows of one entry.
-    return found if call.got(3, "padding", 0) else found.through(1 / math.sqrt(math.prod(kernel)))
 
 
 def joined(call: Call) -> Bound:
@@ -162,8 +188,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("expand", "expand_as", "repeat", "broadcast_to"), expanded),
     **dict.fromkeys(("sum", "mean"), summed),
     **dict.fromkeys(("amax", "amin", "max", "min"), largest_of),
-    **dict.fromkeys(
-        [f"{kind}_pool{n}d" for kind in ("avg", "max", "adaptive_avg", "adaptive_max") for n in (1, 2, 3)], pooled
-    ),
+    **{f"max_pool{n}d": largest_in_windows for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": mean_of_windows for n in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{n}d": adaptively_pooled for kind in ("avg", "max") for n in (1, 2, 3)},
     **dict.fromkeys(("cat", "concat", "concatenate", "stack"), joined),
 }

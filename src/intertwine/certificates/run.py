@@ -23,6 +23,7 @@ from intertwine.tracing.record import Place, Watch, run
 RULES = {**LINEAR, **POINTWISE}
 # Linear in a constant, so that its residual goes the same way.
 OF_CONSTANTS = frozenset([*MOVING, "cat", "stack", "expand", "mul", "truediv", "div"])
+UNSAID = "complex features, a weight made of others, or a tensor that was written to through another one"
 READ = "values that depend on the input decide what runs"
 # What tells of a tensor and not of its values.
 LOOKING = frozenset(["len", "hash", "repr", "format", "is_complex", "is_floating_point", "storage", "get_device"])
@@ -81,7 +82,7 @@ class BoundedRun:
     def void(self, output: Iterable[torch.Tensor]) -> tuple[str, ...]:
         """Why nothing can be said of the output; empty where all of it has a bound."""
         if READ in self._reasons or any(self.known(tensor) is None for tensor in output):
-            return tuple(self._reasons) or ("a tensor was written to through another one",)
+            return tuple(self._reasons) or (UNSAID,)
         return ()
 
     def _keep(self, tensor: torch.Tensor, known: Known | None) -> None:
@@ -133,7 +134,10 @@ class BoundedRun:
         except VoidError as error:
             self._reasons[f"{place}: {error}"] = None
             return None
-        return found if math.isfinite(found.size) and math.isfinite(found.error) else None
+        if not (math.isfinite(found.size) and math.isfinite(found.error)):
+            self._reasons[f"{place}: its bound is too large for a number"] = None
+            return None
+        return found
 
     def _constants(
         self,
